@@ -137,3 +137,28 @@ it.each(["rung", "top"])(
     expect(gets).toBe(1);
   },
 );
+
+it("W8 two hundred cold opens of one account's documents at level master, by eight instances, make one request of the HSM for its Enc(data)", async () => {
+  const { client, port, account } = await start("top", "Ed");
+  const { tenant } = client.identity;
+  const context = { tenant, account, document: crypto.randomUUID(), purpose: "document" };
+  const sealed = new Blob([await new Response(port.seal({ context }, new Blob(["a letter"]))).bytes()]);
+  // The KMS has nothing at hand either.
+  await system.restart();
+  const ports = await Promise.all(Array.from({ length: 8 }, async () => (await start("top", "Ed")).port));
+  const { serve } = Engine.prototype;
+  let gets = 0;
+  Engine.prototype.serve = function (request, origin) {
+    if (origin.identity === IDENTITY.kms && Buffer.from(request).includes(GET)) gets++;
+    return serve.call(this, request, origin);
+  };
+  try {
+    const opened = Array.from({ length: 200 }, (_, n) =>
+      new Response(ports[n % ports.length]!.open({ context }, sealed)).text(),
+    );
+    expect(new Set(await Promise.all(opened))).toEqual(new Set(["a letter"]));
+  } finally {
+    Engine.prototype.serve = serve;
+  }
+  expect(gets).toBe(1);
+});
