@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex } from "#protocol/bytes.ts";
+import { digest } from "#protocol/digest.ts";
 import {
   encryptedDataKeyName,
   encryptedMasterKeyName,
@@ -11,12 +12,25 @@ import {
   users,
 } from "#protocol/hierarchy/index.ts";
 import { type KmipClient, KmipError, type OperationName } from "#protocol/kmip/index.ts";
+import { LEVEL_POLICY } from "#protocol/pki/index.ts";
 import { issueClient } from "../identity/pki.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import { keyBlockOf } from "../store/material.ts";
 import { ObjectStore } from "../store/store.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
-import { AES, aesKw, type Hierarchy, keyBytes, testHierarchy, wrappedImport } from "../testing/hierarchy.ts";
+import {
+  AES,
+  aesKw,
+  type Hierarchy,
+  keyBytes,
+  PAST,
+  registerCertificate,
+  registerRecipient,
+  rsaKeys,
+  TENANT,
+  testHierarchy,
+  wrappedImport,
+} from "../testing/hierarchy.ts";
 import { type Target, whatever } from "../testing/operations.ts";
 
 /** W9: keys of the hierarchy answer to the KMS's identity alone, whatever operation is asked for. */
@@ -26,7 +40,16 @@ let h: Hierarchy;
 let clients: Record<string, KmipClient>;
 /** A key of each class, and a master key that the officer's `Users` would give to everybody. */
 let targets: Record<
-  "master" | "account" | "data" | "encrypted" | "encryptedMaster" | "open" | "pair",
+  | "master"
+  | "masterPair"
+  | "recovery"
+  | "appSpecific"
+  | "account"
+  | "data"
+  | "encrypted"
+  | "encryptedMaster"
+  | "open"
+  | "pair",
   string
 >;
 /** Of each client that can make one, a key that wraps, unwraps and encrypts. */
@@ -69,7 +92,45 @@ beforeAll(async () => {
     },
     publicKeyAttributes: { cryptographicUsageMask: ["WrapKey"] },
   });
+  const masterPair = await h.officer.request("CreateKeyPair", {
+    commonAttributes: { ...KEY_PAIR, activationDate: PAST },
+    privateKeyAttributes: {
+      cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
+      vendorAttributes: [
+        policy(POLICY.class, "master"),
+        policy(POLICY.tenant, TENANT),
+        policy(POLICY.level, "master"),
+      ],
+    },
+    publicKeyAttributes: { cryptographicUsageMask: ["WrapKey"] },
+  });
+  // As an instance at level master has it.
+  const { der, spki } = await h.authority.issue({ policies: [LEVEL_POLICY.master] });
+  const recipient = await registerRecipient(h.ra, await registerCertificate(h.ra, der), spki);
+  const appSpecific = await h.kms.request("Create", {
+    objectType: "SymmetricKey",
+    attributes: {
+      ...{ ...AES, cryptographicUsageMask: [...USAGE["app-specific"]], activationDate: PAST },
+      vendorAttributes: [policy(POLICY.parent, recipient)],
+    },
+  });
+  // As the officer brings it for a ceremony of the strict variant.
+  const { privateKey } = await rsaKeys();
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", privateKey));
+  const recovery = await h.officer.request("Register", {
+    objectType: "PrivateKey",
+    attributes: {
+      ...{ cryptographicUsageMask: ["UnwrapKey"], activationDate: PAST },
+      vendorAttributes: [
+        ...[policy(POLICY.class, "recovery"), policy(POLICY.tenant, TENANT)],
+        policy(POLICY.restoredFor, await digest(spki)),
+      ],
+    },
+    object: { privateKey: { keyBlock: { keyFormatType: "PKCS_8", keyValue: { keyMaterial: pkcs8 } } } },
+  });
   targets = {
+    ...{ masterPair: masterPair.privateKeyUniqueIdentifier, recovery: recovery.uniqueIdentifier },
+    appSpecific: appSpecific.uniqueIdentifier,
     pair: pair.privateKeyUniqueIdentifier,
     ...{ master: h.master, account: h.account, data: h.data },
     ...{ encrypted: encrypted.uniqueIdentifier, encryptedMaster, open: open.uniqueIdentifier },
@@ -130,6 +191,9 @@ function reaches(operation: string, answer: string, uid: string, payload: object
   return !NAMING.includes(operation) && hexed(payload).includes(uid);
 }
 
+/** What the officer makes. */
+const OFFICERS: readonly string[] = ["master", "masterPair", "open", "recovery"];
+
 describe("a key of the hierarchy", () => {
   it("W9 is reached by no identity but the KMS's, by no operation of the server", async () => {
     const before = Object.values(targets).map(kept);
@@ -137,8 +201,8 @@ describe("a key of the hierarchy", () => {
     const found: string[] = [];
     for (const [name, client] of Object.entries(clients))
       for (const [kind, uid] of Object.entries(targets)) {
-        // The officer makes and ends master keys; what of them it may not, `attacks.test.ts` has.
-        if (name === "officer" && (kind === "master" || kind === "open")) continue;
+        // The officer makes and ends them; what of them it may not, `attacks.test.ts` and `recovery.test.ts` have.
+        if (name === "officer" && OFFICERS.includes(kind)) continue;
         const target: Target = { uid, by: h.account, recipient: h.recipient, own: own[name] ?? uid };
         for (const [operation, payloads] of Object.entries(whatever(target)))
           for (const payload of payloads) {
