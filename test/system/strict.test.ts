@@ -187,17 +187,17 @@ it("W1 (strict) a further instance gets the master key by the ceremony for it, a
 });
 
 it("W12 (strict) a server keeps its app-specific key until a ceremony has brought the master key to the next one", async () => {
-  const second = await server("second");
-  const before = keyOfServer("second");
-  await expect(second.client.life.rotateAppKey()).rejects.toMatchObject(NEEDED);
-  expect(keyOfServer("second")).toBe(before);
-  expect(await (await second.download(letter)).text()).toBe(SECRET);
-  const next = keyOfServer("second", "app-specific-key.pem.next");
-  await recovery.ceremony(next, () => second.client.life.rotateAppKey());
-  expect(keyOfServer("second")).toBe(next);
-  expect(await (await second.download(letter)).text()).toBe(SECRET);
-  second.client.close();
-  const again = await server("second");
+  const first = await server("first");
+  const before = keyOfServer("first");
+  await expect(first.client.life.rotateAppKey()).rejects.toMatchObject(NEEDED);
+  expect(keyOfServer("first")).toBe(before);
+  expect(await (await first.download(letter)).text()).toBe(SECRET);
+  const next = keyOfServer("first", "app-specific-key.pem.next");
+  await recovery.ceremony(next, () => first.client.life.rotateAppKey());
+  expect(keyOfServer("first")).toBe(next);
+  expect(await (await first.download(letter)).text()).toBe(SECRET);
+  first.client.close();
+  const again = await server("first");
   expect(await (await again.download(letter)).text()).toBe(SECRET);
   again.client.close();
 });
