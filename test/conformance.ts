@@ -84,7 +84,7 @@ if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
 else {
   for (const { row, title, tests, passed, breaks, real, realBreaks, done } of rows) {
     process.stdout.write(
-      `${row.padEnd(4)} ${(done ? "done" : missing({ tests, passed, breaks, real, realBreaks })).padEnd(10)} ${`${passed}/${tests}`.padStart(7)} ${String(breaks).padStart(3)}  ${title}\n`,
+      `${row.padEnd(4)} ${(done ? "done" : missing({ tests, passed, breaks, real, realBreaks })).padEnd(13)} ${`${passed}/${tests}`.padStart(7)} ${String(breaks).padStart(3)}  ${title}\n`,
     );
   }
 }
@@ -95,7 +95,9 @@ function missing(of: Record<"tests" | "passed" | "breaks" | "real" | "realBreaks
   if (of.tests === 0) return "no test";
   if (of.passed < of.tests) return "fails";
   if (of.breaks === 0) return "no break";
-  return "units only";
+  if (of.real === 0) return "units only";
+  // A test on the real parts there is, but what is broken turns tests of units red alone.
+  return "no real break";
 }
 
 function readReport(file: string): Report {
