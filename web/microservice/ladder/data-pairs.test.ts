@@ -1,34 +1,28 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat } from "#protocol/bytes.ts";
-import { partsOfPair, type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
-import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
+import { partsOfPair } from "#protocol/keys/index.ts";
+import { START } from "../authority.fixture.ts";
 import { captureCrypto } from "../crypto.ts";
-import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { appKeysInMemory, Hierarchy } from "./hierarchy.fixture.ts";
-import { Ladder, makeSecret, openSecret } from "./index.ts";
+import { Hierarchy } from "./hierarchy.fixture.ts";
+import { makeSecret, openSecret } from "./index.ts";
+import { type TestInstance, testInstance, testLadder } from "./instance.fixture.ts";
 
 /** Data keys that are RSA pairs, in the instance: how they are made, the links, and what is none. */
 
-let authority: Authority;
-let keys: InstanceKeys;
-let certificate: Uint8Array<ArrayBuffer>;
-let trust: TrustList;
+let own: TestInstance;
 let hierarchy: Hierarchy;
 let handles: CryptoKey[];
 /** What was asked of a handle that could be exported. */
 let extractable: string[];
 
 beforeAll(async () => {
-  authority = await makeAuthority();
-  keys = await generateInstanceKeys(crypto.subtle);
-  certificate = await authority.leaf(keys.wrappingSpki, keyEncipherment);
-  trust = await verifyTrustList(await authority.trustList(2), authority.root.spki, START / 1000);
+  own = await testInstance();
 });
 
 async function begin(accountPairs: boolean) {
   [handles, extractable] = [[], []];
-  hierarchy = await new Hierarchy(authority, certificate, () => START, accountPairs).account("a-1");
+  hierarchy = await new Hierarchy(own.authority, own.certificate, () => START, accountPairs).account("a-1");
   hierarchy.dataKeys = "RSA-3072";
 }
 beforeEach(() => begin(false));
@@ -38,7 +32,7 @@ function isSecret(one: unknown): one is CryptoKey {
   return usages !== undefined && (type === "private" || type === "secret");
 }
 
-function ladder(level: "account" | "master" = "master"): Ladder {
+function ladder(level: "account" | "master" = "master") {
   const captured = captureCrypto(crypto);
   const { subtle } = captured;
   const watched = Object.fromEntries(
@@ -54,11 +48,8 @@ function ladder(level: "account" | "master" = "master"): Ladder {
       },
     ]),
   ) as typeof subtle;
-  return new Ladder({
-    appKeys: appKeysInMemory(),
-    ...{ level, crypto: { ...captured, subtle: watched }, authorities: hierarchy.authorities },
-    ...{ trust, wrappingKey: keys.wrappingKey, wrappingCertificate: certificate, tenant: "acme" },
-    ...{ now: () => START, schedule: () => {}, timeToLive: 60_000 },
+  return testLadder(own, {
+    ...{ level, authorities: hierarchy.authorities, crypto: { ...captured, subtle: watched } },
   });
 }
 

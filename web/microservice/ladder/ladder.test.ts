@@ -2,24 +2,16 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { CofferError } from "#protocol/error.ts";
-import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
-import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
-import { captureCrypto } from "../crypto.ts";
-import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { appKeysInMemory, type Changes, Hierarchy } from "./hierarchy.fixture.ts";
-import { type AccountDataKey, Ladder, type Step } from "./index.ts";
+import { START } from "../authority.fixture.ts";
+import { type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import type { AccountDataKey, Step } from "./index.ts";
+import { type TestInstance, testInstance, testLadder } from "./instance.fixture.ts";
 
 const MINUTE = 60_000;
 
-let authority: Authority;
-let keys: InstanceKeys;
-let certificate: Uint8Array<ArrayBuffer>;
-let trust: TrustList;
+let own: TestInstance;
 beforeAll(async () => {
-  authority = await makeAuthority();
-  keys = await generateInstanceKeys(crypto.subtle);
-  certificate = await authority.leaf(keys.wrappingSpki, keyEncipherment);
-  trust = await verifyTrustList(await authority.trustList(2), authority.root.spki, START / 1000);
+  own = await testInstance();
 });
 
 let now: number;
@@ -32,7 +24,7 @@ beforeEach(async () => {
   steps = [];
   unwrapped = [];
   timers = [];
-  hierarchy = await new Hierarchy(authority, certificate, () => now).account("a-1");
+  hierarchy = await new Hierarchy(own.authority, own.certificate, () => now).account("a-1");
 });
 
 function pass(milliseconds: number): void {
@@ -44,28 +36,13 @@ function pass(milliseconds: number): void {
 }
 
 /** Decrypted keys for one minute, copies for ten. */
-function ladder(level: "account" | "master" = "master"): Ladder {
-  const captured = captureCrypto(crypto);
-  const unwrapKey = async (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
-    const key = await captured.subtle.unwrapKey(...parameters);
-    unwrapped.push(key);
-    return key;
+function ladder(level: "account" | "master" = "master") {
+  const of = {
+    ...{ level, authorities: hierarchy.authorities, now: () => now },
+    schedule: (task: () => void, delay: number) => void timers.push({ task, at: now + delay }),
+    ...{ timeToLive: MINUTE, copiesTimeToLive: 10 * MINUTE, watch: (step: Step) => void steps.push(step) },
   };
-  return new Ladder({
-    appKeys: appKeysInMemory(),
-    level,
-    crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
-    authorities: hierarchy.authorities,
-    trust,
-    wrappingKey: keys.wrappingKey,
-    wrappingCertificate: certificate,
-    tenant: "acme",
-    now: () => now,
-    schedule: (task, delay) => timers.push({ task, at: now + delay }),
-    timeToLive: MINUTE,
-    copiesTimeToLive: 10 * MINUTE,
-    watch: (step) => steps.push(step),
-  });
+  return testLadder(own, of, unwrapped);
 }
 
 const named = ({ edk }: AccountDataKey) => `${edk.keyId}.${edk.keyVersion}`;
@@ -238,8 +215,8 @@ describe("W1 what is not what the instance asked for", () => {
     ["Enc(master) of another tenant", () => ({ receipt: { tenant: "other" } })],
     ["Enc(master) of before: another challenge", () => ({ receipt: { challenge: "A".repeat(43) } })],
     ["Enc(master) that has expired", () => ({ receipt: { exp: seconds(START) } })],
-    ["Enc(master) by another than the KMS", () => ({ receiptBy: authority.edkSigner })],
-    ["Enc(data) by another than the KMS", () => ({ edkBy: authority.receiptSigner })],
+    ["Enc(master) by another than the KMS", () => ({ receiptBy: own.authority.edkSigner })],
+    ["Enc(data) by another than the KMS", () => ({ edkBy: own.authority.receiptSigner })],
     ["Enc(data) of another account", () => ({ edk: { account: "a-2" } })],
     ["Enc(data) of another tenant", () => ({ edk: { tenant: "other" } })],
     ["Enc(data) of another version", () => ({ edk: { keyVersion: 7 } })],
@@ -336,7 +313,7 @@ describe("at level account", () => {
     ["another instance", () => ({ accountReceipt: { recipient: "A".repeat(43) } })],
     ["another challenge", () => ({ accountReceipt: { challenge: "A".repeat(43) } })],
     ["another wrapped key", () => ({ wrappedKey: encodeBase64url(new Uint8Array(384)) })],
-    ["a signer that is not the KMS", () => ({ receiptBy: authority.edkSigner })],
+    ["a signer that is not the KMS", () => ({ receiptBy: own.authority.edkSigner })],
   ])("W1 refuses before it unwraps a receipt for %s", async (_, change) => {
     hierarchy.change = change();
     await expect(ladder("account").sealing("a-1")).rejects.toMatchObject({ code: "key-refused" });

@@ -1,11 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
-import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
-import { captureCrypto } from "../crypto.ts";
-import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { appKeysInMemory, type Changes, Hierarchy } from "./hierarchy.fixture.ts";
-import { Ladder } from "./index.ts";
+import { START } from "../authority.fixture.ts";
+import { type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import { type TestInstance, testInstance, testLadder } from "./instance.fixture.ts";
 
 /** A master key that is an RSA pair, in the instance: the links to account keys of either kind, and what is not what it asked for. */
 
@@ -14,18 +11,12 @@ const RSA = {
   publicExponent: new Uint8Array([1, 0, 1]),
 };
 const ELEMENTS = [true, ["wrapKey", "unwrapKey", "encrypt"]] as const;
-let authority: Authority;
-let keys: InstanceKeys;
-let certificate: Uint8Array<ArrayBuffer>;
-let trust: TrustList;
+let own: TestInstance;
 let master: CryptoKeyPair;
 let unwrapped: CryptoKey[];
 
 beforeAll(async () => {
-  authority = await makeAuthority();
-  keys = await generateInstanceKeys(crypto.subtle);
-  certificate = await authority.leaf(keys.wrappingSpki, keyEncipherment);
-  trust = await verifyTrustList(await authority.trustList(2), authority.root.spki, START / 1000);
+  own = await testInstance();
   master = await crypto.subtle.generateKey(RSA, ...ELEMENTS);
 });
 beforeEach(() => {
@@ -33,31 +24,9 @@ beforeEach(() => {
 });
 
 const hierarchyOf = (pairs: boolean, by = master) =>
-  new Hierarchy(authority, certificate, () => START, pairs, by).account("a-1");
+  new Hierarchy(own.authority, own.certificate, () => START, pairs, by).account("a-1");
 
-function ladder({ authorities }: Hierarchy): Ladder {
-  const captured = captureCrypto(crypto);
-  const unwrapKey = async (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
-    const key = await captured.subtle.unwrapKey(...parameters);
-    unwrapped.push(key);
-    return key;
-  };
-  return new Ladder({
-    appKeys: appKeysInMemory(),
-    level: "master",
-    crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
-    ...{
-      authorities,
-      trust,
-      wrappingKey: keys.wrappingKey,
-      wrappingCertificate: certificate,
-      tenant: "acme",
-    },
-    now: () => START,
-    schedule: () => {},
-    timeToLive: 60_000,
-  });
-}
+const ladder = ({ authorities }: Hierarchy) => testLadder(own, { authorities }, unwrapped);
 
 const links = () =>
   unwrapped.map(({ algorithm, extractable, usages }) => [algorithm.name, extractable, ...usages]);

@@ -1,49 +1,25 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
-import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
-import { captureCrypto } from "../crypto.ts";
-import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { appKeysInMemory, type Changes, Hierarchy } from "./hierarchy.fixture.ts";
-import { Ladder } from "./index.ts";
+import { START } from "../authority.fixture.ts";
+import { type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import { type TestInstance, testInstance, testLadder } from "./instance.fixture.ts";
 
 /** Account keys that are RSA pairs, in the instance: the links, and what is not what it asked for. */
 
-let authority: Authority;
-let keys: InstanceKeys;
-let certificate: Uint8Array<ArrayBuffer>;
-let trust: TrustList;
+let own: TestInstance;
 let hierarchy: Hierarchy;
 let unwrapped: CryptoKey[];
 
 beforeAll(async () => {
-  authority = await makeAuthority();
-  keys = await generateInstanceKeys(crypto.subtle);
-  certificate = await authority.leaf(keys.wrappingSpki, keyEncipherment);
-  trust = await verifyTrustList(await authority.trustList(2), authority.root.spki, START / 1000);
+  own = await testInstance();
 });
 beforeEach(async () => {
   unwrapped = [];
-  hierarchy = await new Hierarchy(authority, certificate, () => START, true).account("a-1");
+  hierarchy = await new Hierarchy(own.authority, own.certificate, () => START, true).account("a-1");
 });
 
-function ladder(level: "account" | "master" = "master"): Ladder {
-  const captured = captureCrypto(crypto);
-  const unwrapKey = async (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
-    const key = await captured.subtle.unwrapKey(...parameters);
-    unwrapped.push(key);
-    return key;
-  };
-  return new Ladder({
-    appKeys: appKeysInMemory(),
-    level,
-    crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
-    authorities: hierarchy.authorities,
-    ...{ trust, wrappingKey: keys.wrappingKey, wrappingCertificate: certificate, tenant: "acme" },
-    now: () => START,
-    schedule: () => {},
-    timeToLive: 60_000,
-  });
+function ladder(level: "account" | "master" = "master") {
+  return testLadder(own, { level, authorities: hierarchy.authorities }, unwrapped);
 }
 
 const links = () =>
@@ -85,7 +61,7 @@ describe("account keys that are pairs", () => {
     await expect(ladder().renew("a-1")).rejects.toMatchObject({ code: "key-refused" });
     // That of another pair, whose private half somebody has: what is made for it is given to nobody.
     const { publicKey = "" } = (
-      await new Hierarchy(authority, certificate, () => START, true).account("a-1")
+      await new Hierarchy(own.authority, own.certificate, () => START, true).account("a-1")
     ).wrappedAccountKey("a-1");
     hierarchy.change = { account: { publicKey } };
     hierarchy.asked.length = 0;

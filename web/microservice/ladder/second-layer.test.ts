@@ -1,26 +1,19 @@
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
-import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
+import { START } from "../authority.fixture.ts";
 import { captureCrypto } from "../crypto.ts";
 import type { UnwrappingDevice } from "../device.ts";
-import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { appKeysInMemory, Hierarchy } from "./hierarchy.fixture.ts";
-import { type AccountDataKey, Ladder, type Step } from "./index.ts";
+import { Hierarchy } from "./hierarchy.fixture.ts";
+import type { AccountDataKey, Step } from "./index.ts";
+import { type TestInstance, testInstance, testLadder } from "./instance.fixture.ts";
 import { takeOff, wrapOnceMore } from "./second-layer.ts";
 
 const MINUTE = 60_000;
 const { subtle } = crypto;
 
-let authority: Authority;
-let keys: InstanceKeys;
-let certificate: Uint8Array<ArrayBuffer>;
-let trust: TrustList;
+let own: TestInstance;
 beforeAll(async () => {
-  authority = await makeAuthority();
-  keys = await generateInstanceKeys(subtle);
-  certificate = await authority.leaf(keys.wrappingSpki, keyEncipherment);
-  trust = await verifyTrustList(await authority.trustList(2), authority.root.spki, START / 1000);
+  own = await testInstance();
 });
 
 let now: number;
@@ -31,32 +24,17 @@ beforeEach(async () => {
   now = START;
   steps = [];
   handles = [];
-  hierarchy = await new Hierarchy(authority, certificate, () => now).account("a-1");
+  hierarchy = await new Hierarchy(own.authority, own.certificate, () => now).account("a-1");
 });
 
 /** As another process would begin; `device` has the app-specific key. */
-function ladder(device?: UnwrappingDevice): Ladder {
-  const captured = captureCrypto(crypto);
-  const unwrapKey = async (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
-    const key = await captured.subtle.unwrapKey(...parameters);
-    handles.push(key);
-    return key;
+function ladder(device?: UnwrappingDevice) {
+  const of = {
+    ...{ authorities: hierarchy.authorities, now: () => now },
+    ...{ timeToLive: MINUTE, copiesTimeToLive: 10 * MINUTE, watch: (step: Step) => void steps.push(step) },
+    ...(device && { wrappingKey: device }),
   };
-  return new Ladder({
-    appKeys: appKeysInMemory(),
-    level: "master",
-    crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
-    authorities: hierarchy.authorities,
-    trust,
-    wrappingKey: device ?? keys.wrappingKey,
-    wrappingCertificate: certificate,
-    tenant: "acme",
-    now: () => now,
-    schedule: () => {},
-    timeToLive: MINUTE,
-    copiesTimeToLive: 10 * MINUTE,
-    watch: (step) => steps.push(step),
-  });
+  return testLadder(own, of, handles);
 }
 
 const named = ({ edk }: AccountDataKey) => `${edk.keyId}.${edk.keyVersion}`;
@@ -194,7 +172,9 @@ it("W14 has a device unwrap the master key once more, as it does the first time"
   const device: UnwrappingDevice = {
     unwrapKey(wrapped, as, usage) {
       asked.push(`${as.name} ${usage}`);
-      return subtle.unwrapKey("raw", wrapped, keys.wrappingKey as CryptoKey, "RSA-OAEP", as, false, [usage]);
+      return subtle.unwrapKey("raw", wrapped, own.keys.wrappingKey as CryptoKey, "RSA-OAEP", as, false, [
+        usage,
+      ]);
     },
   };
   hierarchy.change = { receipt: { secondLayer: "data-key" } };
