@@ -25,15 +25,14 @@ import {
   type MasterReceipt,
   type TrustList,
   verifyMasterReceipt,
-  verifyTrustList,
 } from "#protocol/keys/index.ts";
-import { parseCertificate } from "#protocol/pki/index.ts";
 import { appKeyFile, keepAppKey, keepSymmetricKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
 import { makeShare } from "#web/microservice/channel.ts";
 import { namedAppKey } from "#web/microservice/ladder/app-key.ts";
 import type { AppKeyCopy } from "#web/microservice/store.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
+import { trustOf } from "../support/instance.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { hsmClient, outcome } from "../system/hsm.ts";
 import { readRows, useSystem } from "../system/index.ts";
@@ -56,9 +55,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "coffer-app-keys-"));
   ann = await EdgeClient.signedIn(system, "Ann");
   [first, second] = [await InstanceClient.ready(ann), await InstanceClient.ready(ann)];
-  const { chain, trust: list } = first.enrolled;
-  const root = parseCertificate(decodeBase64url(chain[1]!)).spki;
-  trust = await verifyTrustList(list, root, seconds(Date.now()));
+  trust = await trustOf(first);
 });
 afterAll(() => rm(dir, { recursive: true }));
 

@@ -20,13 +20,12 @@ import {
   verifyAccountReceipt,
   verifyEdk,
   verifyMasterReceipt,
-  verifyTrustList,
 } from "#protocol/keys/index.ts";
-import { parseCertificate } from "#protocol/pki/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
+import { trustOf } from "../support/instance.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { hsmClient, outcome } from "../system/hsm.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
@@ -51,12 +50,7 @@ let trust: TrustList;
 beforeAll(async () => {
   ann = await EdgeClient.signedIn(system, "Ann");
   app = await InstanceClient.ready(ann);
-  const { chain, trust: token } = app.enrolled;
-  trust = await verifyTrustList(
-    token,
-    parseCertificate(decodeBase64url(chain[1]!)).spki,
-    seconds(Date.now()),
-  );
+  trust = await trustOf(app);
 });
 
 /** KMIP's operations, in a request. */

@@ -6,7 +6,7 @@ import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { jwsParts } from "#protocol/jws.ts";
-import { type Edk, type TrustList, verifyEdk, verifyReceipt, verifyTrustList } from "#protocol/keys/index.ts";
+import { type Edk, type TrustList, verifyEdk, verifyReceipt } from "#protocol/keys/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { parseCertificate, verifyChain } from "#protocol/pki/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
@@ -19,6 +19,7 @@ import {
   makeKeys,
   openSession,
   redemption,
+  trustOf,
 } from "../support/instance.ts";
 import { useSystem, watchKeys } from "../system/index.ts";
 
@@ -39,11 +40,7 @@ beforeAll(async () => {
   keys = await makeKeys();
   instance = json<EnrolmentAnswer>(await enrol(ann, keys));
   bobs = json<EnrolmentAnswer>(await enrol(bob, await makeKeys()));
-  trust = await verifyTrustList(
-    instance.trust,
-    parseCertificate(decodeBase64url(instance.chain[1]!)).spki,
-    now(),
-  );
+  trust = await trustOf({ enrolled: instance });
 });
 afterAll(async () => {
   watch.stop();

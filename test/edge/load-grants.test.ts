@@ -13,12 +13,10 @@ import {
   type Receipt,
   type TrustList,
   verifyReceipt,
-  verifyTrustList,
 } from "#protocol/keys/index.ts";
-import { parseCertificate } from "#protocol/pki/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
-import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
+import { type Instance, instanceOf, trustOf } from "../support/instance.ts";
 import { presentation } from "../support/presentation.ts";
 import { readRows, useSystem, watchKeys, watchTraffic } from "../system/index.ts";
 
@@ -26,23 +24,16 @@ const { subtle } = globalThis.crypto;
 const watch = watchKeys();
 const traffic = watchTraffic();
 const system = useSystem({ otherTenants: ["umbrella"] });
-type Instance = { client: EdgeClient; keys: Keys; enrolled: EnrolmentAnswer };
 let ann: Instance;
 let bob: Instance;
 let trust: TrustList;
 const now = () => seconds(Date.now());
 
-async function instanceOf(client: EdgeClient, pair?: CryptoKeyPair): Promise<Instance> {
-  const keys = await makeKeys(pair);
-  return { client, keys, enrolled: json<EnrolmentAnswer>(await enrol(client, keys)) };
-}
-
 beforeAll(async () => {
   [ann, bob] = (await Promise.all(
     ["Ann", "Bob"].map(async (name) => instanceOf(await EdgeClient.signedIn(system, name))),
   )) as [Instance, Instance];
-  const { trust: list, chain } = ann.enrolled;
-  trust = await verifyTrustList(list, parseCertificate(decodeBase64url(chain[1]!)).spki, now());
+  trust = await trustOf(ann);
 });
 afterAll(() => {
   watch.stop();

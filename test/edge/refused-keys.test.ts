@@ -14,7 +14,7 @@ import { createPortClient, type PortClient } from "#protocol/port/index.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, problem } from "../support/http.ts";
-import { askGrant, type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
+import { askGrant, type Instance, instanceOf } from "../support/instance.ts";
 import { presentation } from "../support/presentation.ts";
 import { retainedRequest } from "../support/retained.ts";
 import * as seeds from "../support/seed.ts";
@@ -23,15 +23,9 @@ import { readRows, useSystem } from "../system/index.ts";
 
 const system = useSystem({ otherTenants: ["umbrella"] });
 const HOUR = 3600_000;
-type Instance = { client: EdgeClient; keys: Keys; enrolled: EnrolmentAnswer };
 let [ann, second, bob, foreign, revoked]: Instance[] = [];
 let hsm: Awaited<ReturnType<typeof hsmClient>>;
 const now = () => seconds(Date.now());
-
-async function instanceOf(client: EdgeClient): Promise<Instance> {
-  const keys = await makeKeys();
-  return { client, keys, enrolled: json<EnrolmentAnswer>(await enrol(client, keys)) };
-}
 
 beforeAll(async () => {
   hsm = await hsmClient(system, IDENTITY.kms);

@@ -12,13 +12,11 @@ import {
   type RetainedRequest,
   type TrustList,
   verifyReceipt,
-  verifyTrustList,
 } from "#protocol/keys/index.ts";
-import { parseCertificate } from "#protocol/pki/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
-import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
+import { type Instance, instanceOf, trustOf } from "../support/instance.ts";
 import { retainedRequest } from "../support/retained.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { readRows, useSystem, watchKeys } from "../system/index.ts";
@@ -26,23 +24,16 @@ import { readRows, useSystem, watchKeys } from "../system/index.ts";
 const { subtle } = globalThis.crypto;
 const watch = watchKeys();
 const system = useSystem({ otherTenants: ["umbrella"] });
-type Instance = { client: EdgeClient; keys: Keys; enrolled: EnrolmentAnswer };
 let ann: Instance;
 let bob: Instance;
 let trust: TrustList;
 const now = () => seconds(Date.now());
 
-async function instanceOf(client: EdgeClient): Promise<Instance> {
-  const keys = await makeKeys();
-  return { client, keys, enrolled: json<EnrolmentAnswer>(await enrol(client, keys)) };
-}
-
 beforeAll(async () => {
   [ann, bob] = (await Promise.all(
     ["Ann", "Bob"].map(async (name) => instanceOf(await EdgeClient.signedIn(system, name))),
   )) as [Instance, Instance];
-  const { trust: list, chain } = ann.enrolled;
-  trust = await verifyTrustList(list, parseCertificate(decodeBase64url(chain[1]!)).spki, now());
+  trust = await trustOf(ann);
 });
 afterAll(() => watch.stop());
 

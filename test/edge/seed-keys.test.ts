@@ -2,20 +2,17 @@
 
 import { createHmac, generateKeyPairSync, hkdfSync, pbkdf2Sync } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { seconds } from "#protocol/clock.ts";
 import { AGREEMENT, IDENTITY } from "#protocol/hierarchy/index.ts";
 import { jwsParts } from "#protocol/jws.ts";
-import { type SeedEdk, type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
-import { parseCertificate } from "#protocol/pki/index.ts";
+import type { SeedEdk, TrustList } from "#protocol/keys/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
-import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
+import { type Instance, instanceOf, trustOf } from "../support/instance.ts";
 import {
   askGrant,
   granted,
-  type Instance,
   load,
   openChannel,
   openKeys,
@@ -35,18 +32,11 @@ let ann: Instance;
 let bob: Instance;
 let trust: TrustList;
 
-async function instanceOf(client: EdgeClient): Promise<Instance> {
-  const keys = await makeKeys();
-  return { client, keys, enrolled: json<EnrolmentAnswer>(await enrol(client, keys)) };
-}
-
 beforeAll(async () => {
   [ann, bob] = (await Promise.all(
     ["Ann", "Bob"].map(async (name) => instanceOf(await EdgeClient.signedIn(system, name))),
   )) as [Instance, Instance];
-  const { trust: list, chain } = ann.enrolled;
-  const root = parseCertificate(decodeBase64url(chain[1]!)).spki;
-  trust = await verifyTrustList(list, root, seconds(Date.now()));
+  trust = await trustOf(ann);
 });
 afterAll(() => {
   watch.stop();
@@ -104,9 +94,7 @@ it("M9 a seed gives the same key again, as Node's own crypto derives it, and a l
 
 it("M9 another tenant has another key of the same seed", async () => {
   const other = await instanceOf(await EdgeClient.signedIn(system.tenant("umbrella"), "Ann"));
-  const list = other.enrolled.trust;
-  const root = parseCertificate(decodeBase64url(other.enrolled.chain[1]!)).spki;
-  const theirs = await load(other, SEED, await verifyTrustList(list, root, seconds(Date.now())));
+  const theirs = await load(other, SEED, await trustOf(other));
   const ours = await load(ann, SEED, trust);
   expect(theirs).not.toEqual(ours);
   for (const [key] of [theirs, ours]) expect(hmacKeys().map((of) => expected(of, SEED))).toContain(key);

@@ -1,7 +1,9 @@
 /** An instance as the RA sees one: keys of Node's WebCrypto and the ceremony of enrolment, each step open to tampering. */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { signedRequest, wrappingProofInput } from "#protocol/pki/index.ts";
+import { seconds } from "#protocol/clock.ts";
+import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
+import { parseCertificate, signedRequest, wrappingProofInput } from "#protocol/pki/index.ts";
 import { renewalInput } from "#protocol/renewal.ts";
 import type { EnrolmentAnswer } from "#web/microservice/registration.ts";
 import { changeRows } from "../system/databases.ts";
@@ -79,6 +81,21 @@ export async function enrol(
   const grant = await askGrant(client);
   const { id, nonce } = await openSession(client);
   return client.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, nonce, keys), headers);
+}
+
+/** An instance that has enrolled, with the keys that it made. */
+export type Instance = { client: EdgeClient; keys: Keys; enrolled: EnrolmentAnswer };
+
+/** Enrols one for a client; `pair` as in `makeKeys`. */
+export async function instanceOf(client: EdgeClient, pair?: CryptoKeyPair): Promise<Instance> {
+  const keys = await makeKeys(pair);
+  return { client, keys, enrolled: json<EnrolmentAnswer>(await enrol(client, keys)) };
+}
+
+/** The trust list that it was given, verified by the root of its own chain. */
+export function trustOf({ enrolled: { trust, chain } }: Pick<Instance, "enrolled">): Promise<TrustList> {
+  const root = parseCertificate(decodeBase64url(chain[1]!)).spki;
+  return verifyTrustList(trust, root, seconds(Date.now()));
 }
 
 /** The body by which an instance asks for its renewal. */

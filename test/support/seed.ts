@@ -19,14 +19,12 @@ import {
   verifyReceipt,
 } from "#protocol/keys/index.ts";
 import { digestOfSeed } from "#protocol/seed-digest.ts";
-import type { EdgeClient } from "./edge-client.ts";
 import { type Answer, json } from "./http.ts";
-import type { EnrolmentAnswer, Keys } from "./instance.ts";
+import type { Instance } from "./instance.ts";
 import { presentation } from "./presentation.ts";
 
 const { subtle } = globalThis.crypto;
 type Bytes = Uint8Array<ArrayBuffer>;
-export type Instance = { client: EdgeClient; keys: Keys; enrolled: EnrolmentAnswer };
 
 /** What an order says of a seed. */
 export async function seedOrder(seed: Bytes, labels: string[] = [""]) {
