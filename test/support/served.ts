@@ -15,7 +15,7 @@ export async function serve(
   { appOrigin: app, vaultOrigin: vault, running: { rootKey } }: System,
   dir: string,
   steps: Step[],
-  more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "timeToLive" | "watch"> = {},
+  more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "symmetricKey" | "timeToLive" | "watch"> = {},
 ) {
   const kept = keepAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
   const instance = { ...kept, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };

@@ -3,110 +3,69 @@
  * encrypted to its RSA key, beside its ciphertext; and what the operator of another tenant makes of each store.
  */
 
-import { createPrivateKey } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connect } from "#cli/client.ts";
-import { appKeyFile, keepSymmetricKey, openAppKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
-import { Datastore } from "../../docs/examples/application-server/datastore.ts";
-import { applicationServer } from "../../docs/examples/application-server/server.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { keepSymmetricKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
 import { type Foreign, foreignOf } from "./foreign.ts";
 import { useSystem } from "./index.ts";
-import { Dumps, operators, pairs } from "./operators.ts";
+import { operators, pairs } from "./operators.ts";
+import { SECRET, useServedDumps } from "./served-dumps.ts";
 
-const SECRET = "what no operator may read";
-const PASSPHRASE = "a secret of the server, at random";
 const system = useSystem({
   ...{ split: true, level: "master", settings: () => ({ appKeys: "AES-256" as const }) },
   ...{ otherTenants: ["umbrella"], levels: { umbrella: "master" as const } },
 });
-let server: string;
-let dumps: Dumps;
-let account: string;
+// Its app-specific key is kept encrypted to the RSA key of its file.
+const served = useServedDumps(system, (dir) => ({
+  symmetricKey: keepSymmetricKey(symmetricKeyFile(join(dir, "app-specific-key.json"))),
+}));
 let foreign: Foreign;
-
 beforeAll(async () => {
-  server = mkdtempSync(join(tmpdir(), "coffer-server-"));
-  const { appOrigin: app, vaultOrigin: vault } = system;
-  const appKey = () => openAppKey(appKeyFile(join(server, "app-specific-key.pem")), PASSPHRASE);
-  const symmetricKey = keepSymmetricKey(symmetricKeyFile(join(server, "app-specific-key.json")));
-  const { rootKey } = system.running;
-  const instance = { appKey, symmetricKey };
-  const client = await connect({ app, vault, rootKey, user: "server", instance });
-  const { port: microservice } = await client.microservice.use();
-  account = client.account();
-  const { tenant } = client.identity;
-  const datastore = new Datastore(server);
-  const example = applicationServer({
-    microservice: async () => microservice,
-    tenant,
-    datastore,
-    accountOf: () => account,
-  });
-  const path = `/documents/${crypto.randomUUID()}`;
-  expect((await example.request(path, { method: "PUT", body: SECRET })).status).toBe(201);
-  expect(await (await example.request(path)).text()).toBe(SECRET);
-  client.close();
-  dumps = await Dumps.take(system, [server]);
   foreign = await foreignOf(system, "umbrella", "master");
 });
-afterAll(() => {
-  dumps?.remove();
-  rmSync(server, { recursive: true, force: true });
-});
-
-const opened = async (...names: string[]) => (await dumps.lootOfLive(...names)).open();
-
-/** The server's RSA key, for whoever has its file and its passphrase. */
-function wrappingKey() {
-  const key = readFileSync(join(server, "app-specific-key.pem"), "utf8");
-  return createPrivateKey({ key, passphrase: PASSPHRASE });
-}
 
 describe("W1, W13: dumps of stores, level master, app-specific keys symmetric", () => {
   it.each(operators)("W1 (W13) what the operator of %s has opens no document", async (operator) => {
-    expect(await opened(operator)).toEqual([]);
+    expect(await served.opened(operator)).toEqual([]);
   });
 
   it.each(pairs)("W13 what the operators of %s and %s have opens no document", async (one, other) => {
-    expect(await opened(one, other)).toEqual([]);
+    expect(await served.opened(one, other)).toEqual([]);
   });
 
   it.each(operators)(
     "W13 another tenant's operator, live, with the store of %s opens no document",
     async (operator) => {
-      const loot = dumps.lootOf(operator);
-      await foreign.ask(loot, [account]);
+      const loot = served.dumps.lootOf(operator);
+      await foreign.ask(loot, [served.account]);
       expect(await loot.open()).toEqual([]);
     },
   );
 
   it("W13 another tenant's operator is asked with what stands in the stores, and gets nothing for it", async () => {
-    const loot = dumps.lootOf("app", "iam", "ra", "kms", "audit");
-    expect(await foreign.ask(loot, [account])).toBeGreaterThan(2);
+    const loot = served.dumps.lootOf("app", "iam", "ra", "kms", "audit");
+    expect(await foreign.ask(loot, [served.account])).toBeGreaterThan(2);
     expect(await loot.open()).toEqual([]);
   });
 
   it("W1 app, IAM and KMS together have every link but the first: it takes the key that the app-specific key is kept under", async () => {
-    const loot = await dumps.lootOfLive("app", "iam", "kms");
+    const loot = await served.dumps.lootOfLive("app", "iam", "kms");
     expect(await loot.open()).toEqual([]);
-    expect(await loot.decryptBy(wrappingKey()).open()).toContain(SECRET);
+    expect(await loot.decryptBy(served.appKey()).open()).toContain(SECRET);
   });
 
   it("W13 a recipient that the registration authority certifies for itself gets nothing without the KMS's certificate", async () => {
-    expect(await opened("app", "iam", "ra", "audit")).toEqual([]);
-    expect(dumps.given).toBe(0);
+    expect(await served.opened("app", "iam", "ra", "audit")).toEqual([]);
+    expect(served.dumps.given).toBe(0);
   });
 
   it("W13 with the KMS's too, Enc(account key) and the datastore it opens the document: the master key comes wrapped to it", async () => {
-    expect(await opened("app", "iam", "ra", "kms")).toContain(SECRET);
+    expect(await served.opened("app", "iam", "ra", "kms")).toContain(SECRET);
   });
 
   it("W1 (W13) all stores and the HSM's key file open it: the same code finds the way", async () => {
-    const loot = dumps.lootOf(...operators);
-    for (const key of dumps.keysOfHsm()) loot.key(key);
+    const loot = served.dumps.lootOf(...operators);
+    for (const key of served.dumps.keysOfHsm()) loot.key(key);
     expect(await loot.open()).toContain(SECRET);
   });
 });

@@ -1,69 +1,39 @@
 /** What dumps of stores give away where account keys are RSA pairs, and the master key is one too: data AES, account RSA, master RSA, app-specific RSA. */
 
-import { createPrivateKey } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Step } from "#web/microservice/index.ts";
-import { PASSPHRASE, serve } from "../support/served.ts";
+import { describe, expect, it } from "vitest";
 import { useSystem } from "./index.ts";
-import { Dumps, operators, pairs } from "./operators.ts";
+import { operators, pairs } from "./operators.ts";
+import { SECRET, useServedDumps } from "./served-dumps.ts";
 
-const SECRET = "what no operator may read";
 const settings = () => ({ accountKeys: "RSA-3072" }) as const;
 const system = useSystem({ split: true, level: "master", masterKey: "RSA-3072", settings });
-let server: string;
-let dumps: Dumps;
-
-beforeAll(async () => {
-  server = mkdtempSync(join(tmpdir(), "coffer-server-"));
-  const steps: Step[] = [];
-  const { client, upload, download } = await serve(system, server, steps);
-  const id = crypto.randomUUID();
-  expect((await upload(id, SECRET)).status).toBe(201);
-  expect(await (await download(id)).text()).toBe(SECRET);
-  client.close();
-  dumps = await Dumps.take(system, [server]);
-});
-afterAll(() => {
-  dumps?.remove();
-  rmSync(server, { recursive: true, force: true });
-});
-
-const opened = async (...names: string[]) => (await dumps.lootOfLive(...names)).open();
-
-/** The app-specific key, for whoever has its file and its passphrase. */
-function appSpecificKey() {
-  const key = readFileSync(join(server, "app-specific-key.pem"), "utf8");
-  return createPrivateKey({ key, passphrase: PASSPHRASE });
-}
+const served = useServedDumps(system);
 
 describe("W1, W13: dumps of stores, master and account keys that are pairs", () => {
   it.each(operators)("W1 (master RSA) what the operator of %s has opens no document", async (operator) => {
-    expect(await opened(operator)).toEqual([]);
+    expect(await served.opened(operator)).toEqual([]);
   });
 
   it.each(pairs)(
     "W13 (master RSA) what the operators of %s and %s have opens no document",
     async (one, other) => {
-      expect(await opened(one, other)).toEqual([]);
+      expect(await served.opened(one, other)).toEqual([]);
     },
   );
 
   it("W1 (master RSA) app, IAM and KMS together have every link but the first: it takes the app-specific key", async () => {
-    const loot = await dumps.lootOfLive("app", "iam", "kms");
+    const loot = await served.dumps.lootOfLive("app", "iam", "kms");
     // For the KMS's certificate the HSM unwrapped content-encryption key, pair and data key, and gave none.
-    expect(dumps.unwrapped).toBeGreaterThan(2);
+    expect(served.dumps.unwrapped).toBeGreaterThan(2);
     expect(await loot.open()).toEqual([]);
-    expect(await loot.decryptBy(appSpecificKey()).open()).toContain(SECRET);
+    expect(await loot.decryptBy(served.appKey()).open()).toContain(SECRET);
   });
 
   it("W1 (master RSA) all stores and the HSM's key file open it: the same code finds the way", async () => {
-    const loot = dumps.lootOf(...operators);
+    const loot = served.dumps.lootOf(...operators);
     expect(await loot.open()).toEqual([]);
-    for (const key of dumps.keysOfHsm()) loot.key(key);
-    for (const key of dumps.privateKeysOfHsm()) loot.decryptBy(key);
+    for (const key of served.dumps.keysOfHsm()) loot.key(key);
+    for (const key of served.dumps.privateKeysOfHsm()) loot.decryptBy(key);
     expect(await loot.open()).toContain(SECRET);
   });
 });

@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Recovery } from "../support/recovery.ts";
-import { PASSPHRASE, serve } from "../support/served.ts";
 import { useSystem } from "./index.ts";
 import { Dumps, operators, pairs } from "./operators.ts";
+import { appKeyIn, sealServed } from "./served-dumps.ts";
 
 const SECRET = "what no operator may read, nor all of them";
 const FOREIGN = "what another tenant has sealed";
@@ -26,20 +26,13 @@ const folder = mkdtempSync(join(tmpdir(), "coffer-dumps-strict-"));
 const at = (...names: string[]) => join(folder, ...names);
 let dumps: Dumps;
 
-async function sealed(of: Parameters<typeof serve>[0], name: string, text: string): Promise<void> {
-  mkdirSync(at(name));
-  const { client, upload, download } = await serve(of, at(name), []);
-  const id = crypto.randomUUID();
-  expect((await upload(id, text)).status).toBe(201);
-  expect(await (await download(id)).text()).toBe(text);
-  client.close();
-}
-
 beforeAll(async () => {
   mkdirSync(at("recovery"));
-  await sealed(system, "own", SECRET);
+  for (const name of ["own", "foreign"]) mkdirSync(at(name));
+  await sealServed(system, at("own"), SECRET);
   const { running } = system;
-  await sealed({ ...system.tenant("umbrella"), running } as typeof system, "foreign", FOREIGN);
+  const umbrella = { ...system.tenant("umbrella"), running } as typeof system;
+  await sealServed(umbrella, at("foreign"), FOREIGN);
   const recovery = new Recovery(system, at("recovery"));
   await recovery.makeStrict();
   dumps = await Dumps.take(system, [at("own"), at("foreign")]);
@@ -56,10 +49,6 @@ function everything() {
   const loot = dumps.lootOf(...operators);
   for (const key of dumps.keysOfHsm()) loot.key(key);
   return loot;
-}
-
-function keyIn(path: string, passphrase: string) {
-  return createPrivateKey({ key: readFileSync(path, "utf8"), passphrase });
 }
 
 describe("W1, W13: dumps of stores, the strict variant of level master", () => {
@@ -84,7 +73,7 @@ describe("W1, W13: dumps of stores, the strict variant of level master", () => {
   });
 
   it("W1 strict: an instance's own app-specific key opens it, with Enc(master), Enc(account) and Enc(data)", async () => {
-    const key = keyIn(at("own", "app-specific-key.pem"), PASSPHRASE);
+    const key = appKeyIn(at("own"));
     expect(await everything().decryptBy(key).open()).toContain(SECRET);
     // It takes all of them: with the KMS's stores and not the IAM's there is no Enc(account).
     const loot = dumps.lootOf("app", "kms");
@@ -93,12 +82,13 @@ describe("W1, W13: dumps of stores, the strict variant of level master", () => {
   });
 
   it("W1 strict: the recovery key opens it too, and has to be kept as an instance's", async () => {
-    const key = keyIn(at("recovery", "recovery.pem"), "a secret of the recovery recipient's holder");
+    const pem = readFileSync(at("recovery", "recovery.pem"), "utf8");
+    const key = createPrivateKey({ key: pem, passphrase: "a secret of the recovery recipient's holder" });
     expect(await everything().decryptBy(key).open()).toContain(SECRET);
   });
 
   it("W13 a foreign tenant's app-specific key, with all stores, opens that tenant's documents alone", async () => {
-    const key = keyIn(at("foreign", "app-specific-key.pem"), PASSPHRASE);
+    const key = appKeyIn(at("foreign"));
     expect(await everything().decryptBy(key).open()).toEqual([FOREIGN]);
     const loot = await dumps.lootOfLive("app", "iam", "kms");
     expect(await loot.decryptBy(key).open()).toEqual([FOREIGN]);
