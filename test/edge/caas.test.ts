@@ -10,12 +10,12 @@ import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { caasHost, sayOperations } from "../hosts/caas.ts";
 import { type ContractHost, operated } from "../hosts/contract.ts";
-import { needle, scanBytes } from "../memory/index.ts";
+import { scanBytes } from "../memory/index.ts";
 import { answerOf, bytesOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { hsmClient } from "../system/hsm.ts";
-import { readRows, useSystem, watchKeys, watchTraffic } from "../system/index.ts";
+import { needlesOf, readRows, useSystem, watchKeys, watchTraffic } from "../system/index.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
@@ -244,7 +244,7 @@ it("M16 no key byte passes the edge, no content the log, and nothing is left at 
   for (const keyClass of ["message", "mac", "data", "account"] as const) {
     const keys = watched.ofClass(keyClass);
     expect(keys.length, keyClass).toBeGreaterThan(0);
-    const needles = keys.map(({ bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+    const needles = needlesOf(keys);
     expect(scanBytes(traffic.bytes(), needles, "KMIP")).toEqual([]);
     expect(scanBytes(Buffer.from(system.log()), needles, "log")).toEqual([]);
   }

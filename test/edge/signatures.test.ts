@@ -11,12 +11,12 @@ import type { AccountEdk, Load } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { caasHost, sayOperations } from "../hosts/caas.ts";
 import { type ContractHost, isSigned, operated } from "../hosts/contract.ts";
-import { needle, scanBytes } from "../memory/index.ts";
+import { scanBytes } from "../memory/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
 import { hsmClient } from "../system/hsm.ts";
-import { useSystem, watchKeys, watchTraffic } from "../system/index.ts";
+import { needlesOf, useSystem, watchKeys, watchTraffic } from "../system/index.ts";
 
 const system = useSystem({ otherApps: ["other"], otherTenants: ["umbrella"] });
 const data = encodeBase64url(utf8("what is signed"));
@@ -89,7 +89,7 @@ it("M17 no byte of a private half or of what it is under passes the edge, and no
   for (const keyClass of ["signing", "signature", "data"] as const) {
     const found = watched.ofClass(keyClass);
     expect(found.length, keyClass).toBeGreaterThanOrEqual(keyClass === "data" ? 0 : 3);
-    const needles = found.map(({ bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+    const needles = needlesOf(found);
     expect(scanBytes(traffic.bytes(), needles, "KMIP")).toEqual([]);
     expect(scanBytes(Buffer.from(system.log()), needles, "log")).toEqual([]);
   }

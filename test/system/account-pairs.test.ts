@@ -3,8 +3,10 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
-import { needle, scanBytes } from "../memory/index.ts";
+import { unwrapped } from "../chromium/unwrapped.ts";
+import { scanBytes } from "../memory/index.ts";
 import {
+  needlesOf,
   readRows,
   sealFile,
   showFile,
@@ -37,15 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => watched.stop());
 
-/** The links that the Worker unwrapped: by what, to what, and what could be exported. */
-const links = () =>
-  browsing
-    .recorder!.crypto()
-    .filter(({ realm, method, error }) => realm === "worker" && method === "unwrapKey" && !error)
-    .map(({ args }) => {
-      const [by, to] = [args[3], args[4]].map((named) => (named as { name?: string }).name ?? named);
-      return `${by} → ${to}${args[5] === false ? "" : ", to be exported"}`;
-    });
+const links = () => unwrapped(browsing.recorder!.calls);
 
 it("A2 in a browser: data AES, account RSA, master AES, app-specific RSA, all unwrapped in the Worker in turn; then it encrypts", async () => {
   expect(asked.slice(0, 2)).toEqual(["token", "master-key"]);
@@ -70,9 +64,8 @@ it("Promise 2 keeps key bytes out of JavaScript where account keys are pairs", (
   const { calls, failures } = browsing.recorder!;
   expect(failures).toEqual([]);
   expect(violations(calls)).toEqual([]);
-  const inTheClear = watched.keys.filter(({ keyClass }) => keyClass !== "encrypted");
   expect(watched.ofClass("account").length).toBeGreaterThan(0);
   expect(watched.ofClass("data").length).toBeGreaterThan(0);
-  const keys = inTheClear.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  const keys = needlesOf(watched.keys);
   expect(scanBytes(bytesOf(calls), keys, "calls")).toEqual([]);
 });

@@ -3,8 +3,10 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
-import { needle, scanBytes } from "../memory/index.ts";
+import { unwrapped } from "../chromium/unwrapped.ts";
+import { scanBytes } from "../memory/index.ts";
 import {
+  needlesOf,
   readRows,
   sealFile,
   showFile,
@@ -29,15 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => watched.stop());
 
-/** The links that the Worker unwrapped: by what, to what, and what could be exported. */
-const links = () =>
-  browsing
-    .recorder!.crypto()
-    .filter(({ realm, method, error }) => realm === "worker" && method === "unwrapKey" && !error)
-    .map(({ args }) => {
-      const [by, to] = [args[3], args[4]].map((named) => (named as { name?: string }).name ?? named);
-      return `${by} → ${to}${args[5] === false ? "" : ", to be exported"}`;
-    });
+const links = () => unwrapped(browsing.recorder!.calls);
 
 it("W1 in a browser: app-specific, master, account and data key, each symmetric and each unwrapped in the Worker", async () => {
   await sealFile(page, "letter.txt", "a letter under four symmetric keys");
@@ -55,9 +49,7 @@ it("Promise 2 keeps key bytes out of JavaScript where the app-specific key is sy
   const { calls, failures } = browsing.recorder!;
   expect(failures).toEqual([]);
   expect(violations(calls)).toEqual([]);
-  const keys = watched.keys
-    .filter(({ keyClass }) => keyClass !== "encrypted")
-    .map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  const keys = needlesOf(watched.keys);
   expect(watched.ofClass("app-specific")).toHaveLength(1);
   expect(scanBytes(bytesOf(calls), keys, "calls")).toEqual([]);
 });

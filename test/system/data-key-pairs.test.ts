@@ -2,10 +2,18 @@
 
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Call } from "../chromium/recorder.ts";
 import { bytesOf, violations } from "../chromium/rules.ts";
-import { needle, scanBytes } from "../memory/index.ts";
-import { sealFile, showFile, signIn, untilEnrolled, useSystemAndBrowser, watchKeys } from "./index.ts";
+import { unwrapped } from "../chromium/unwrapped.ts";
+import { scanBytes } from "../memory/index.ts";
+import {
+  needlesOf,
+  sealFile,
+  showFile,
+  signIn,
+  untilEnrolled,
+  useSystemAndBrowser,
+  watchKeys,
+} from "./index.ts";
 
 const { system, browsing } = useSystemAndBrowser({
   level: "master",
@@ -23,13 +31,6 @@ beforeAll(async () => {
 afterAll(() => watched.stop());
 
 const called = () => browsing.recorder!.calls.filter(({ realm, error }) => realm === "worker" && !error);
-const unwrapped = (calls: Call[]) =>
-  calls
-    .filter(({ method }) => method === "unwrapKey")
-    .map(({ args }) => {
-      const [by, to] = [args[3], args[4]].map((named) => (named as { name?: string }).name ?? named);
-      return `${by} → ${to}${args[5] === false ? "" : ", to be exported"}`;
-    });
 
 it("W1 in a browser: data RSA, account RSA, master AES: the pair is made, and each message opens by a secret of its own", async () => {
   await sealFile(page, "letter.txt", "a letter under a pair of its account's");
@@ -37,11 +38,11 @@ it("W1 in a browser: data RSA, account RSA, master AES: the pair is made, and ea
     return method === "generateKey" && (args[0] as { name?: string }).name === "RSA-OAEP" && args[1] === true;
   });
   expect(made).toHaveLength(1);
+  const from = browsing.recorder!.calls.length;
   await page.reload();
   await untilEnrolled(page);
-  const from = browsing.recorder!.calls.length;
   expect(await showFile(page, "letter.txt")).toBe("a letter under a pair of its account's");
-  const links = unwrapped(called().slice(-browsing.recorder!.calls.length + from));
+  const links = unwrapped(browsing.recorder!.calls.slice(from));
   // The master key unwraps the account's private half, that a content-encryption key and the data key's, and that secrets.
   expect(links).toEqual(
     expect.arrayContaining(["AES-GCM → RSA-OAEP", "RSA-OAEP → AES-GCM", "RSA-OAEP → HKDF"]),
@@ -69,9 +70,7 @@ it("Promise 2 with pairs of data keys: what could be exported as it was made is 
   };
   const uses = called().filter(({ args }) => Object.values(args).some(secret));
   expect(new Set(uses.map(({ method }) => method))).toEqual(new Set(["wrapKey"]));
-  const keys = watched.keys
-    .filter(({ keyClass }) => keyClass !== "encrypted")
-    .map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  const keys = needlesOf(watched.keys);
   expect(watched.ofClass("account").length).toBeGreaterThan(0);
   expect(scanBytes(bytesOf(calls), keys, "calls")).toEqual([]);
 });

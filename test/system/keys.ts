@@ -5,9 +5,15 @@ import { ObjectStore } from "#emulator/hsm/store/store.ts";
 import { Work } from "#emulator/hsm/store/work.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { type KeyClass, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
+import { type Needle, needle } from "../memory/index.ts";
 
 /** A key of the hierarchy in plaintext. */
 export type HsmKey = { uid: string; keyClass: string; bytes: Uint8Array };
+
+/** What scans look for: each of these keys, by its class. */
+export function needlesOf(keys: readonly HsmKey[]): Needle[] {
+  return keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+}
 
 export type KeyWatch = {
   /** All keys seen until now, each value once. */

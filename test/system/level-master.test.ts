@@ -3,8 +3,10 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
-import { needle, scanBytes } from "../memory/index.ts";
+import { unwrapped } from "../chromium/unwrapped.ts";
+import { scanBytes } from "../memory/index.ts";
 import {
+  needlesOf,
   sealFile,
   showFile,
   signIn,
@@ -50,14 +52,7 @@ function quickenHiding(): void {
   Object.assign(globalThis, { setTimeout: quick });
 }
 
-/** The links that the Worker unwrapped: by what, to what. */
-const links = () =>
-  browsing
-    .recorder!.crypto()
-    .filter(({ realm, method, error }) => realm === "worker" && method === "unwrapKey" && !error)
-    .map(({ args }) =>
-      [args[3], args[4]].map((named) => (named as { name?: string }).name ?? named).join(" → "),
-    );
+const links = () => unwrapped(browsing.recorder!.calls);
 
 it("W4 knows its KMS and has Enc(master) before any request", async () => {
   expect(asked.slice(0, 2)).toEqual(["token", "master-key"]);
@@ -69,8 +64,7 @@ it("Promise 2 keeps key bytes out of JavaScript while it begins at level master"
   expect(failures).toEqual([]);
   expect(violations(calls)).toEqual([]);
   // Enc(master) is what the Worker verifies before it unwraps.
-  const inTheClear = watched.keys.filter(({ keyClass }) => keyClass !== "encrypted");
-  const keys = inTheClear.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  const keys = needlesOf(watched.keys);
   expect(watched.ofClass("master")).toHaveLength(1);
   expect(scanBytes(bytesOf(calls), keys, "calls")).toEqual([]);
 });
@@ -152,6 +146,6 @@ it("Promise 2 W10 a data key that the instance makes itself leaves it wrapped, a
   expect(broken.sort()).toEqual(["worker generateKey", "worker wrapKey"]);
   const wraps = calls.filter(({ method, error }) => method === "wrapKey" && !error);
   expect(wraps.map(({ args }) => args[0])).toEqual(["raw"]);
-  const keys = watched.ofClass("data").map(({ bytes }, index) => needle(`data key ${index}`, bytes));
+  const keys = needlesOf(watched.ofClass("data"));
   expect(scanBytes(bytesOf(browsing.recorder!.calls), keys, "calls")).toEqual([]);
 });

@@ -3,6 +3,7 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
+import { unwrapped } from "../chromium/unwrapped.ts";
 import {
   canReadMemory,
   needle,
@@ -13,6 +14,7 @@ import {
 } from "../memory/index.ts";
 import { skipTest } from "../support/missing.ts";
 import {
+  needlesOf,
   readRows,
   sealFile,
   showFile,
@@ -51,15 +53,7 @@ afterAll(() => {
   traffic.stop();
 });
 
-/** The links that the Worker unwrapped: by what, to what, and what could be exported. */
-const links = () =>
-  browsing
-    .recorder!.crypto()
-    .filter(({ realm, method, error }) => realm === "worker" && method === "unwrapKey" && !error)
-    .map(({ args }) => {
-      const [by, to] = [args[3], args[4]].map((named) => (named as { name?: string }).name ?? named);
-      return `${by} → ${to}${args[5] === false ? "" : ", to be exported"}`;
-    });
+const links = () => unwrapped(browsing.recorder!.calls);
 
 it("W1 in a browser: data AES, account RSA, master RSA, app-specific RSA, all unwrapped in the Worker in turn; then it encrypts", async () => {
   const from = browsing.recorder!.calls.length;
@@ -78,10 +72,7 @@ it("W1 in a browser: data AES, account RSA, master RSA, app-specific RSA, all un
 });
 
 /** Of a private half one of its primes. */
-const inTheClear = () =>
-  watched.keys
-    .filter(({ keyClass }) => keyClass !== "encrypted")
-    .map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+const inTheClear = () => needlesOf(watched.keys);
 
 it("Promise 2 keeps key bytes out of JavaScript where the master key is a pair", () => {
   const { calls, failures } = browsing.recorder!;

@@ -2,8 +2,8 @@
 
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { needle, scanBytes } from "../memory/index.ts";
-import { openEnrolled, useSystemAndBrowser, watchKeys, watchTraffic, withKit } from "./index.ts";
+import { scanBytes } from "../memory/index.ts";
+import { needlesOf, openEnrolled, useSystemAndBrowser, watchKeys, watchTraffic, withKit } from "./index.ts";
 
 const running = useSystemAndBrowser();
 const { system } = running;
@@ -144,7 +144,7 @@ it("M6 a key of the tenant itself is encrypted directly under the master key, in
 });
 
 it("M6 what passed holds no key: not the messages, not the traffic of the HSM", () => {
-  const keys = watched.keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} ${index}`, bytes));
+  const keys = needlesOf(watched.keys);
   expect(watched.ofClass("data").length).toBeGreaterThan(0);
   const parts = shown.edk.split(".").map((part) => Buffer.from(part, "base64url"));
   expect(scanBytes(Buffer.concat([...parts, Buffer.from(JSON.stringify(shown))]), keys)).toEqual([]);

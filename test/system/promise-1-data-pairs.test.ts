@@ -11,7 +11,7 @@ import {
   watchMemory,
 } from "../memory/index.ts";
 import { skipTest } from "../support/missing.ts";
-import { useSystem, watchKeys, watchTraffic } from "./index.ts";
+import { needlesOf, useSystem, watchKeys, watchTraffic } from "./index.ts";
 
 const system = useSystem({ level: "account", settings: () => ({ dataKeys: "RSA-3072" }) });
 const traffic = watchTraffic();
@@ -69,9 +69,7 @@ afterAll(() => {
 
 const needles = () => [
   ...made.map(({ what, bytes }, index) => needle(`${what} key ${index}`, bytes)),
-  ...watched.keys
-    .filter(({ keyClass }) => keyClass !== "encrypted")
-    .map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes)),
+  ...needlesOf(watched.keys),
 ];
 
 it("Promise 1 with pairs of data keys: KMIP traffic, Durable Objects, R2 and the log hold none of their keys", () => {

@@ -10,7 +10,15 @@ import {
   watchMemory,
 } from "../memory/index.ts";
 import { skipTest } from "../support/missing.ts";
-import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys, watchTraffic } from "./index.ts";
+import {
+  needlesOf,
+  sealFile,
+  showFile,
+  signIn,
+  useSystemAndBrowser,
+  watchKeys,
+  watchTraffic,
+} from "./index.ts";
 
 const settings = () => ({ accountKeys: "RSA-3072" }) as const;
 const { system, browsing } = useSystemAndBrowser({ settings });
@@ -37,8 +45,7 @@ afterAll(() => {
   watched.stop();
 });
 
-const needles = () =>
-  watched.keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+const needles = () => needlesOf(watched.keys);
 
 it("Promise 1 with pairs: KMIP traffic, Durable Objects, R2 and the log hold no key of the hierarchy", () => {
   // Of a private half one of its primes.

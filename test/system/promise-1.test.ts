@@ -10,7 +10,15 @@ import {
   watchMemory,
 } from "../memory/index.ts";
 import { skipTest } from "../support/missing.ts";
-import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys, watchTraffic } from "./index.ts";
+import {
+  needlesOf,
+  sealFile,
+  showFile,
+  signIn,
+  useSystemAndBrowser,
+  watchKeys,
+  watchTraffic,
+} from "./index.ts";
 import { loadBySeeds, loadInOtherWays } from "./loading.ts";
 
 const { system, browsing } = useSystemAndBrowser();
@@ -43,8 +51,7 @@ afterAll(async () => {
   watched.stop();
 });
 
-const needles = () =>
-  watched.keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+const needles = () => needlesOf(watched.keys);
 const account = () => watched.ofClass("account");
 const data = () => watched.ofClass("data");
 

@@ -3,8 +3,8 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
-import { needle, scanBytes } from "../memory/index.ts";
-import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys } from "./index.ts";
+import { scanBytes } from "../memory/index.ts";
+import { needlesOf, sealFile, showFile, signIn, useSystemAndBrowser, watchKeys } from "./index.ts";
 import { loadBySeeds, loadInOtherWays } from "./loading.ts";
 
 const { system, browsing } = useSystemAndBrowser({ record: true });
@@ -38,9 +38,7 @@ it("Promise 2: every SubtleCrypto call of page, vault and Worker keeps key bytes
 
 it("Promise 2: no argument and no result of any call, and no message, holds a key of the hierarchy", () => {
   // A seed is no key: the page has it from the person.
-  const keys = watched.keys
-    .filter(({ keyClass }) => keyClass !== "seed")
-    .map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  const keys = needlesOf(watched.keys.filter(({ keyClass }) => keyClass !== "seed"));
   expect(watched.ofClass("seed-stretched").length).toBeGreaterThan(0);
   expect(watched.ofClass("data").length).toBeGreaterThan(0);
   const recorded = bytesOf(browsing.recorder!.calls);

@@ -19,7 +19,7 @@ import {
   registerPublicKey,
   vendor,
 } from "./hsm-requests.ts";
-import { openEnrolled, readRows, useSystemAndBrowser, watchKeys, withKit } from "./index.ts";
+import { needlesOf, openEnrolled, readRows, useSystemAndBrowser, watchKeys, withKit } from "./index.ts";
 import { selfSigned } from "./self-signed.ts";
 
 const running = useSystemAndBrowser();
@@ -76,7 +76,7 @@ async function ladder(attributes: Attributes = {}): Promise<{ account: string; d
 
 /** Whether anything that the HSM answered to this client holds a key, be it under the attacker's own RSA key. */
 function leaked(client: HsmClient): unknown[] {
-  const needles = watched.keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} ${index}`, bytes));
+  const needles = needlesOf(watched.keys);
   const answers = Buffer.concat(client.received);
   const opened: Buffer[] = [];
   for (const answer of client.received) {

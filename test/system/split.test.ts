@@ -8,6 +8,7 @@ import { UNITS, type Unit } from "#edge/units.ts";
 import { needle, scanDirectory } from "../memory/index.ts";
 import { auditThat } from "../support/audit.ts";
 import {
+  needlesOf,
   readRows,
   sealFile,
   showFile,
@@ -67,7 +68,7 @@ describe("W13 split operation", () => {
   it("W13 a dump of one unit's store has nothing of what another keeps, and no key", () => {
     const [wrapped] = readRows(folder("iam"), "account_keys").map(({ wrapped }) => wrapped as Uint8Array);
     expect(wrapped?.length).toBe(40);
-    const keys = watched.keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+    const keys = needlesOf(watched.keys);
     expect(keys.length).toBeGreaterThan(1);
     for (const unit of KEEPING) {
       const { findings, scanned } = scanDirectory(folder(unit), [
