@@ -27,6 +27,8 @@ export const loopbackFetch: typeof fetch = async (input, init) => {
         method: asked.method,
         headers,
         signal: asked.signal,
+        // One that is kept may be closed by workerd, after five seconds, just when a request is sent on it.
+        agent: false,
       },
       (answer) => {
         const fields = new Headers();
