@@ -80,6 +80,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/page": "web/browser/index.ts, web/browser/discovery.ts",
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 
+  "emulator/aws-kms": "protocol/*.ts, protocol/evidence, protocol/pki, node:",
   "emulator/identity-provider": "protocol/*.ts, node:",
   "emulator/enclave":
     "protocol/*.ts, protocol/evidence, protocol/pki, node:, @peculiar/x509, reflect-metadata",

@@ -6,6 +6,7 @@
  */
 export { ATTESTATION_ATTRIBUTE, attestationAttribute, type Evidence, evidenceIn } from "./attestation.ts";
 export { type Certificate, parseCertificate } from "./certificate.ts";
+export { type EnvelopedData, parseEnvelopedData } from "./enveloped-data.ts";
 export {
   type InstanceCertificate,
   instanceCustodian,

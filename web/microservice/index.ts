@@ -7,6 +7,7 @@ export { createPortClient, type PortClient, servePort } from "#protocol/port/ind
 export type { Attested, Attester } from "./credentials.ts";
 export { type Crypto, captureCrypto } from "./crypto.ts";
 export type { SigningDevice, UnwrappingDevice } from "./device.ts";
+export { unwrapEnveloped } from "./enveloped.ts";
 export type { HostKeys, WrappingPair } from "./keys.ts";
 export {
   type AppKeyStore,

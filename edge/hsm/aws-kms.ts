@@ -1,0 +1,161 @@
+/**
+ * AWS KMS as a back end for data keys: the tenant's master key is a KMS key that never leaves, data keys are encrypted under it, and one
+ * leaves as CMS EnvelopedData to the key that an attestation document names (`Recipient`; AWS KMS Developer Guide, "Cryptographic
+ * attestation support"). The KMS never asks for a key in clear; an answer that has one is refused.
+ */
+
+import { utf8 } from "#protocol/bytes.ts";
+import type { Assurance } from "#protocol/hierarchy/index.ts";
+import { type BackEnd, BackEndRefused, type Standing } from "./back-end.ts";
+import { HsmUnavailable, UnexpectedAnswer } from "./client.ts";
+import { type AwsCredentials, signedHeaders } from "./sigv4.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export type AwsKmsSettings = {
+  /** ARN or identifier of the tenant's KMS key. */
+  key: string;
+  region: string;
+  /** `https://kms.<region>.amazonaws.com/`, or that of a stand-in. */
+  endpoint: string;
+  credentials: AwsCredentials;
+};
+
+/** What an encrypted data key is bound to: it is additional authenticated data, and in AWS's own log. */
+export type AwsContext = { tenant: string; account: string };
+export type AwsOrder = AwsContext & { count: number };
+export type AwsKey = AwsContext & { wrappedKey: Bytes };
+/** `attestation`: a document of the recipient's platform, minutes old at the most, that names its RSA key. */
+export type AwsRecipient = { attestation: Bytes };
+
+const TIMEOUT_MS = 10_000;
+/** Answers have a ciphertext of some hundred bytes. */
+const MAXIMUM_RESPONSE = 64 * 1024;
+
+/** `now`: milliseconds since 1970. */
+export function awsKmsBackEnd(
+  settings: AwsKmsSettings,
+  fetching: typeof fetch = fetch,
+  now: () => number = Date.now,
+): BackEnd<AwsOrder, AwsKey, AwsRecipient, "aws-kms"> {
+  const call = (operation: string, body: object) => request(settings, operation, body, fetching, now());
+  const { key: KeyId } = settings;
+  async function make(context: Record<string, string>): Promise<Bytes> {
+    const order = { KeyId, KeySpec: "AES_256", EncryptionContext: context };
+    return bytesOf((await call("GenerateDataKeyWithoutPlaintext", order)).CiphertextBlob);
+  }
+  return {
+    /**
+     * A key of no use is asked for in clear, as whoever has the edge's credentials could: where the key's policy lets them, it is kept
+     * from nobody. What such an answer has is dropped.
+     */
+    async standing(): Promise<Standing> {
+      const CiphertextBlob = base64(await make({ purpose: "probe" }));
+      const EncryptionContext = { purpose: "probe" };
+      const inClear = await call("Decrypt", { KeyId, CiphertextBlob, EncryptionContext }).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof AwsRefused && error.code === "AccessDeniedException") return false;
+          throw error;
+        },
+      );
+      const keeps: Assurance[] = inClear ? [] : ["sensitive", "release-policy"];
+      return { name: "aws-kms", keeps };
+    },
+    async makeDataKeys({ tenant, account, count }) {
+      const made: { wrapping: "aws-kms"; wrappedKey: Bytes }[] = [];
+      while (made.length < count)
+        made.push({ wrapping: "aws-kms", wrappedKey: await make({ tenant, account }) });
+      return made;
+    },
+    async release(keys, { attestation }) {
+      const Recipient = {
+        AttestationDocument: base64(attestation),
+        KeyEncryptionAlgorithm: "RSAES_OAEP_SHA_256",
+      };
+      const released: Bytes[] = [];
+      for (const { wrappedKey, tenant, account } of keys) {
+        const CiphertextBlob = base64(wrappedKey);
+        const EncryptionContext = { tenant, account };
+        const answer = await call("Decrypt", { KeyId, CiphertextBlob, EncryptionContext, Recipient });
+        if (answer.Plaintext !== undefined && answer.Plaintext !== null)
+          throw new BackEndRefused("aws-kms answered with a key in clear");
+        released.push(bytesOf(answer.CiphertextForRecipient));
+      }
+      return released;
+    },
+  };
+}
+
+/** AWS KMS has refused. `code`: the exception's name. */
+export class AwsRefused extends UnexpectedAnswer {
+  readonly code: string;
+
+  constructor(operation: string, code: string) {
+    super(`AWS KMS refused ${operation}: ${code}`);
+    this.code = code;
+  }
+}
+
+async function request(
+  { endpoint, region, credentials }: AwsKmsSettings,
+  operation: string,
+  of: object,
+  fetching: typeof fetch,
+  now: number,
+): Promise<Record<string, unknown>> {
+  const body = utf8(JSON.stringify(of));
+  const named = { "content-type": "application/x-amz-json-1.1", "x-amz-target": `TrentService.${operation}` };
+  const { host } = new URL(endpoint);
+  const headers = await signedHeaders(
+    { host, headers: named, body },
+    credentials,
+    { region, service: "kms" },
+    now,
+  );
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetching(endpoint, { method: "POST", headers, body, redirect: "manual", signal });
+    text = await bounded(response);
+  } catch (cause) {
+    if (cause instanceof UnexpectedAnswer) throw cause;
+    throw new HsmUnavailable("AWS KMS cannot be reached", { cause });
+  }
+  if (response.status >= 500) throw new HsmUnavailable(`AWS KMS answered with status ${response.status}`);
+  const answer = parsed(text);
+  if (response.status !== 200) {
+    const [, code = "refused"] = /^(?:[\w.]+#)?([A-Za-z]{1,64})$/.exec(String(answer.__type)) ?? [];
+    throw new AwsRefused(operation, code);
+  }
+  return answer;
+}
+
+async function bounded({ body }: Response): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAXIMUM_RESPONSE) throw new UnexpectedAnswer("AWS KMS's answer is too long");
+  }
+  return text;
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return { ...value };
+  } catch {}
+  throw new UnexpectedAnswer("AWS KMS answered no JSON");
+}
+
+function bytesOf(value: unknown): Bytes {
+  if (typeof value !== "string" || !/^[A-Za-z0-9+/]+={0,2}$/.test(value))
+    throw new UnexpectedAnswer("AWS KMS answered without what was asked for");
+  return Uint8Array.from(atob(value), (character) => character.charCodeAt(0));
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
