@@ -11,6 +11,7 @@ import {
   BackEndRefused,
   checkStanding,
 } from "#edge/hsm/index.ts";
+import { envelopedData } from "#emulator/aws-kms/enveloped-data.ts";
 import { type AwsKmsOptions, type EmulatedAwsKms, startAwsKms } from "#emulator/aws-kms/index.ts";
 import {
   launchNitroEnclave,
@@ -116,6 +117,19 @@ describe("M19 AWS KMS", () => {
       await expect(unwrapEnveloped(crypto.subtle, wrapping.privateKey, altered)).rejects.toMatchObject({
         code: "key-refused",
       });
+  });
+
+  it("M19 takes no key of another length than a data key has, in either form of CMS", async () => {
+    for (const inPieces of [true, false]) {
+      const cms = (length: number) => envelopedData(spki, new Uint8Array(length).fill(7), inPieces);
+      const key = await unwrapEnveloped(crypto.subtle, wrapping.privateKey, cms(32));
+      expect(key.extractable).toBe(false);
+      for (const length of [16, 24, 31, 33, 40, 47, 48, 64])
+        await expect(
+          unwrapEnveloped(crypto.subtle, wrapping.privateKey, cms(length)),
+          String(length),
+        ).rejects.toMatchObject({ code: "key-refused" });
+    }
   });
 
   it("M19 has no key released to other code, another platform, a debugger, nobody's key, or an old document", async () => {
