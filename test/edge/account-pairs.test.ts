@@ -17,6 +17,7 @@ import { EdgeClient } from "../support/edge-client.ts";
 import { json } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { PASSPHRASE, serve, told } from "../support/served.ts";
+import { Wire } from "../support/wire.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
@@ -32,9 +33,9 @@ const { unwrapKey } = crypto.subtle;
 let dir: string;
 let running: Awaited<ReturnType<typeof serve>>;
 
-const again = async () => {
+const again = async (wire?: Wire) => {
   running?.client.close();
-  running = await serve(system, dir, steps);
+  running = await serve(system, dir, steps, {}, wire);
 };
 
 beforeAll(async () => {
@@ -105,6 +106,30 @@ it("A2 data AES, account RSA, master AES, app-specific RSA: every message and ke
   expect(told(steps).filter((line) => line.startsWith("decrypt"))).toEqual([
     ...["decrypt master key", "decrypt account key", "decrypt data key", "decrypt document"],
   ]);
+});
+
+it("A2 on the wire: Enc(master) to the app-specific pair, KI, Enc(data) to the account's pair, its private half under the master key, each asked of its own", async () => {
+  const wire = new Wire();
+  await again(wire);
+  const master = "POST /instances/master-key";
+  expect(wire.lines.slice(-2)).toEqual([`ask ${master}`, `get 200 ${master}`]);
+  const { wrappedKey } = JSON.parse(wire.body(`get 200 ${master}`)) as { wrappedKey: string };
+  expect(Buffer.from(wrappedKey, "base64url")).toHaveLength(384);
+  wire.clear();
+  expect((await running.upload(crypto.randomUUID(), "A2's document on the wire")).status).toBe(201);
+  const identifiers = "POST /instances/key-identifiers";
+  const [data, account] = ["GET /instances/accounts/…/data-keys/KI", "GET /instances/accounts/…/key"];
+  const { lines } = wire;
+  expect(lines.slice(0, 2)).toEqual([`ask ${identifiers}`, `get 200 ${identifiers}`]);
+  expect(lines.slice(2, 4).sort()).toEqual([`ask ${data}`, `ask ${account}`].sort());
+  expect(lines.slice(4).sort()).toEqual([`get 200 ${data}`, `get 200 ${account}`].sort());
+  const { edk } = JSON.parse(wire.body(`get 200 ${data}`)) as { edk: string };
+  const claims = JSON.parse(Buffer.from(edk.split(".")[1] ?? "", "base64url").toString()) as Edk;
+  expect(Buffer.from(claims.wrappedKey, "base64url")).toHaveLength(384);
+  const { wrapped } = JSON.parse(wire.body(`get 200 ${account}`)) as { wrapped: string };
+  // PKCS#8 of 3072 bits by AES-GCM.
+  expect(Buffer.from(wrapped, "base64url").length).toBeGreaterThan(1700);
+  await again();
 });
 
 it("W10 the HSM and the instance make the next versions of a data key to the public half, and documents of before open", async () => {

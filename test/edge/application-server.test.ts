@@ -13,6 +13,7 @@ import { appKeyFile, keepAppKey, type NodeMicroserviceOptions, openAppKey } from
 import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
+import { Wire } from "../support/wire.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { useSystem, watchTraffic } from "../system/index.ts";
 
@@ -25,12 +26,16 @@ let startUp: string[];
 let running: Awaited<ReturnType<typeof start>>;
 
 /** The server of docs/examples, its app-specific key beside its ciphertext; decrypted keys go after a second. */
-async function start(more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "timeToLive" | "watch"> = {}) {
+async function start(
+  more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "timeToLive" | "watch"> = {},
+  wire?: Wire,
+) {
   const { appOrigin: app, vaultOrigin: vault } = system;
   const kept = keepAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
   const instance = { ...kept, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
   const client: Client = await connect({
     ...{ app, vault, rootKey: system.running.rootKey, user: "server", instance },
+    ...(wire && { fetch: wire.fetch }),
   });
   const enrolled = await client.microservice.use();
   const account = client.account();
@@ -103,6 +108,50 @@ it("A1 seals what a client device uploads: every message and key, in this order,
   const stored = (await readFile(join(dir, running.account, id))).toString("latin1");
   expect(stored).toContain(keys[0]);
   expect(stored).not.toContain("A1's document");
+  await locked();
+});
+
+it("A1 on the wire: token and Enc(master) before any request, then KI, and by it Enc(data) and Enc(account), each asked of its own; nothing else", async () => {
+  running.client.close();
+  const wire = new Wire();
+  running = await start({}, wire);
+  const master = "POST /instances/master-key";
+  expect(wire.lines).toEqual([
+    ...["ask POST /instances/token", "get 200 POST /instances/token"],
+    ...[`ask ${master}`, `get 200 ${master}`],
+  ]);
+  const { wrappedKey } = JSON.parse(wire.body(`get 200 ${master}`)) as { wrappedKey: string };
+  expect(Buffer.from(wrappedKey, "base64url")).toHaveLength(384);
+  wire.clear();
+  const id = crypto.randomUUID();
+  expect((await running.upload(id, "A1's document on the wire")).status).toBe(201);
+  const [identifiers, data, account] = [
+    "POST /instances/key-identifiers",
+    "GET /instances/accounts/…/data-keys/KI",
+    "GET /instances/accounts/…/key",
+  ];
+  const { lines } = wire;
+  expect(lines.slice(0, 2)).toEqual([`ask ${identifiers}`, `get 200 ${identifiers}`]);
+  expect(lines.slice(2, 4).sort()).toEqual([`ask ${data}`, `ask ${account}`].sort());
+  expect(lines.slice(4).sort()).toEqual([`get 200 ${data}`, `get 200 ${account}`].sort());
+  // By what belongs to the data the IAM says which key, and that one the KMS is asked for.
+  expect(wire.body(`ask ${identifiers}`)).toContain(running.account);
+  const { keyId, keyVersion } = JSON.parse(wire.body(`get 200 ${identifiers}`)) as {
+    keyId: string;
+    keyVersion: number;
+  };
+  expect(wire.body(`ask ${data}`)).toContain(`/${keyId}.${keyVersion} `);
+  const { edk } = JSON.parse(wire.body(`get 200 ${data}`)) as { edk: string };
+  const { wrapped } = JSON.parse(wire.body(`get 200 ${account}`)) as { wrapped: string };
+  expect(Buffer.from(wrapped, "base64url")).toHaveLength(40);
+  expect((await readFile(join(dir, running.account, id))).toString("latin1")).toContain(
+    edk.split(".")[1]?.slice(0, 64),
+  );
+  // Once the data key has gone, a set time after its last use, the IAM is asked again, which knows whether it may have it.
+  await locked();
+  wire.clear();
+  expect(await (await running.download(id)).text()).toBe("A1's document on the wire");
+  expect(wire.lines).toEqual([`ask ${identifiers}`, `get 200 ${identifiers}`]);
   await locked();
 });
 

@@ -7,6 +7,7 @@ import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
 import type { System } from "./start.ts";
+import type { Wire } from "./wire.ts";
 
 export const PASSPHRASE = "a secret of the server, at random";
 
@@ -16,10 +17,14 @@ export async function serve(
   dir: string,
   steps: Step[],
   more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "symmetricKey" | "timeToLive" | "watch"> = {},
+  wire?: Wire,
 ) {
   const kept = keepAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
   const instance = { ...kept, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
-  const client: Client = await connect({ app, vault, rootKey, user: "server", instance });
+  const client: Client = await connect({
+    ...{ app, vault, rootKey, user: "server", instance },
+    ...(wire && { fetch: wire.fetch }),
+  });
   const enrolled = await client.microservice.use();
   const account = client.account();
   const server = applicationServer({
