@@ -25,6 +25,8 @@ const system = {
   test: {
     include: ["test/**/*.test.ts"],
     environment: "node" as const,
+    globalSetup: "test/support/built-folder.ts",
+    setupFiles: "test/support/built-once.ts",
     testTimeout: 120_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 15_000 } },
