@@ -126,7 +126,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     microservice,
     loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
     life: custodian.life,
-    managed: new ManagedKeys(rest),
+    managed: new ManagedKeys(rest, microservice),
     rotation: new Rotation(rest),
     administration: new Administration(rest),
     members: custodian.members,

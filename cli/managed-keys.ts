@@ -18,6 +18,7 @@ import {
 } from "#protocol/keys/algorithm.ts";
 import { callJson } from "#web/client/call.ts";
 import { documentKeyOf } from "#web/client/document-key.ts";
+import type { Microservice } from "#web/client/microservice.ts";
 import type { RestClient } from "#web/client/rest.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -30,9 +31,11 @@ export type NamedEdk = { key: string; edk: string };
 /** Versions are `<id>.<version>`. Errors of the routes: `CofferError`. */
 export class ManagedKeys {
   readonly #rest: Pick<RestClient, "json">;
+  readonly #microservice: Pick<Microservice, "use">;
 
-  constructor(rest: Pick<RestClient, "json">) {
+  constructor(rest: Pick<RestClient, "json">, microservice: Pick<Microservice, "use">) {
     this.#rest = rest;
+    this.#microservice = microservice;
   }
 
   /** Nothing is made again after a lost answer: a key that nobody was given an EDK of opens nothing. */
@@ -67,9 +70,11 @@ export class ManagedKeys {
     return callJson(this.#rest, changeKey, { account, key }, change, { tries: 3 });
   }
 
-  /** The next version of the key that the EDK has. */
+  /** The next version of the key that the EDK has, for whom policy lets do it with this instance. */
   async rotate(edk: string): Promise<NamedEdk> {
-    return named((await callJson(this.#rest, rotateKey, {}, { edk })).edk);
+    const { instance } = await this.#microservice.use();
+    const request = { edk, certificate: instance.wrappingCertificate };
+    return named((await callJson(this.#rest, rotateKey, {}, request)).edk);
   }
 }
 

@@ -118,8 +118,8 @@ export class KmsAccountObject extends DurableObject<Env> {
   }
 
   /** M17: the next version of the key of this EDK, verified. One after the other. */
-  rotateKey(caller: Caller, item: Item): Promise<Result<{ edk: string }>> {
-    return rotateKey(this.#door, this.#quota, caller, item, (work) => this.#inTurn(work));
+  rotateKey(caller: Caller, item: Item, certificate?: string): Promise<Result<{ edk: string }>> {
+    return rotateKey(this.#door, this.#quota, caller, { item, certificate }, (work) => this.#inTurn(work));
   }
 
   /** The EDK of the key under which names are copied for the list. */

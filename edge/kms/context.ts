@@ -76,6 +76,8 @@ export interface Context {
 export interface Turns {
   /** M17: whether this user may have so many RSA pairs made now. */
   pairTurns(user: string, count: number): Promise<Decision<null>>;
+  /** M9: whether this user may have a grant for keys of a seed now. */
+  seedTurn(user: string): Promise<Decision<null>>;
   /** M9: whether one more derivation from a seed may begin. Who began it ends it. */
   beginSeed(name: string): Promise<Decision<null>>;
   endSeed(name: string): Promise<void>;

@@ -13,6 +13,7 @@ import type {
   listPolicies,
   MasterKeyRequest,
   PolicyChange,
+  RotateKeyRequest,
 } from "#protocol/contract/index.ts";
 import type {
   LoadAnswer,
@@ -63,9 +64,9 @@ export class Kms extends WorkerEntrypoint<Env> {
   }
 
   /** `POST /kms/key-versions` (M17). */
-  async rotateKey(caller: Caller, token: string): Promise<Result<{ edk: string }>> {
+  async rotateKey(caller: Caller, { edk, certificate }: RotateKeyRequest): Promise<Result<{ edk: string }>> {
     const action = "kms:rotate-key";
-    const read = await this.#readFor(caller, [token]);
+    const read = await this.#readFor(caller, [edk]);
     if (!read.ok) return this.#principal(caller).refused(caller, action, read);
     const [item] = read.value;
     const account = item?.edk.account;
@@ -75,15 +76,13 @@ export class Kms extends WorkerEntrypoint<Env> {
         action,
         refuse("conflict", "a key of the tenant itself"),
       );
-    return this.#object(caller, account).rotateKey(caller, item);
+    return this.#object(caller, account).rotateKey(caller, item, certificate);
   }
 
   /** `POST /kms/grants` (M7). */
   async grant(caller: Caller, request: GrantKeysRequest): Promise<Result<Granted>> {
     const read = await this.#readFor(caller, request.edks, { ofSeed: true });
     if (!read.ok) return this.#principal(caller).refused(caller, "kms:grant", read);
-    const turn = isOfSeed(read.value) ? await this.#tenant(caller).seedTurn(caller.user) : ok(null);
-    if (!turn.ok) return this.#principal(caller).refused(caller, "kms:grant", turn);
     return this.#registry(caller, read.value).grant(caller, request, read.value);
   }
 

@@ -9,10 +9,11 @@ import { evaluate, type KeyPolicy, narrow } from "#protocol/policy/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { Member } from "../person.ts";
+import type { Recipient } from "../ra/types.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
 import { type Context, type Door, failedUnderMaster, type InTurn, noMember } from "./context.ts";
 import { make } from "./issue.ts";
-import { checkKey, type Item, READING } from "./loading/index.ts";
+import { checkKey, checkRecipient, digestOf, type Item, READING } from "./loading/index.ts";
 import type { Order } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
@@ -24,13 +25,14 @@ const LOST = 60;
 
 /**
  * `item`: the EDK of the newest version, verified, of the account whose object this is; or of the one before, where the newest was given to
- * nobody since it was made. `inTurn` runs one after the other. Errors: `forbidden`, `conflict`, `too-many-requests`, `hsm-refused`.
+ * nobody since it was made. `certificate`: of the instance that the caller has, whose tier policies may ask for. `inTurn` runs one after the
+ * other. Errors: `forbidden`, `not-recipient`, `foreign-custodian`, `invalid-certificate`, `conflict`, `too-many-requests`, `hsm-refused`.
  */
 export async function rotateKey(
   { neighbours, enter, refuse: turnAway }: Door,
   quota: DataKeyQuota,
   caller: Caller,
-  { edk }: Item,
+  { item: { edk }, certificate }: { item: Item; certificate?: string | undefined },
   inTurn: InTurn,
 ): Promise<Result<{ edk: string }>> {
   const { keyId, keyVersion, purpose, algorithm } = edk;
@@ -38,10 +40,18 @@ export async function rotateKey(
   const about = { caller, resource: `key/${keyId}.${keyVersion}`, requestId };
   const action = "kms:rotate-key";
   const { account = "" } = edk;
-  const accountKey = await neighbours.IAM.accountKey({ tenant, account, caller });
+  const thumbprint = certificate === undefined ? undefined : await digestOf(certificate);
+  const [accountKey, found] = await Promise.all([
+    neighbours.IAM.accountKey({ tenant, account, caller }),
+    thumbprint ? neighbours.RA.recipient({ tenant, user: caller.user, thumbprint }) : undefined,
+  ]);
   if (!accountKey.ok) return turnAway({ action, ...about }, noMember(accountKey.problem));
   const kms = await enter();
-  const asked = { caller, edk, policies: kms.policies };
+  if (thumbprint === null)
+    return turnAway({ action, ...about }, refuse("invalid-certificate", "certificate is not base64url"));
+  if (found && !found.ok && found.problem.code !== "not-recipient") return found;
+  const named = found && { recipient: found.ok ? found.value : null };
+  const asked = { caller, edk, policies: kms.policies, named };
   return inTurn(async () => {
     const decision = authorize<Next>(kms.store, { action, ...about }, (sql) => {
       const next = decideNext(sql, asked, accountKey.value.by);
@@ -74,10 +84,20 @@ export async function rotateKey(
 }
 
 type Next = { version: number; policy: KeyPolicy };
-type Asked = { caller: Caller; edk: Item["edk"]; policies: Context["policies"] };
+type Asked = {
+  caller: Caller;
+  edk: Item["edk"];
+  policies: Context["policies"];
+  /** What the registration authority has of the instance that is named; undefined where none is. */
+  named: { recipient: Recipient | null } | undefined;
+};
 
 /** Which version comes next, and what may be done with it; if this member may have it made. */
-function decideNext(sql: SqlStorage, { caller, edk, policies }: Asked, person: Member): Decision<Next> {
+function decideNext(
+  sql: SqlStorage,
+  { caller, edk, policies, named }: Asked,
+  person: Member,
+): Decision<Next> {
   const { keyId, keyVersion, purpose, account = "" } = edk;
   if (person.as === "reader") return refuse("forbidden", "a reader has no keys made");
   const lives = checkLives(sql);
@@ -85,6 +105,9 @@ function decideNext(sql: SqlStorage, { caller, edk, policies }: Asked, person: M
   if (edk.layer !== undefined || isOfInstances(sql, keyId))
     return refuse("conflict", "a key that instances renew");
   const now = seconds(Date.now());
+  const instance = named ? checkRecipient(caller, named.recipient, now) : ok(undefined);
+  if (!instance.ok) return instance;
+  const { tier, method } = instance.value ?? {};
   const found = checkKey(caller, { edk, record: findDataKey(sql, keyId, keyVersion), now });
   if (!found.ok) return found;
   const newest = newestOf(sql, keyId, keyVersion, now);
@@ -95,13 +118,21 @@ function decideNext(sql: SqlStorage, { caller, edk, policies }: Asked, person: M
   const own = [edk.policy, standing.policy];
   // Of a reader's rights alone nobody closes a key for those who have more.
   const used = operationsOf(edk.algorithm).some((operation) => {
-    const request = { action: operation, principal: caller.custodian, tier: "hardware", now } as const;
+    const request = { action: operation, principal: caller.custodian, tier, now } as const;
     return !READING.has(operation) && evaluate(own, { ...request, wrapping: null }).allowed;
   });
   if (!used) return refuse("forbidden", "policy of the key: no operation of the caller's");
   for (const name of ["new", keyId]) {
     const resource = `accounts/${account}/keys/${name}`;
-    const facts = factsOfCaller(caller, { action: "create", resource, account, purpose, person });
+    const facts = factsOfCaller(caller, {
+      action: "create",
+      resource,
+      account,
+      purpose,
+      person,
+      tier,
+      method,
+    });
     const allowed = checkPolicies(policies(), facts);
     if (!allowed.ok) return allowed;
   }

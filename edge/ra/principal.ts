@@ -57,7 +57,7 @@ import { namesOf, retireEnded } from "./retire.ts";
 import { distributionPoint } from "./revocation-list.ts";
 import { markListed, unlisted } from "./revocations.ts";
 import { MIGRATIONS } from "./schema.ts";
-import { NOBODY, openSession } from "./session.ts";
+import { NOBODY, openSession, waitsForNobody } from "./session.ts";
 import type {
   Applicant,
   AttestationOpened,
@@ -302,6 +302,13 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const decision = authorize(opened.store, { action: "ra:redeem", ...about }, (sql) => {
       const foreign = this.#refuseForeign(opened.store, by);
       if (foreign) return foreign;
+      // Anyone can name a principal: without a session of theirs nobody uses up the turns of who has one.
+      if (by.user === null && !waitsForNobody(sql, id)) {
+        const redeemed = redeem(sql, seconds(now));
+        return redeemed.ok
+          ? refuse("invalid-grant", "no session")
+          : turnAway("invalid-grant", redeemed.reason);
+      }
       // Each attempt may use a grant of somebody else's up, or tell their object of one that is made up.
       const what = { what: "ra:redeem", user: by.user ?? NOBODY };
       const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, seconds(now));

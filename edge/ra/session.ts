@@ -48,6 +48,12 @@ export function openSession(
   return ok(session);
 }
 
+/** Whether there is such a session, of who has no cookie, which nobody has used. */
+export function waitsForNobody(sql: SqlStorage, id: string): boolean {
+  const found = sql.exec("SELECT 1 FROM enrolments WHERE id = ? AND user = ? AND used IS NULL", id, NOBODY);
+  return found.toArray().length > 0;
+}
+
 /** Takes the session out of use, whatever follows, and answers its nonce. */
 export function consumeSession(
   sql: SqlStorage,

@@ -75,16 +75,24 @@ export const metadataKey = {
   problems: ["forbidden", "hsm-refused"],
 } as const satisfies Route;
 
-/** The next version of a key, by the EDK of its newest one, which opens and verifies from then on, and does nothing else. */
+/** The next version of a key, by the EDK of its newest one, which opens and verifies from then on, and does nothing else.
+ * `certificate`: of the wrapping key of the caller's instance, DER, base64url, which a policy may ask for. Without one no instance stands
+ * behind the request, and what asks for a tier is refused.
+ */
 export const rotateKey = {
   site: "app",
   method: "POST",
   path: "/kms/key-versions",
   authentication: "token",
-  request: { json: object({ edk: jws }) },
+  request: { json: object({ edk: jws }, { certificate: text(1, 8192, /^[\w-]+$/) }) },
   answer: { status: 201, json: open({ edk: jws }) },
-  problems: ["invalid-edk", "forbidden", "conflict", "strict-tenant", "hsm-refused"],
+  problems: [
+    ...["invalid-edk", "invalid-certificate", "forbidden", "foreign-custodian", "not-recipient"],
+    ...["conflict", "strict-tenant", "hsm-refused"],
+  ] as const,
 } as const satisfies Route;
+
+export type RotateKeyRequest = BodyOf<typeof rotateKey>;
 
 /** A data key for an instance, by one of the ways of `Load`. */
 export const loadKey = {

@@ -194,6 +194,33 @@ it("M17 a next version whose answer was lost is made again, and the one that nob
   expect(problem(await rotate())).toBe("409 conflict");
 });
 
+it("M17 M12 rotates a key whose policy asks for a tier for who has an instance of that tier, and for nobody else", async () => {
+  const ordered = async (tier: string) => {
+    const policy = { operations: ["mac", "macVerify"], tier };
+    const algorithm = "HMAC-SHA256-HKDF-SHA512";
+    const order = { account: ann.account, count: 1, purpose: "data", algorithm, policy };
+    return json<{ edks: string[] }>(await ann.rest("POST", "/kms/data-keys", order)).edks[0]!;
+  };
+  const rotate = (edk: string, certificate?: string) =>
+    ann.rest("POST", "/kms/key-versions", { edk, certificate });
+  const own = enrolled.wrappingCertificate;
+  for (const tier of ["hardware", "emulated"]) {
+    const edk = await ordered(tier);
+    expect(problem(await rotate(edk))).toBe("403 forbidden");
+    expect(problem(await rotate(edk, own))).toBe("403 forbidden");
+  }
+  const edk = await ordered("software");
+  expect(problem(await rotate(edk))).toBe("403 forbidden");
+  expect(problem(await rotate(edk, "AAAA"))).toBe("403 not-recipient");
+  const stranger = await EdgeClient.signedIn(system, "Tor");
+  const theirs = json<EnrolmentAnswer>(await enrol(stranger, await makeKeys())).wrappingCertificate;
+  expect(problem(await rotate(edk, theirs))).toBe("403 not-recipient");
+  const ended = json<EnrolmentAnswer>(await enrol(ann, await makeKeys()));
+  await ann.rest("DELETE", `/ra/instances/${ended.instance}`);
+  expect(problem(await rotate(edk, ended.wrappingCertificate))).toBe("403 not-recipient");
+  expect((await rotate(edk, own)).status).toBe(201);
+});
+
 it("M17 M12 rotates no key for whom its own policy leaves out, nor one whose versions instances number", async () => {
   const order = {
     ...{ account: ann.account, count: 1, purpose: "data", algorithm: "HMAC-SHA256-HKDF-SHA512" },

@@ -87,6 +87,28 @@ it("POST /ra/enrolments/{id}: made-up grants leave no row with those whom they n
   expect(allowed("ra:exposed")).toBe(1);
 }, 120_000);
 
+it("M2 M20 POST /ra/enrolments/{id}: who has no session uses up no turn of a deployment that has one", async () => {
+  const ivy = await EdgeClient.signedIn(system, "Ivy");
+  const { dn: custodian } = ivy.tokens.custodian;
+  const order = await ivy.rest("POST", "/ra/secret-zeros", { custodian });
+  const { secretZero } = json<{ secretZero: string }>(order);
+  const bare = (path: string, body: object) =>
+    send(ivy.vault + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", origin: ivy.vault },
+      body: JSON.stringify(body),
+    });
+  const principal = ivy.tokens.user.id;
+  const { id, nonce } = json<{ id: string; nonce: string }>(await bare("/ra/enrolments", { principal }));
+  const body = await redemption(secretZero, nonce, await makeKeys(), "secret-zero");
+  const madeUp = { ...body, credential: secretZero.slice(0, -2) };
+  for (let i = 0; i < MANY; i++) {
+    const answer = await bare(`/ra/enrolments/${principal}.${newVerifier()}`, madeUp);
+    expect(problem(answer)).toBe("400 invalid-grant");
+  }
+  expect((await bare(`/ra/enrolments/${id}`, body)).status).toBe(200);
+}, 120_000);
+
 it("POST /authorize: one ticket that is sent again and again gives no more codes, and the page says to wait", async () => {
   const browser = new EdgeClient(system);
   await browser.signIn("Carol");

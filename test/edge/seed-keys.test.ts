@@ -345,6 +345,19 @@ it("M9 one user has so many grants for seeds a minute, and is told when the next
   expect((await askGrant(lou, usual)).status).toBe(201);
 });
 
+it("M9 M20 who may load no key of a seed uses up no turn, neither their own nor the tenant's", async () => {
+  const max = await instanceOf(await EdgeClient.signedIn(system, "Max"));
+  const edks = await orderKeys(ann, SEED);
+  const refused = await Promise.all(Array.from({ length: 24 }, () => askGrant(max, edks)));
+  expect(new Set(refused.map(problem))).toEqual(new Set(["403 forbidden"]));
+  // Nor who is a member, with an instance that is another's.
+  const own = await orderKeys(max, SEED);
+  const { wrappingCertificate: certificate } = ann.enrolled;
+  const foreign = await Promise.all(Array.from({ length: 24 }, () => askGrant(max, own, { certificate })));
+  expect(new Set(foreign.map(problem))).toEqual(new Set(["403 not-recipient"]));
+  expect((await askGrant(max, own)).status).toBe(201);
+});
+
 it("M9 nothing of a seed is kept at the edge, and each decision is in the audit log", async () => {
   const state = JSON.stringify([
     ...readRows(system.edgeDir, "load_grants"),

@@ -106,7 +106,9 @@ export class DataKeys {
    * on. Errors: `conflict` for a version that is not the newest.
    */
   async rotate(edk: string, signal?: AbortSignal): Promise<string> {
-    const next = await callJson(this.#rest, rotateKey, {}, { edk });
+    const { instance } = await this.#microservice.use();
+    const certificate = instance.wrappingCertificate;
+    const next = await callJson(this.#rest, rotateKey, {}, { edk, certificate });
     await this.ensure(next.edk, signal);
     return next.edk;
   }

@@ -10,7 +10,7 @@ export const keys = {
   changeKey: ({ c, caller, input: { account, key }, body }) =>
     c.env.KMS.changeKey(caller, account, key, body),
   metadataKey: ({ c, caller, input: { account } }) => c.env.KMS.metadataKey(caller, account),
-  rotateKey: ({ c, caller, body }) => c.env.KMS.rotateKey(caller, body.edk),
+  rotateKey: ({ c, caller, body }) => c.env.KMS.rotateKey(caller, body),
   loadKey: ({ c, caller, body }) => c.env.KMS.load(caller, body),
   readRotation: async ({ c, caller }) => answered(await c.env.KMS.rotation(caller)),
   beginRotation: async ({ c, caller }) => answered(await c.env.KMS.beginRotation(caller)),

@@ -8,6 +8,7 @@ import type { Caller } from "../../caller.ts";
 import { type Decision, ok, type Result, refuse, refuseForNow, turnAway } from "../../result.ts";
 import { hashSecret, newSecret } from "../../secret.ts";
 import { type Door, noMember } from "../context.ts";
+import { isOfSeed } from "../edk.ts";
 import { digestOf } from "./rewrap-several.ts";
 import { askForSeveral, decideSeveral, type Item, severalOf } from "./several.ts";
 
@@ -53,6 +54,11 @@ export async function grantSeveral(
   const { found } = standing;
   if (!found.ok && found.problem.code !== "not-recipient") return found;
   const kms = await door.enter();
+  // Of the tenant's turns none goes to who would get no grant.
+  if (isOfSeed(items) && decideSeveral(kms.store.sql, kms, several, standing).ok) {
+    const turn = await kms.turns().seedTurn(caller.user);
+    if (!turn.ok) return authorize<never>(kms.store, about, () => turn);
+  }
   const grant = newSecret();
   const [hash, edks] = await Promise.all([hashSecret(grant), edksDigest(items.map(({ token }) => token))]);
   return authorize<Granted>(kms.store, about, (sql) => {

@@ -15,9 +15,10 @@ export { type Granted, grantSeveral, LOAD_GRANTS_TABLE } from "./grants.ts";
 export { openSeedChannel } from "./open-seed.ts";
 export { presentGrant } from "./present.ts";
 export { presentSeed } from "./present-seed.ts";
-export { checkKey, type KeyStanding, READING } from "./release.ts";
+export { checkKey, checkRecipient, type KeyStanding, READING } from "./release.ts";
 export { checkAsker, loadRetained } from "./retained.ts";
 export type { Under } from "./rewrap-batch.ts";
+export { digestOf } from "./rewrap-several.ts";
 export type { Item } from "./several.ts";
 export { type Asking, askStanding, askUnder, isUnder } from "./wanted.ts";
 

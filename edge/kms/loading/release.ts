@@ -34,6 +34,20 @@ export function decideRelease(
   { edk, recipient, record, person, policies, now }: Release,
 ): Decision<KeyPolicy> {
   if (edk.tenant !== caller.tenant) return refuse("forbidden", "EDK belongs to another tenant");
+  const standing = checkRecipient(caller, recipient, now);
+  if (!standing.ok) return standing;
+  const found = checkKey(caller, { edk, record, now });
+  if (!found.ok) return found;
+  const { policy: current } = found.value;
+  return narrowTo(caller, { edk, current, recipient: standing.value, person, policies, now });
+}
+
+/** Whether the instance lives, and is the caller's. */
+export function checkRecipient(
+  caller: Caller,
+  recipient: Recipient | null,
+  now: number,
+): Decision<Recipient> {
   if (!recipient) return refuse("not-recipient", "certificate is not registered");
   if (recipient.status !== "active") return refuse("not-recipient", `instance is ${recipient.status}`);
   if (!(now < recipient.notAfter)) return refuse("not-recipient", "instance's certificate has expired");
@@ -42,10 +56,7 @@ export function decideRelease(
   if (recipient.user !== caller.user) return refuse("foreign-custodian", "instance serves another user");
   if (recipient.origin !== caller.origin)
     return refuse("foreign-custodian", "instance serves another origin");
-  const found = checkKey(caller, { edk, record, now });
-  if (!found.ok) return found;
-  const { policy: current } = found.value;
-  return narrowTo(caller, { edk, current, recipient, person, policies, now });
+  return ok(recipient);
 }
 
 /** Of whoever asks, apart from who is to have it: that the key is there, of this app, and works. */
