@@ -8,6 +8,17 @@ import type { SecondLayer } from "#protocol/second-layer.ts";
 import type { InstanceCaller } from "./caller.ts";
 import { type Decision, ok, type Result, refuse } from "./result.ts";
 
+/** Registers of a measurement by number, in lower-case hexadecimal. */
+export type Registers = Readonly<Record<string, string>>;
+
+/** What enrolment has shown of an instance, for policies. */
+export type InstanceFacts = {
+  method: MethodName;
+  tier: Tier;
+  /** That attestation verified; none where no evidence was shown, or that has none. */
+  registers?: Registers | null;
+};
+
 /** An instance as the registration authority has it. */
 export type Enrolled = {
   instance: string;
@@ -23,8 +34,6 @@ export type Enrolled = {
   secondLayer?: SecondLayer;
   /** What its tenant wants as app-specific key; an RSA pair where nothing is said. */
   appKeys?: AppKeys;
-  method: MethodName;
-  tier: Tier;
   /** Thumbprint of its identity key; SHA-256 of its two certificates, base64url. */
   identityKey: string;
   identityCertificate: string;
@@ -36,7 +45,12 @@ export type Enrolled = {
   /** Seconds since 1970. */
   notAfter: number;
   status: "active" | "revoked" | "expired";
-};
+} & InstanceFacts;
+
+/** That of it alone. */
+export function instanceFacts({ method, tier, registers = null }: InstanceFacts): InstanceFacts {
+  return { method, tier, registers };
+}
 
 /** Levels at which the ladder runs in the instance. */
 export const LADDER: readonly Level[] = ["account", "master"];

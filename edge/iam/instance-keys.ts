@@ -10,7 +10,7 @@ import type { DataKeys } from "#protocol/hierarchy/index.ts";
 import { type EcPublicJwk, isPairLength } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, HttpFacts, InstanceCaller } from "../caller.ts";
-import { checkInstance, type Enrolled, LADDER } from "../enrolled.ts";
+import { checkInstance, type Enrolled, type InstanceFacts, instanceFacts, LADDER } from "../enrolled.ts";
 import type { Identified, KeyIdentifier } from "../key-identifiers.ts";
 import { takeTurn } from "../pace.ts";
 import type { Person } from "../person.ts";
@@ -50,7 +50,7 @@ export type DataKeyOrder = {
   http?: HttpFacts;
   person?: Person;
   /** Of an instance that orders it for itself. */
-  instance?: Pick<Enrolled, "tier" | "method">;
+  instance?: InstanceFacts;
   accountKey: AccountKey;
   purpose: string;
   renew: boolean;
@@ -320,7 +320,7 @@ export async function newDataKey(
     origin,
     requestId,
     ...(person && { person }),
-    ...(found && { instance: { tier: found.value.tier, method: found.value.method } }),
+    ...(found && { instance: instanceFacts(found.value) }),
     ...(http && { http }),
   };
   const of = { tenant: store.tenant, account, accountKey: accountKey.value, ...by };

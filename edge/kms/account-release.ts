@@ -35,10 +35,10 @@ export async function releaseAccountKey(
   if (!standing.signedIn.ok) return door.refuse(asked, noMember(standing.signedIn.problem));
   const kms = await door.enter();
   const { store, hsm, trust } = kms;
-  const checkAllowed = (sql: SqlStorage, { tier, method }: Enrolled, person: Person) => {
+  const checkAllowed = (sql: SqlStorage, instance: Enrolled, person: Person) => {
     const resource = `accounts/${account}`;
     const of = { action: "release", wrapping: "RSA-OAEP" } as const;
-    const facts = factsOfCaller(caller, { ...of, resource, account, tier, method, person });
+    const facts = factsOfCaller(caller, { ...of, resource, account, instance, person });
     const allowed = checkPolicies(kms.policies(), facts);
     return allowed.ok ? checkLives(sql) : allowed;
   };

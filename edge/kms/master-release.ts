@@ -57,9 +57,8 @@ export async function releaseMasterKey(
   const standing = await askStanding(neighbours, caller);
   const asking = { action: "kms:master-key", ...about };
   const allowed = (sql: SqlStorage, enrolled: Enrolled, person: Person) => {
-    const { tier, method } = enrolled;
     const of = { action: "release", resource: "master", account: null, wrapping: "RSA-OAEP" } as const;
-    const facts = factsOfCaller(caller, { ...of, tier, method, person });
+    const facts = factsOfCaller(caller, { ...of, instance: enrolled, person });
     const decision = checkPolicies(kms.policies(), facts);
     return decision.ok ? itself(sql, enrolled) : decision;
   };

@@ -5,7 +5,7 @@ import { seconds } from "#protocol/clock.ts";
 import { type AccountEdk, isPairWrapping, isWrappedLength } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { HttpFacts } from "../caller.ts";
-import type { Enrolled } from "../enrolled.ts";
+import type { InstanceFacts } from "../enrolled.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import { keepWrapped, lookAfter, sweep, underLayer, underPair, underParent } from "../hsm/keys/index.ts";
 import type { Made } from "../iam/instance-keys.ts";
@@ -42,8 +42,8 @@ export type DataKeyOrder = {
   origin: string;
   http?: HttpFacts;
   person?: Person;
-  /** Where a custodian orders it there is none, and policies that ask for its tier do not allow it. */
-  instance?: Pick<Enrolled, "tier" | "method">;
+  /** Where a custodian orders it there is none, and policies that ask for one do not allow it. */
+  instance?: InstanceFacts;
   accountKey: AccountKey;
   purpose: AccountEdk["purpose"];
   /** Another version, where there is one already. */
@@ -92,7 +92,7 @@ export async function orderDataKey(
       },
       {
         ...{ action: "create", resource: `accounts/${account}/keys/new`, account, purpose: order.purpose },
-        ...{ ...order.instance, person: order.person },
+        ...{ instance: order.instance, person: order.person },
       },
     );
     const allowed = checkPolicies(kms.policies(), facts);

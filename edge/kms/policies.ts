@@ -11,6 +11,7 @@ import {
   parsePolicy,
 } from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../caller.ts";
+import type { InstanceFacts } from "../enrolled.ts";
 import { KeptByTenant } from "../kept.ts";
 import type { Person } from "../person.ts";
 import { type Decision, ok, refuse } from "../result.ts";
@@ -66,18 +67,22 @@ function readOrTell(text: string): ReadonlyMap<string, readonly Rule<Facts>[]> {
 
 type By = Pick<Caller, "custodian" | "user" | "origin" | "http">;
 type Of = Pick<Asked, "action" | "resource" | "account"> &
-  Partial<Pick<Asked, "tier" | "purpose" | "method" | "wrapping">> & { person?: Person | undefined };
+  Partial<Pick<Asked, "purpose" | "wrapping">> & {
+    person?: Person | undefined;
+    /** As the registration authority has it; none where nobody names one. */
+    instance?: InstanceFacts | undefined;
+  };
 
 /**
- * What the KMS knows of a request: of an instance its tier and method, where one is named, and how it gets the key, where that goes to
- * one; no registers of a measurement.
+ * What the KMS knows of a request: of an instance, where one is named, its tier and method, and the registers that it has shown evidence of;
+ * and how it gets the key, where that goes to one.
  */
-export function factsOfCaller({ custodian, user, origin, http }: By, { person, ...of }: Of): Facts {
+export function factsOfCaller({ custodian, user, origin, http }: By, { person, instance, ...of }: Of): Facts {
   const now = seconds(Date.now());
+  const { tier, method, registers } = instance ?? {};
   const known = { ...of, roles: person?.roles, groups: person?.groups, http };
   return factsOf({
-    tier: undefined,
-    wrapping: null,
+    ...{ tier, method, registers: registers ?? undefined, wrapping: null },
     ...known,
     principal: custodian,
     person: user,

@@ -109,10 +109,9 @@ function allowed(
 ): Decision<Row[]> {
   const policies = kms.policies();
   const { caller, account, person, enrolled } = by;
-  const { tier, method } = enrolled;
   const resource = `accounts/${account}`;
   const of = { action: "release", wrapping: "RSA-OAEP" } as const;
-  const facts = factsOfCaller(caller, { ...of, resource, account, tier, method, person });
+  const facts = factsOfCaller(caller, { ...of, resource, account, instance: enrolled, person });
   for (const { id } of rows) {
     const decision = checkPolicies(policies, { ...facts, resource: `accounts/${account}/keys/${id}` });
     if (!decision.ok) return decision;

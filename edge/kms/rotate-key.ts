@@ -107,7 +107,6 @@ function decideNext(
   const now = seconds(Date.now());
   const instance = named ? checkRecipient(caller, named.recipient, now) : ok(undefined);
   if (!instance.ok) return instance;
-  const { tier, method } = instance.value ?? {};
   const found = checkKey(caller, { edk, record: findDataKey(sql, keyId, keyVersion), now });
   if (!found.ok) return found;
   const newest = newestOf(sql, keyId, keyVersion, now);
@@ -118,6 +117,7 @@ function decideNext(
   const own = [edk.policy, standing.policy];
   // Of a reader's rights alone nobody closes a key for those who have more.
   const used = operationsOf(edk.algorithm).some((operation) => {
+    const { tier } = instance.value ?? {};
     const request = { action: operation, principal: caller.custodian, tier, now } as const;
     return !READING.has(operation) && evaluate(own, { ...request, wrapping: null }).allowed;
   });
@@ -130,8 +130,7 @@ function decideNext(
       account,
       purpose,
       person,
-      tier,
-      method,
+      instance: instance.value,
     });
     const allowed = checkPolicies(policies(), facts);
     if (!allowed.ok) return allowed;

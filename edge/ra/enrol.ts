@@ -3,10 +3,9 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
-import type { MethodName } from "#protocol/enrolment.ts";
 import { INSTANCES_CA, ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import type { Level } from "#protocol/level.ts";
-import type { Tier } from "#protocol/policy/index.ts";
+import type { InstanceFacts } from "../enrolled.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import type { NewInstance } from "./instances.ts";
@@ -23,8 +22,6 @@ export type Ceremony = {
   /** Id of the new instance, a random UUID. */
   instance: string;
   tenant: string;
-  method: MethodName;
-  tier: Tier;
   binding: Binding;
   /** The tenant's. */
   level: Level;
@@ -41,7 +38,7 @@ export type Ceremony = {
   attested: number | null;
   /** Where the tenant's revocation list is. */
   revocationList: string;
-};
+} & InstanceFacts;
 
 /** Issues the certificates and registers the recipient, each at its HSM. Throws what the HSM throws. */
 export async function certify(
@@ -50,7 +47,7 @@ export async function certify(
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
   const { instance, tenant, method, tier, binding, level, keys, now, until, life, line, attested } = ceremony;
-  const { revocationList } = ceremony;
+  const { revocationList, registers } = ceremony;
   const enrolledAt = seconds(now);
   const notAfter = Math.min(enrolledAt + life, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
@@ -101,7 +98,7 @@ export async function certify(
     serials: [identity, wrapping, ...(certified ?? [])].map(
       (der) => new x509.X509Certificate(der).serialNumber,
     ),
-    ...{ line, attested },
+    ...{ line, attested, registers: registers ?? null },
   };
   const enrolled: Enrolment = {
     instance,

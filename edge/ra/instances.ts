@@ -3,17 +3,16 @@
 import type { MethodName } from "#protocol/enrolment.ts";
 import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
-import type { Enrolled } from "../enrolled.ts";
+import type { Enrolled, InstanceFacts } from "../enrolled.ts";
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
+import { readRegisters } from "./registers.ts";
 import { endedBy, UNLISTED } from "./revocations.ts";
 import type { Binding, Instance, Recipient } from "./types.ts";
 
 export type NewInstance = {
   id: string;
   binding: Binding;
-  method: MethodName;
-  tier: Tier;
   level: Level;
   identityThumbprint: string;
   identityCertificateDigest: string;
@@ -29,7 +28,7 @@ export type NewInstance = {
   line?: string | undefined;
   /** When it, or the first in its line, has shown evidence. */
   attested?: number | null | undefined;
-};
+} & InstanceFacts;
 
 type Row = {
   id: string;
@@ -46,6 +45,7 @@ type Row = {
   wrapping_certificate: string;
   hsm_key: string;
   hybrid_key: string | null;
+  registers: string | null;
   enrolled: number;
   not_after: number;
   status: "active" | "revoked";
@@ -56,8 +56,8 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
   sql.exec(
     `INSERT INTO instances (id, user, custodian, client, jkt, origin, method, tier, identity_key, identity_certificate,
       wrapping_certificate, hsm_key, enrolled, not_after, level, serials, line, attested, certified, hybrid_key,
-      hybrid_certificates, status)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
+      hybrid_certificates, registers, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
     made.id,
     binding.user,
     binding.custodian,
@@ -79,6 +79,7 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
     made.notAfter,
     made.hybrid?.key ?? null,
     made.hybrid?.certificates ?? null,
+    made.registers ? JSON.stringify(made.registers) : null,
   );
 }
 
@@ -157,6 +158,7 @@ export function findRecipient(
   if (!row) return null;
   const { id: instance, custodian, origin, method, tier, hsm_key: hsmKey, not_after: notAfter } = row;
   const { hybrid_key: hybridKey } = row;
+  const registers = readRegisters(row.registers);
   return {
     instance,
     custodian,
@@ -164,6 +166,7 @@ export function findRecipient(
     origin,
     method,
     tier,
+    registers,
     hsmKey,
     hybridKey,
     notAfter,
@@ -210,6 +213,7 @@ export function findEnrolled(
       identityCertificate,
     },
     wrappingCertificate: row.wrapping_certificate,
+    registers: readRegisters(row.registers),
     ...{ hsmKey, hybridKey: row.hybrid_key, notAfter, status: statusOf(row, now) },
   };
 }

@@ -344,9 +344,10 @@ export class RaPrincipalObject extends DurableObject<Env> {
       refuse("invalid-grant", error.message),
     );
     if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);
-    const { binding, tier } = admitted.value;
+    const { binding, tier, registers } = admitted.value;
     const attested = method === "attestation" ? seconds(now) : null;
-    return this.#register({ store, ledger, outbox }, about, { binding, tier, method, keys, now, attested });
+    const of = { binding, tier, method, registers, keys, now, attested };
+    return this.#register({ store, ledger, outbox }, about, of);
   }
 
   /**
@@ -387,7 +388,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
   async #register(
     { store, ledger, outbox }: Opened,
     about: ReturnType<typeof aboutOf>,
-    of: Pick<Renewed, "binding" | "tier" | "method" | "attested"> & {
+    of: Pick<Renewed, "binding" | "tier" | "method" | "registers" | "attested"> & {
       keys: InstanceKeys;
       now: number;
       /** Of a renewal: the first instance in its line, the one that is renewed, and its end. */

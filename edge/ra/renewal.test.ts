@@ -48,6 +48,13 @@ it("M20 certificates are renewed in the second half of their life, and once more
   expect(take(NOW + DAY - 1), "one that was cut off").toMatchObject({ ok: true, value: { id: "i-1" } });
 });
 
+it("M12 M20 a renewal carries over the registers that evidence has shown, and has none where none was", () => {
+  expect(take(NOW + DAY / 2)).toMatchObject({ value: { registers: null } });
+  const registers = { 0: "ab".repeat(48) };
+  insert(3, { method: "attestation", tier: "emulated", attested: NOW, registers });
+  expect(take(NOW + DAY / 2, shown(3))).toMatchObject({ value: { registers, tier: "emulated" } });
+});
+
 it("M20 a renewal is answered again while what it made lives, beyond the certificates that it replaced", () => {
   insert(2, { line: "i-1", notAfter: NOW + 2 * DAY });
   const answer = { instance: "i-2", notAfter: NOW + 2 * DAY } as Enrolment;

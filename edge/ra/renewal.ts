@@ -12,7 +12,9 @@ import type { Level } from "#protocol/level.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { renewalInput } from "#protocol/renewal.ts";
+import type { InstanceFacts } from "../enrolled.ts";
 import { type Decision, ok, turnAway } from "../result.ts";
+import { readRegisters } from "./registers.ts";
 import { checkHybridKeys, checkWrappingKey, type InstanceKeys } from "./request.ts";
 import { endedBy } from "./revocations.ts";
 import type { Binding, Enrolment } from "./types.ts";
@@ -79,12 +81,10 @@ export type Renewed = {
   id: string;
   line: string;
   binding: Binding;
-  method: MethodName;
-  tier: Tier;
   attested: number | null;
   level: Level;
   notAfter: number;
-};
+} & InstanceFacts;
 
 type Row = Binding & {
   id: string;
@@ -94,6 +94,7 @@ type Row = Binding & {
   enrolled: number;
   not_after: number;
   attested: number | null;
+  registers: string | null;
   level: Level;
   hybrid_certificates: string | null;
   status: "active" | "revoked";
@@ -157,6 +158,8 @@ export function takeRenewal(
     binding: { user, custodian, client, jkt, origin },
     method,
     tier,
+    // Of the evidence that was shown once: what runs now nobody has looked at.
+    registers: readRegisters(row.registers),
     attested,
     level,
     notAfter,

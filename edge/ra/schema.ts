@@ -136,4 +136,6 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // How many of a user have not expired is counted at each enrolment.
   "CREATE INDEX instances_by_certified ON instances (user, certified)",
+  // JSON of the measurement registers that attestation verified, by number; null where none were, and of an earlier release's instances.
+  "ALTER TABLE instances ADD COLUMN registers TEXT",
 ];

@@ -10,10 +10,9 @@ import type {
   openEnrolment,
   redeemEnrolment,
 } from "#protocol/contract/index.ts";
-import type { MethodName } from "#protocol/enrolment.ts";
 import type { Appraisal } from "#protocol/evidence/index.ts";
 import type { Evidence } from "#protocol/pki/index.ts";
-import type { Tier } from "#protocol/policy/index.ts";
+import type { InstanceFacts } from "../enrolled.ts";
 
 /**
  * Who opens or redeems an enrolment session, and the Origin header of the request. `user` is whom the vault's cookie stands
@@ -65,15 +64,13 @@ export type Recipient = {
   custodian: string;
   user: string;
   origin: string;
-  method: MethodName;
-  tier: Tier;
   /** Unique identifier of the public key at the HSM. */
   hsmKey: string;
   /** The same of the ML-KEM key, which stands for both keys of a hybrid recipient; null where it is none. */
   hybridKey: string | null;
   notAfter: number;
   status: "active" | "revoked" | "expired";
-};
+} & InstanceFacts;
 
 /** An instance as its user sees it. */
 export type Instance = AnswerOf<typeof listInstances>["instances"][number];

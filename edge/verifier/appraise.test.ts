@@ -34,7 +34,7 @@ describe("M1 appraisal", () => {
       ok: true,
       policy: "p",
       tier: "emulated",
-      measurements: { code: CODE },
+      measurements: { code: CODE, pcr0: CODE },
     });
     expect(await ask({ ...policy, floor: 3 })).toMatchObject({ ok: true });
   });

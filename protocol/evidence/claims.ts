@@ -19,7 +19,8 @@ export function claimsIn(claims: Record<string, unknown>, { nonce, subject, now 
     throw new Error("not the time of this evidence");
   if (typeof measurement !== "string" || !/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(measurement))
     throw new Error("the measurement is missing");
-  return { measurements: { code: measurement }, expires: expires * 1000 };
+  // Its one register is that of the code.
+  return { measurements: { code: measurement, pcr0: measurement }, expires: expires * 1000 };
 }
 
 export function textOf(bytes: Uint8Array): string {

@@ -39,7 +39,7 @@ const verify = (evidence: Uint8Array, changes: Partial<Expectation> = {}) =>
 
 describe("evidence of the enclave emulator", () => {
   it("says what runs, and until when that is known", async () => {
-    const claims = { measurements: { code: CODE }, expires: NOW.getTime() + 120_000 };
+    const claims = { measurements: { code: CODE, pcr0: CODE }, expires: NOW.getTime() + 120_000 };
     expect(await verify(makeEvidence(platform, order))).toEqual(claims);
     const roots = [new Uint8Array([1]), der(other.root), der(platform.root)];
     expect(await verify(makeEvidence(platform, order), { roots })).toEqual(claims);
@@ -63,7 +63,7 @@ describe("evidence of the enclave emulator", () => {
     const evidence = makeEvidence(platform, order);
     await expect(verify(evidence, { revoked })).rejects.toThrow("a key of the platform is revoked");
     expect(await verify(evidence, { revoked: ["ab".repeat(32)] })).toMatchObject({
-      measurements: { code: CODE },
+      measurements: { code: CODE, pcr0: CODE },
     });
   });
 
@@ -118,7 +118,7 @@ describe("evidence of the enclave emulator", () => {
     };
     const roots = [new Uint8Array(root.rawData)];
     expect(await verify(await evidenceFor(["2.23.133.8.3"]), { roots })).toMatchObject({
-      measurements: { code: CODE },
+      measurements: { code: CODE, pcr0: CODE },
     });
     for (const purposes of [[], ["1.3.6.1.5.5.7.3.2"]])
       await expect(verify(await evidenceFor(purposes), { roots })).rejects.toThrow("not for attestation");

@@ -90,7 +90,7 @@ type Narrowed = Pick<Release, "edk" | "person" | "policies" | "now"> & {
  */
 function narrowTo(
   caller: Caller,
-  { edk, current, recipient: { tier, method, hybridKey }, person, policies, now }: Narrowed,
+  { edk, current, recipient, person, policies, now }: Narrowed,
 ): Decision<KeyPolicy> {
   const policy = narrow(edk.policy, current);
   const all = [rulesOfKeyPolicy(edk.policy), rulesOfKeyPolicy(current), ...policies];
@@ -100,14 +100,13 @@ function narrowTo(
   let reason = "policy allows no operation";
   let code: ProblemCode = "forbidden";
   // What comes of a seed (M9), and what is under no key of the account (M19), goes by RSA-OAEP.
-  const wrapping = hybridKey && edk.wrapping !== "seed" && !isHeld(edk.wrapping) ? "hybrid" : "RSA-OAEP";
+  const wrapping = recipient.hybridKey && edk.wrapping !== "seed" && !isHeld(edk.wrapping) ? "hybrid" : "RSA-OAEP";
   const facts = factsOfCaller(caller, {
     action: "decrypt",
     resource,
     account,
     purpose,
-    tier,
-    method,
+    instance: recipient,
     person,
     wrapping,
   });
