@@ -87,7 +87,7 @@ const REASONS: Record<CredentialFaultName, RegExp | { signed: RegExp; encrypted:
 
 describe.each(["signed", "encrypted"] as const)("M1 a credential that is %s", (variant) => {
   it("M1 says what runs, and until when that is known", async () => {
-    const claims = { measurements: { code: CODE }, expires: NOW.getTime() + 120_000 };
+    const claims = { measurements: { code: CODE, pcr0: CODE }, expires: NOW.getTime() + 120_000 };
     expect(await verify(variant, await VARIANTS[variant]())).toEqual(claims);
   });
 
