@@ -51,6 +51,7 @@ import {
   useUp,
 } from "./methods/index.ts";
 import { prepareRedemption, type Redeemed } from "./redemption.ts";
+import { registersOf } from "./registers.ts";
 import { keepAnswer, type Renewed, readRenewal, replaceBy, type Taken, takeRenewal } from "./renewal.ts";
 import { type InstanceKeys, verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
@@ -344,7 +345,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
       refuse("invalid-grant", error.message),
     );
     if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);
-    const { binding, tier, registers } = admitted.value;
+    const { binding, tier, measurements = {} } = admitted.value;
+    const registers = registersOf(measurements);
     const attested = method === "attestation" ? seconds(now) : null;
     const of = { binding, tier, method, registers, keys, now, attested };
     return this.#register({ store, ledger, outbox }, about, of);

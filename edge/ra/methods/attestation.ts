@@ -7,7 +7,6 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { enrolmentSubject } from "#protocol/evidence-binder.ts";
 import type { Caller } from "../../caller.ts";
 import { type Decision, ok, refuse } from "../../result.ts";
-import { registersOf } from "../registers.ts";
 import type { Binding, EvidenceResult } from "../types.ts";
 import type { EnrolmentMethod, Verification } from "./method.ts";
 
@@ -62,7 +61,7 @@ function consume(sql: SqlStorage, id: string, vault: string, now: number): Decis
       return refuse("verifier-unavailable", `verifier: ${reason}`);
     }
     if (!result.ok) return refuse("attestation-refused", `evidence, by ${result.policy}: ${result.reason}`);
-    return ok({ binding, tier: result.tier, registers: registersOf(result.measurements) });
+    return ok({ binding, tier: result.tier, measurements: result.measurements });
   });
 }
 

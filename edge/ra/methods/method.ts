@@ -1,5 +1,5 @@
 import type { MethodName } from "#protocol/enrolment.ts";
-import type { InstanceFacts } from "../../enrolled.ts";
+import type { Tier } from "#protocol/policy/index.ts";
 import type { Decision } from "../../result.ts";
 import type { InstanceKeys } from "../request.ts";
 import type { Applicant, Binding, Evidence, EvidenceResult, Presented } from "../types.ts";
@@ -37,4 +37,9 @@ export type Verification = (shown: {
 }) => Promise<Decision<Admission>>;
 
 /** Whom the instance will serve, and what its certificates say of how far it can be trusted. */
-export type Admission = { binding: Binding } & Pick<InstanceFacts, "tier" | "registers">;
+export type Admission = {
+  binding: Binding;
+  tier: Tier;
+  /** What evidence has shown, by name. */
+  measurements?: Readonly<Record<string, string>>;
+};
