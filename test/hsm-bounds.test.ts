@@ -1,0 +1,37 @@
+/** Every route of the contract says whether it reaches the HSM, and what bounds it there (docs/operations.md). */
+
+import { readFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { contract, type Route } from "#protocol/contract/index.ts";
+
+const document = await readFile(new URL("../docs/operations.md", import.meta.url), "utf8");
+const [, section = ""] =
+  /### What reaches the HSM, and its bound\n([\s\S]*?)\nBindings: /.exec(document) ?? [];
+const [table = "", others = ""] = section.split("The HSM is not reached by");
+const rows = table.split("\n").filter((line) => line.startsWith("| `"));
+const named = (text: string) => [...text.matchAll(/`([A-Z]+ \/[^`]*)`/g)].map(([, name = ""]) => name);
+const areas = [...others.matchAll(/`(\/[^`]*)`/g)].map(([, path = ""]) => path);
+const routes = Object.values<Route>(contract);
+const nameOf = ({ method, path }: Route) => `${method} ${path}`;
+const isInArea = ({ path }: Route) => areas.some((area) => path === area || path.startsWith(`${area}/`));
+
+it("M20 each route is in one place: of those that reach the HSM, or of those that do not", () => {
+  const reaching = rows.flatMap((row) => named(row.split("|")[1] ?? ""));
+  expect(reaching.length).toBeGreaterThan(20);
+  const wrong = routes.filter((route) => {
+    const places = [reaching, named(others)].flat().filter((name) => name === nameOf(route)).length;
+    return places + (isInArea(route) ? 1 : 0) !== 1;
+  });
+  expect(wrong.map(nameOf)).toEqual([]);
+  // Nor is there one that the contract has not.
+  const known = new Set(routes.map(nameOf));
+  expect([...reaching, ...named(others)].filter((name) => !known.has(name))).toEqual([]);
+});
+
+it("M20 each that reaches the HSM has a bound", () => {
+  for (const row of rows) {
+    const [, , does = "", own = "", tenants = ""] = row.split("|").map((cell) => cell.trim());
+    expect(does, row).not.toBe("");
+    expect(own + tenants, row).not.toBe("");
+  }
+});
