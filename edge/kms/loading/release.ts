@@ -100,7 +100,8 @@ function narrowTo(
   let reason = "policy allows no operation";
   let code: ProblemCode = "forbidden";
   // What comes of a seed (M9), and what is under no key of the account (M19), goes by RSA-OAEP.
-  const wrapping = recipient.hybridKey && edk.wrapping !== "seed" && !isHeld(edk.wrapping) ? "hybrid" : "RSA-OAEP";
+  const wrapping =
+    recipient.hybridKey && edk.wrapping !== "seed" && !isHeld(edk.wrapping) ? "hybrid" : "RSA-OAEP";
   const facts = factsOfCaller(caller, {
     action: "decrypt",
     resource,
