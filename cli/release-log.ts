@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolder, whileLocked, writeWhole } from "#files/index.ts";
-import { compareBytes, concat, join as joinBytes, utf8 } from "#protocol/bytes.ts";
+import { compareBytes } from "#protocol/byte-order.ts";
+import { concat, join as joinBytes, utf8 } from "#protocol/bytes.ts";
 import {
   decodeBundle,
   emptyFrontier,

@@ -1,4 +1,4 @@
-/** Byte strings: join, compare, hexadecimal. */
+/** Byte strings: join, compare for equality, hexadecimal. Their order is in `byte-order.ts`. */
 
 /** Joins byte strings into one new array. */
 export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -25,16 +25,6 @@ export function equalConstantTime(a: Uint8Array, b: Uint8Array): boolean {
 /** Not for secrets. */
 export function beginsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
   return prefix.every((byte, at) => bytes[at] === byte);
-}
-
-/** Orders byte by byte, what is the beginning of another first. Not for secrets: it stops at the first difference. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (const [i, byte] of a.entries()) {
-    const other = b[i];
-    if (other === undefined) return 1;
-    if (byte !== other) return byte - other;
-  }
-  return a.length - b.length;
 }
 
 const OCTETS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

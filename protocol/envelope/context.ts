@@ -1,5 +1,6 @@
 /** The encryption context: public, authenticated key-value pairs (ESDK message header, "AAD"). */
-import { compareBytes, concat, utf8 } from "../bytes.ts";
+import { compareBytes } from "../byte-order.ts";
+import { concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import { decryptFailed } from "./suite.ts";
 

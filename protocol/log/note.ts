@@ -3,7 +3,8 @@
  * Bytes of a key identifier: 4; of a signature: 64; of a key: 32.
  */
 
-import { compareBytes, concat, encodeHex, utf8 } from "../bytes.ts";
+import { compareBytes } from "../byte-order.ts";
+import { concat, encodeHex, utf8 } from "../bytes.ts";
 import { sha256 } from "../digest.ts";
 
 const ED25519 = 1;

@@ -1,5 +1,6 @@
 /** Certificate requests (PKCS#10, RFC 2986), and the proof for a key that cannot sign one itself. */
-import { compareBytes, concat, utf8 } from "../bytes.ts";
+import { compareBytes } from "../byte-order.ts";
+import { concat, utf8 } from "../bytes.ts";
 import {
   BIT_STRING,
   CONTEXT,

@@ -1,4 +1,4 @@
-import { compareBytes } from "#protocol/bytes.ts";
+import { compareBytes } from "#protocol/byte-order.ts";
 import {
   CEK_UNDER_PAIR,
   DATA_UNDER_MASTER,
