@@ -13,7 +13,7 @@ const ALONE = [
   "test/edge/hsm-stopped.test.ts",
   "test/fuzz/fuzz.test.ts",
   "test/memory/memory.test.ts",
-  // Makes three users' keys at a time, for as long as it runs.
+  // Makes two users' keys at a time, for as long as it runs.
   "test/documents/answers.test.ts",
 ];
 

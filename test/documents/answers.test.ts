@@ -1,15 +1,20 @@
 /** Answers that are lost on the way, or are not the server's: none of them counts as stored, and none of them loses a document. */
 
 import { describe, expect, it, vi } from "vitest";
+import { withHsmProcess } from "../support/hsm-child.ts";
 import { useSystem } from "../system/index.ts";
 import { leftovers } from "./leftovers.ts";
 import { bytesOf, connectNode } from "./node-client.ts";
 import { type Answer, type Fate, type Passing, startProxy } from "./proxy.ts";
 
+// As in production: in the process of the clients, which make RSA keys, it has no time to answer the edge on a machine that is busy.
+vi.mock("#emulator/hsm/index.ts", async (original) => withHsmProcess(await original()));
 // Each enrols twice; more at a time only wait for each other.
-vi.setConfig({ maxConcurrency: 3 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 300_000 });
 
-const content = new Uint8Array(300_000).fill(7);
+const content = Uint8Array.from({ length: 300_000 }, (_, n) => n % 251);
+/** Bytes of it that go up in one request. */
+const SHORT = 1000;
 const PORTAL = "<!doctype html><title>Welcome</title><a href='/login'>Accept the terms to go online</a>";
 
 const system = useSystem();
@@ -97,8 +102,7 @@ async function behind(user: string, decide: Decide) {
     passed: proxy.passed,
     documents: client.documents,
     seal: (name: string) => client.documents.seal(content, account, { name }),
-    /** One that goes up in one request. */
-    sealShort: (name: string) => client.documents.seal(content.slice(0, 1000), account, { name }),
+    sealShort: (name: string) => client.documents.seal(content.slice(0, SHORT), account, { name }),
     list: () => client.documents.list([account]),
     deletions: () =>
       proxy.passed.filter(({ method }) => method === "DELETE").map(({ path }) => path.split("/")[4]!),
@@ -152,7 +156,8 @@ describe.concurrent.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
     expect(names.toSorted()).toEqual(["once.bin", "short.bin"]);
     const { stream } = await reader.documents.open(id);
     expect(Buffer.compare(await bytesOf(stream), content)).toBe(0);
-    expect(await bytesOf((await reader.documents.open(short.id)).stream)).toHaveLength(1000);
+    const opened = await bytesOf((await reader.documents.open(short.id)).stream);
+    expect(Buffer.compare(opened, content.slice(0, SHORT))).toBe(0);
     await reader.documents.remove(id);
     await reader.documents.remove(short.id);
     expect([...reading.met]).toEqual(
