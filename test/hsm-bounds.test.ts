@@ -15,7 +15,7 @@ const routes = Object.values<Route>(contract);
 const nameOf = ({ method, path }: Route) => `${method} ${path}`;
 const isInArea = ({ path }: Route) => areas.some((area) => path === area || path.startsWith(`${area}/`));
 
-it("M20 each route is in one place: of those that reach the HSM, or of those that do not", () => {
+it("each route is in one place: of those that reach the HSM, or of those that do not", () => {
   const reaching = rows.flatMap((row) => named(row.split("|")[1] ?? ""));
   expect(reaching.length).toBeGreaterThan(20);
   const wrong = routes.filter((route) => {
@@ -28,7 +28,7 @@ it("M20 each route is in one place: of those that reach the HSM, or of those tha
   expect([...reaching, ...named(others)].filter((name) => !known.has(name))).toEqual([]);
 });
 
-it("M20 each that reaches the HSM has a bound", () => {
+it("each that reaches the HSM has a bound", () => {
   for (const row of rows) {
     const [, , does = "", own = "", tenants = ""] = row.split("|").map((cell) => cell.trim());
     expect(does, row).not.toBe("");
