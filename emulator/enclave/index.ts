@@ -7,6 +7,14 @@
  */
 
 export { evidenceBinder } from "#protocol/evidence-binder.ts";
+export {
+  type AuthenticatorFault,
+  type AuthenticatorMaker,
+  type AuthenticatorOptions,
+  type AuthenticatorPage,
+  EmulatedAuthenticator,
+  makeAuthenticatorMaker,
+} from "./authenticator.ts";
 export { encryptedCredential, type PlatformKey, signedCredential } from "./credential.ts";
 export { CREDENTIAL_FAULTS, type CredentialFault, type CredentialFaultName } from "./credential-faults.ts";
 export {

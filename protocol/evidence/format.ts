@@ -25,6 +25,10 @@ export interface Expectation {
   readonly keys?: readonly Uint8Array[];
   /** Secret keys that were assigned to platforms earlier, by their names. None by default. */
   readonly secrets?: readonly PlatformSecret[];
+  /** Passkeys that the user has registered whom the evidence must be of. None by default. */
+  readonly passkeys?: readonly Passkey[];
+  /** Origins of the vault, whose document asks for an assertion, and of the app around it. */
+  readonly frame?: { readonly vault: string; readonly app: string };
   /** Keys that vouch for nothing any more, whoever certified them: SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
   readonly revoked?: readonly string[];
   /** The verifier's, 8 to 64 bytes, used for nothing else. */
@@ -48,8 +52,24 @@ export interface PlatformSecret {
   ): Promise<Uint8Array<ArrayBuffer>>;
 }
 
+/** A passkey as it was registered. */
+export interface Passkey {
+  /** Credential ID, base64url. */
+  readonly id: string;
+  /** SubjectPublicKeyInfo of P-256, base64url. */
+  readonly publicKey: string;
+  /** The highest that was seen; 0 of an authenticator that counts nothing. */
+  readonly counter: number;
+  /** Whether it may leave its authenticator (backup eligible). */
+  readonly backup: boolean;
+  /** How far what it vouches for can be trusted at the most. */
+  readonly tier: Tier;
+}
+
 /** What evidence says that was verified. */
 export interface Claims {
+  /** How far it can be trusted, where not all evidence of its format can as far; no further than the format. */
+  readonly tier?: Tier;
   /** Digests by register, lower-case hex. `code` is that of the code that runs; every format has it. */
   readonly measurements: Readonly<Record<string, string>> & { readonly code: string };
   /** What else the platform says of itself, where its format tells of it: for policies and logs. */

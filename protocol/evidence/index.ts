@@ -11,12 +11,21 @@ import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 import { NITRO, NITRO_EMULATED } from "./nitro.ts";
 import { ENCRYPTED_CREDENTIAL, SIGNED_CREDENTIAL } from "./platform-credential.ts";
 import { TPM } from "./tpm.ts";
+import { WEBAUTHN } from "./webauthn.ts";
 
-export type { Claims, EvidenceFormat, Expectation, PlatformSecret } from "./format.ts";
+export type { Claims, EvidenceFormat, Expectation, Passkey, PlatformSecret } from "./format.ts";
 export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
 export type { NitroDocument } from "./nitro-document.ts";
 export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
-export { MEASURED, type Release, type ReleaseFiles, signRelease, verifyRelease } from "./release.ts";
+export { type PasskeyResult, signPasskey, verifyPasskey } from "./passkey-result.ts";
+export {
+  isMeasuredInVault,
+  MEASURED,
+  type Release,
+  type ReleaseFiles,
+  signRelease,
+  verifyRelease,
+} from "./release.ts";
 export {
   type Appraisal,
   type Asked,
@@ -27,10 +36,12 @@ export {
 } from "./result.ts";
 export { type QuoteFiles, type VerifiedQuote, verifyQuote } from "./tpm.ts";
 
+export { counterOf, readAssertion } from "./webauthn.ts";
+
 /** The formats that are known. */
 const FORMATS: readonly EvidenceFormat[] = [
   ...[ENCLAVE_EMULATOR, NITRO, NITRO_EMULATED, TPM],
-  ...[SIGNED_CREDENTIAL, ENCRYPTED_CREDENTIAL],
+  ...[SIGNED_CREDENTIAL, ENCRYPTED_CREDENTIAL, WEBAUTHN],
 ];
 
 /** What the formats are called in KMIP that a party can verify which knows roots alone, as the HSM does. */

@@ -23,6 +23,11 @@ export type ReleaseFiles = Of<typeof files>;
 /** The file that a Node process runs, and that an enclave measures. */
 export const MEASURED = "node/microservice.js";
 
+/** Whether it is the file that the vault's loader measures and starts. */
+export function isMeasuredInVault(path: string): boolean {
+  return /^vault\/microservice\.[\w.-]+$/.test(path);
+}
+
 /** Signs a release by a P-256 key. Throws `JwsError` where it is too long. */
 export async function signRelease(
   of: Release,
