@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { makePlatform, type Platform, type PlatformKey } from "#emulator/enclave/index.ts";
 import { writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { EMULATED_EVIDENCE } from "#protocol/evidence/index.ts";
+import { EMULATED_EVIDENCE, isMeasuredInVault, type ReleaseFiles } from "#protocol/evidence/index.ts";
 import { parseJson } from "#protocol/json.ts";
+import { PASSKEY_EVIDENCE } from "#protocol/passkey.ts";
+import { MANIFEST } from "#web/pin.ts";
 import { CommandError } from "./command-error.ts";
 
 const FILE = "enclave.json";
@@ -39,6 +41,8 @@ export async function developmentAttestation(dir: string): Promise<Record<string
   const code = createHash("sha384")
     .update(await nodeMicroservice(dir))
     .digest("hex");
+  const manifest = parseJson(await readFile(join(dir, "web", MANIFEST), "utf8")) as ReleaseFiles;
+  const inVault = manifest.filter(({ path }) => isMeasuredInVault(path)).map(({ sha384 }) => sha384);
   const spki = new X509Certificate(platform.certificate).publicKey.export({ type: "spki", format: "der" });
   const policy = {
     id: "urn:coffer:development",
@@ -46,8 +50,10 @@ export async function developmentAttestation(dir: string): Promise<Record<string
       { type: EMULATED_EVIDENCE.eat, roots: [encodeBase64url(new X509Certificate(platform.root).raw)] },
       { type: EMULATED_EVIDENCE.signed, keys: [encodeBase64url(spki)] },
       { type: EMULATED_EVIDENCE.encrypted, platforms: [PLATFORM] },
+      // Of any authenticator: what none vouches for makes an instance that counts as `software`.
+      { type: PASSKEY_EVIDENCE },
     ],
-    references: [{ release: 1, measurements: { code } }],
+    references: [code, ...inVault].map((one) => ({ release: 1, measurements: { code: one } })),
   };
   return {
     COFFER_ATTESTATION: JSON.stringify({ "*": policy }),

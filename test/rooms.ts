@@ -55,7 +55,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "edge/ra":
     "protocol, edge/*.ts, edge/hsm, edge/ra/methods, types of edge/iam, cloudflare:workers, @peculiar/x509, reflect-metadata",
   "edge/ra/methods": "protocol/*.ts, types of protocol/policy, edge/*.ts, types of edge/ra",
-  "edge/verifier": "protocol/*.ts, protocol/evidence, edge/*.ts, cloudflare:workers",
+  "edge/verifier":
+    "protocol/*.ts, protocol/evidence, types of protocol/policy, edge/*.ts, cloudflare:workers, @simplewebauthn/server",
   "edge/bundle.ts": "edge/*.ts, types of edge/local.ts, node:, esbuild, wrangler",
   "edge/local.ts": "types of protocol/hierarchy, edge/*.ts, edge/loopback.ts, node:, miniflare",
   "edge/loopback.ts": "node:",
@@ -72,8 +73,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/hosts/service-worker": "protocol/*.ts, web/hosts/service",
   "web/hosts/sidecar":
     "protocol/*.ts, protocol/contract, protocol/policy, protocol/policy/statements, web/hosts/node, web/hosts/service, node:",
-  "web/hosts/vault": "types of protocol/contract",
-  "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",
+  "web/hosts/vault": "protocol/*.ts, types of protocol/contract",
+  "web/hosts/worker": "protocol/*.ts, protocol/pki, protocol/port, web/microservice",
   "web/client":
     "protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations, protocol/pki, protocol/port",
   "web/browser": "protocol/*.ts, protocol/contract, web/client, idb",

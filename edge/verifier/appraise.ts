@@ -2,6 +2,7 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import {
   type Appraisal,
   type Claims,
+  type Expectation,
   type PlatformSecret,
   tierOf,
   verifyEvidence,
@@ -15,7 +16,7 @@ export type Presented = {
   nonce: Uint8Array;
   /** Whom the evidence must be for (`enrolmentSubject`). */
   subject: string;
-};
+} & Pick<Expectation, "passkeys" | "frame">;
 
 /**
  * Holds evidence against a policy. `now` in milliseconds; `production`: no emulated platform is good. `secrets`: all that the verifier
@@ -23,7 +24,7 @@ export type Presented = {
  */
 export async function appraise(
   policy: Policy | undefined,
-  { type, evidence, nonce, subject }: Presented,
+  { type, evidence, nonce, subject, ...of }: Presented,
   {
     now,
     production,
@@ -34,13 +35,14 @@ export async function appraise(
   const { id, accept, floor = 1 } = policy;
   const refused = (reason: string): Appraisal => ({ ok: false, policy: id, reason });
   const accepted = accept.find((one) => one.type === type);
-  const tier = tierOf(type);
-  if (accepted === undefined || tier === undefined) return refused("not an accepted type");
+  const highest = tierOf(type);
+  if (accepted === undefined || highest === undefined) return refused("not an accepted type");
   const { keys = [], platforms = [], revoked = [], debug = false } = accepted;
   const expected = {
     ...{ roots: rootsOf(accepted), keys: keys.map((key) => decodeBase64url(key)), revoked, debug },
     secrets: secrets.filter(({ name }) => platforms.includes(name)),
     ...{ nonce, subject, now, production },
+    ...{ passkeys: of.passkeys ?? [], ...(of.frame && { frame: of.frame }) },
   };
   let claims: Claims;
   let references: Policy["references"];
@@ -54,7 +56,7 @@ export async function appraise(
   } catch (error) {
     return refused(error instanceof Error ? error.message : "not evidence");
   }
-  const { measurements } = claims;
+  const { measurements, tier = highest } = claims;
   const release = references
     .filter((one) => Object.entries(one.measurements).every(([name, value]) => measurements[name] === value))
     .map((one) => one.release)

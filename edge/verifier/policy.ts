@@ -4,7 +4,13 @@
  */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { AWS_NITRO_ROOT_G1, MEASURED, tierOf, verifyRelease } from "#protocol/evidence/index.ts";
+import {
+  AWS_NITRO_ROOT_G1,
+  isMeasuredInVault,
+  MEASURED,
+  tierOf,
+  verifyRelease,
+} from "#protocol/evidence/index.ts";
 import { parseJson } from "#protocol/json.ts";
 import {
   base64url,
@@ -108,8 +114,9 @@ export async function referencesOf({ references, releases }: Policy): Promise<Po
   const named = await Promise.all(
     signed.map(async (token) => {
       const { release, files } = await verifyRelease(token, key);
-      const code = files.find(({ path }) => path === MEASURED)?.sha384;
-      return code === undefined ? [] : [{ release, measurements: { code } }];
+      // What a Node process runs, and what the vault's loader starts.
+      const measured = files.filter(({ path }) => path === MEASURED || isMeasuredInVault(path));
+      return measured.map(({ sha384: code }) => ({ release, measurements: { code } }));
     }),
   );
   return [...references, ...named.flat()];
