@@ -1,7 +1,8 @@
 /** What the verifier says of evidence, once its signed result was verified. */
 
 import { seconds } from "#protocol/clock.ts";
-import { verifyResult } from "#protocol/evidence/index.ts";
+import type { PasskeyRegistration } from "#protocol/contract/index.ts";
+import { type PasskeyResult, verifyPasskey, verifyResult } from "#protocol/evidence/index.ts";
 import { parseJson } from "#protocol/json.ts";
 import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { base64url, checked, literal, object } from "#protocol/shape.ts";
@@ -17,7 +18,17 @@ const jwk = object({ kty: literal("EC"), crv: literal("P-256"), x: base64url(32)
 export interface VerifierDoor {
   accepts(of: { tenant: string }): Promise<Result<string[]>>;
   appraise(order: Presented & { tenant: string; audience: string }): Promise<Result<string>>;
+  passkey(
+    order: PasskeyPresented & { tenant: string; audience: string },
+  ): Promise<Result<{ signed: string } | { refused: string }>>;
 }
+
+/** A passkey that was registered: base64url; `nonce`: the challenge's bytes. `vault`, `apps`: where it may have been. */
+export type PasskeyPresented = PasskeyRegistration & {
+  nonce: Uint8Array;
+  vault: string;
+  apps: readonly string[];
+};
 
 /**
  * Has evidence appraised. Throws an `Error` with the reason where there is no result that can be believed: the verifier is
@@ -35,6 +46,22 @@ export async function appraisalOf(
   const expected = { audience, nonce: presented.nonce, key: presented.key };
   const known = { issuer: RESULTS_ISSUER, publicKey: publicKeyOf(publicKey) };
   return verifyResult(answer.value, known, expected, seconds(Date.now()));
+}
+
+/** Has a passkey verified. The reason where it is refused; throws an `Error` as `appraisalOf` does. */
+export async function passkeyOf(
+  verifier: VerifierDoor,
+  { tenant, publicKey }: { tenant: string; publicKey: string },
+  presented: PasskeyPresented,
+  patience: number = PATIENCE_MS,
+): Promise<PasskeyResult | { refused: string }> {
+  const audience = audienceOf(tenant);
+  const answer = await patiently(verifier.passkey({ tenant, audience, ...presented }), patience);
+  if (!answer.ok) throw new Error("it appraises nothing");
+  if ("refused" in answer.value) return answer.value;
+  const known = { issuer: RESULTS_ISSUER, publicKey: publicKeyOf(publicKey) };
+  const expected = { audience, nonce: presented.nonce };
+  return verifyPasskey(answer.value.signed, known, expected, seconds(Date.now()));
 }
 
 function publicKeyOf(text: string): EcPublicJwk {

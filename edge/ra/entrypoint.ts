@@ -1,12 +1,14 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeBase64url } from "#protocol/base64url.ts";
-import type { Redemption, Renewal } from "#protocol/contract/index.ts";
+import type { PasskeyRegistration, Redemption, Renewal } from "#protocol/contract/index.ts";
+import type { Passkey } from "#protocol/evidence/index.ts";
 import { instanceCustodian, parseCertificate } from "#protocol/pki/index.ts";
 import type { Caller } from "../caller.ts";
 import type { Person } from "../person.ts";
 import { fail, type Result } from "../result.ts";
 import { principalOf } from "../secret.ts";
 import { methodsFor } from "./methods/index.ts";
+import type { PasskeyListed, PasskeyOpened } from "./passkeys.ts";
 import type {
   Applicant,
   AttestationOpened,
@@ -95,6 +97,31 @@ export class Ra extends WorkerEntrypoint<Env> {
 
   get #iam(): Neighbours["IAM"] {
     return this.env.IAM_FOR_RA;
+  }
+
+  /** `POST /ra/passkeys/challenges`, on the vault's origin. */
+  async openPasskey(by: Applicant & { user: string }): Promise<Result<PasskeyOpened>> {
+    return this.#principal(by.tenant, by.user).openPasskey(by);
+  }
+
+  /** `POST /ra/passkeys`, on the vault's origin. */
+  async registerPasskey(
+    by: Applicant & { user: string },
+    request: PasskeyRegistration,
+  ): Promise<Result<Pick<Passkey, "id" | "tier">>> {
+    return this.#principal(by.tenant, by.user).registerPasskey(by, request);
+  }
+
+  /** The caller's own passkeys, newest first. */
+  async passkeys(caller: Caller): Promise<Result<PasskeyListed[]>> {
+    const signedIn = await this.#iam.signedIn(caller);
+    return signedIn.ok ? this.#principal(caller.tenant, caller.user).passkeys(caller) : signedIn;
+  }
+
+  /** Ends a passkey of the caller. */
+  async removePasskey(caller: Caller, id: string): Promise<Result<null>> {
+    const signedIn = await this.#iam.signedIn(caller);
+    return signedIn.ok ? this.#principal(caller.tenant, caller.user).removePasskey(caller, id) : signedIn;
   }
 
   /** With null, that of all who did not sign in. */

@@ -1,9 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
-import { encodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import type { ProblemCode, Redemption, Renewal } from "#protocol/contract/index.ts";
+import type { PasskeyRegistration, ProblemCode, Redemption, Renewal } from "#protocol/contract/index.ts";
+import type { Passkey } from "#protocol/evidence/index.ts";
 import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
 import type { Level } from "#protocol/level.ts";
+import { PASSKEY_EVIDENCE } from "#protocol/passkey.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import { configuredBound } from "../bound.ts";
@@ -17,7 +19,7 @@ import { takeTurn } from "../pace.ts";
 import { type Decision, fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
-import { appraisalOf, type VerifierDoor } from "./appraisal.ts";
+import { appraisalOf, passkeyOf, type VerifierDoor } from "./appraisal.ts";
 import { checkStanding } from "./custodian.ts";
 import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { CERTIFICATE_SECONDS, certify } from "./enrol.ts";
@@ -50,6 +52,16 @@ import {
   storeSecretZero,
   useUp,
 } from "./methods/index.ts";
+import {
+  appraised,
+  consumeChallenge,
+  insertPasskey,
+  listed,
+  openChallenge,
+  type PasskeyListed,
+  type PasskeyOpened,
+  removePasskey,
+} from "./passkeys.ts";
 import { prepareRedemption, type Redeemed } from "./redemption.ts";
 import { registersOf } from "./registers.ts";
 import { keepAnswer, type Renewed, readRenewal, replaceBy, type Taken, takeRenewal } from "./renewal.ts";
@@ -86,6 +98,8 @@ interface Neighbours {
   };
 }
 
+/** An applicant whom the vault's cookie stands for. */
+type SignedIn = Applicant & { user: string };
 type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
 
 /** How long evidence counts: an instance that has shown it is renewed until then, seconds, unless it is configured. */
@@ -337,10 +351,9 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const verified = await verifyRequest(request, nonce).catch((error: Error) => error);
     if (verified instanceof Error) return deny("invalid-certificate", verified.message);
     const { keys } = verified;
-    const appraise = (presented: Presented) => {
-      const publicKey = this.env.COFFER_VERIFIER_PUBLIC_KEY;
-      return appraisalOf(this.#neighbours.VERIFIER, { tenant, publicKey }, presented);
-    };
+    const known = { tenant, publicKey: this.env.COFFER_VERIFIER_PUBLIC_KEY };
+    const ask = (presented: Presented) => appraisalOf(this.#neighbours.VERIFIER, known, presented);
+    const appraise = (presented: Presented) => appraised(store.sql, presented, ask, seconds(now));
     const admitted = await verify({ nonce, ...verified, appraise, now: seconds(now) }).catch((error: Error) =>
       refuse("invalid-grant", error.message),
     );
@@ -461,6 +474,69 @@ export class RaPrincipalObject extends DurableObject<Env> {
     } finally {
       this.#underWay.delete(underWay);
     }
+  }
+
+  /** Opens the registration of a passkey in the vault's frame, where the tenant's policy takes them. */
+  async openPasskey(by: SignedIn): Promise<Result<PasskeyOpened>> {
+    const accepted = await this.#neighbours.VERIFIER.accepts({ tenant: by.tenant }).catch(() =>
+      fail("verifier-unavailable"),
+    );
+    const { store } = this.#open();
+    return authorize<PasskeyOpened>(store, { action: "ra:passkey", ...aboutOf(by, "challenge") }, (sql) => {
+      const foreign = this.#refuseForeign(store, by);
+      if (foreign) return foreign;
+      if (!accepted.ok) return refuse("verifier-unavailable", "the verifier cannot be reached");
+      if (!accepted.value.includes(PASSKEY_EVIDENCE))
+        return refuse("attestation-refused", "no passkeys are taken here");
+      const now = seconds(Date.now());
+      const turn = takeTurn(sql, { what: "ra:passkey", user: by.user }, this.#enrolmentsPerMinute, now);
+      return turn.ok ? openChallenge(sql, by.user, now) : turn;
+    });
+  }
+
+  /** Keeps a passkey that was registered: its challenge is used up before anyone is asked whether it is good (M20). */
+  async registerPasskey(
+    by: SignedIn,
+    request: PasskeyRegistration,
+  ): Promise<Result<Pick<Passkey, "id" | "tier">>> {
+    const { store } = this.#open();
+    const { user } = by;
+    const now = seconds(Date.now());
+    const action = "ra:passkey-register";
+    const about = aboutOf(by, "passkey");
+    const decision = authorize(store, { action, ...about }, (sql) => {
+      const foreign = this.#refuseForeign(store, by);
+      return foreign ?? consumeChallenge(sql, { challenge: request.challenge, user }, now);
+    });
+    if (!decision.ok) return decision;
+    const { vault, apps } = tenantNamed(this.env, store.tenant);
+    const presented = {
+      ...{ ...request, nonce: decodeBase64url(request.challenge), vault },
+      apps: apps.map(({ origin }) => origin),
+    };
+    const known = { tenant: store.tenant, publicKey: this.env.COFFER_VERIFIER_PUBLIC_KEY };
+    const found = await passkeyOf(this.#neighbours.VERIFIER, known, presented).catch((error: Error) => error);
+    return authorize<Pick<Passkey, "id" | "tier">>(store, { action: "ra:passkey-keep", ...about }, (sql) => {
+      if (found instanceof Error)
+        return refuse("verifier-unavailable", `verifier: ${found.message}`.slice(0, 200));
+      if ("refused" in found) return refuse("attestation-refused", `passkey: ${found.refused}`.slice(0, 200));
+      return insertPasskey(sql, user, found, seconds(Date.now()));
+    });
+  }
+
+  /** The caller's own passkeys. */
+  passkeys(caller: Caller): Result<PasskeyListed[]> {
+    const { user, requestId } = caller;
+    const about = { action: "ra:passkeys", caller, resource: `user/${user}`, requestId };
+    return authorize(this.#open().store, about, (sql) => ok(listed(sql, user)));
+  }
+
+  /** Ends a passkey of the caller. */
+  removePasskey(caller: Caller, id: string): Result<null> {
+    const { user, requestId } = caller;
+    const resource = `passkey/${id.slice(0, 64)}`;
+    const about = { action: "ra:passkey-remove", caller, resource, requestId };
+    return authorize(this.#open().store, about, (sql) => removePasskey(sql, user, id));
   }
 
   /** Of who names a principal that expects nobody. Anyone can. */

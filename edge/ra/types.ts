@@ -10,7 +10,7 @@ import type {
   openEnrolment,
   redeemEnrolment,
 } from "#protocol/contract/index.ts";
-import type { Appraisal } from "#protocol/evidence/index.ts";
+import type { Appraisal, Expectation } from "#protocol/evidence/index.ts";
 import type { Evidence } from "#protocol/pki/index.ts";
 import type { InstanceFacts } from "../enrolled.ts";
 
@@ -40,8 +40,16 @@ export type AttestationOpened = AnswerOf<typeof openAttestation>;
 
 /** Evidence, as a certificate request has it in it. */
 export type { Evidence };
-/** What a verifier is asked about: `subject`, for whom the evidence must be; `key`, SubjectPublicKeyInfo of the key to certify. */
-export type Presented = Evidence & { nonce: Uint8Array; subject: string; key: Uint8Array };
+/**
+ * What a verifier is asked about: `subject`, for whom the evidence must be; `key`, SubjectPublicKeyInfo of the key to certify. `user`: of whom
+ * a passkey must be, those that there are, and where it must have been asked for.
+ */
+export type Presented = Evidence & {
+  nonce: Uint8Array;
+  subject: string;
+  key: Uint8Array;
+  user?: string;
+} & Pick<Expectation, "passkeys" | "frame">;
 export type EvidenceResult = Appraisal;
 
 /** An open enrolment session. */

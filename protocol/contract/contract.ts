@@ -14,6 +14,7 @@ import * as instances from "./instances.ts";
 import * as keyManagement from "./key-management.ts";
 import * as keys from "./keys.ts";
 import * as members from "./members.ts";
+import * as passkeys from "./passkeys.ts";
 import * as policies from "./policies.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as registration from "./registration.ts";
@@ -31,6 +32,7 @@ export const contract = {
   ...sessions,
   ...registration,
   ...enrolment,
+  ...passkeys,
   ...keys,
   ...keyManagement,
   ...rotation,

@@ -21,6 +21,7 @@ export * from "./keys.ts";
 export * from "./members.ts";
 export { ACCOUNT_STATES_PAGE, keyTags, keyVersion, MIN_PART } from "./names.ts";
 export { openApiDocument, serviceDocument } from "./openapi.ts";
+export * from "./passkeys.ts";
 export * from "./policies.ts";
 export {
   PROBLEM_TYPE,

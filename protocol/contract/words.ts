@@ -14,6 +14,10 @@ export const summaries: Partial<Record<OperationId, string>> = {
   issueGrant: "A grant by which one microservice may enrol (M3)",
   issueSecretZero: "A secret zero by which a deployer's microservice may enrol without a cookie (M2)",
   openAttestation: "Open the session in which a deployer's microservice shows evidence (M1)",
+  openPasskey: "Open the registration of a passkey: a challenge that works once",
+  registerPasskey: "Register a passkey that was made in the vault's frame",
+  listPasskeys: "The caller's own passkeys, newest first",
+  removePasskey: "End a passkey: it vouches for no instance any more",
   listInstances: "The caller's own instances, newest first",
   revokeInstance: "End an instance; no key is released to it any more",
   nameInstance:

@@ -1,6 +1,8 @@
 /** What the edge really answers, on workerd, against the contract that it publishes. */
+
 import { createHash } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
+import { EmulatedAuthenticator } from "#emulator/enclave/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { contract, type OperationId, problems, problemsOf, type Route } from "#protocol/contract/index.ts";
@@ -140,6 +142,20 @@ it("enrols, makes keys and rewraps them", async () => {
   const attested = asPublished("openAttestation", { custodian });
   hold("openAttestation", await ann.rest("POST", "/ra/attestations", attested), 201);
   hold("openAttestation", await ann.rest("POST", "/ra/attestations", { custodian: "CN=nobody" }), 403);
+  const page = { vault: ann.vault, app: ann.app };
+  const device = new EmulatedAuthenticator();
+  const { challenge } = json<{ challenge: string }>(
+    hold("openPasskey", await ann.vaultPost("/ra/passkeys/challenges", {}), 201),
+  );
+  hold("openPasskey", await ann.vaultPost("/ra/passkeys/challenges", {}, { cookie: "" }), 401);
+  const passkeyMade = await device.register(challenge, page);
+  const passkey = asPublished("registerPasskey", { challenge, ...passkeyMade });
+  hold("registerPasskey", await ann.vaultPost("/ra/passkeys", passkey), 201);
+  hold("registerPasskey", await ann.vaultPost("/ra/passkeys", passkey), 400);
+  hold("registerPasskey", await ann.vaultPost("/ra/passkeys", passkey, { origin: ann.app }), 403);
+  hold("listPasskeys", await ann.rest("GET", "/ra/passkeys"), 200);
+  hold("removePasskey", await ann.rest("DELETE", `/ra/passkeys/${passkeyMade.id}`), 204);
+  hold("removePasskey", await ann.rest("DELETE", `/ra/passkeys/${passkeyMade.id}`), 404);
   const opened = hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}), 201);
   hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { cookie: "" }), 401);
   hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { origin: ann.app }), 403);

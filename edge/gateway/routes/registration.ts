@@ -20,6 +20,13 @@ export const registration = {
   },
   issueSecretZero: ({ c, caller, body }) => c.env.RA.secretZero(caller, body),
   openAttestation: ({ c, caller, body }) => c.env.RA.attestation(caller, body),
+  openPasskey: ({ c, by: { session: _, ...by } }) => c.env.RA.openPasskey(by),
+  registerPasskey: ({ c, by: { session: _, ...by }, body }) => c.env.RA.registerPasskey(by, body),
+  async listPasskeys({ c, caller }) {
+    const found = await c.env.RA.passkeys(caller);
+    return found.ok ? ok({ passkeys: found.value }) : found;
+  },
+  removePasskey: ({ c, caller, input: { id } }) => c.env.RA.removePasskey(caller, id),
   async openEnrolment({ c, body: { principal } }) {
     const by = await applicant(c);
     return c.env.RA.openEnrolment(by, principal);

@@ -55,7 +55,8 @@ function consume(sql: SqlStorage, id: string, vault: string, now: number): Decis
     const subject = await enrolmentSubject({ identity, wrapping, custodian, origin, vault });
     let result: EvidenceResult;
     try {
-      result = await appraise({ ...evidence, nonce, subject, key: identity });
+      const frame = { vault, app: origin };
+      result = await appraise({ ...evidence, nonce, subject, key: identity, user, frame });
     } catch (error) {
       const reason = error instanceof Error ? error.message : "unknown";
       return refuse("verifier-unavailable", `verifier: ${reason}`);
