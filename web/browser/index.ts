@@ -25,6 +25,7 @@ export {
   messageOf,
   type OpenDocument,
   type OpenOptions,
+  type Passkey,
   type Progress,
   type ProgressListener,
   type RangedDocument,
@@ -41,3 +42,4 @@ export {
   type TenantRole,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
+export { offerPasskey, type PasskeyOutcome } from "./passkey.ts";

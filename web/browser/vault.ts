@@ -21,6 +21,8 @@ export async function openVault(
   frame.setAttribute("aria-hidden", "true");
   frame.hidden = true;
   frame.referrerPolicy = "origin";
+  // The vault's document asks for passkeys, where a person has one.
+  frame.allow = "publickey-credentials-get";
   frame.src = new URL("/", origin).href;
   const remove = () => frame.remove();
   try {

@@ -11,8 +11,10 @@ import {
   listAccountStates,
   listInstances,
   listKeyVersions,
+  listPasskeys,
   readAccount,
   readAudit,
+  removePasskey,
   renewAccountKey,
   revokeInstance,
   scheduleAccountDeletion,
@@ -25,6 +27,8 @@ import type { RestClient } from "./rest.ts";
 export type { DataKeyVersion, DeletionRequest };
 export type AccountState = AnswerOf<typeof readAccount>;
 export type Instance = AnswerOf<typeof listInstances>["instances"][number];
+
+export type Passkey = AnswerOf<typeof listPasskeys>["passkeys"][number];
 
 /** A page of the audit log: the newest first; with what `before` says, the next one. */
 export type AuditPage = AnswerOf<typeof readAudit>;
@@ -171,5 +175,15 @@ export class Accounts {
   /** No key is released to it any more; the others go on. */
   revokeInstance(id: string): Promise<void> {
     return callEmpty(this.#rest, revokeInstance, { id }, undefined, { tries: 3 });
+  }
+
+  /** The user's passkeys, newest first: `offerPasskey` of a page has the vault register one. */
+  async passkeys(): Promise<Passkey[]> {
+    return (await callJson(this.#rest, listPasskeys, {}, undefined)).passkeys;
+  }
+
+  /** It vouches for no instance from then on; those that it has vouched for go on. */
+  removePasskey(id: string): Promise<void> {
+    return callEmpty(this.#rest, removePasskey, { id }, undefined, { tries: 3 });
   }
 }

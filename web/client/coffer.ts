@@ -234,9 +234,12 @@ export class Coffer extends EventTarget {
     return this.#run(({ life }) => work(life));
   }
 
-  /** Enrols the microservice again, with new keys; the instance that it was is revoked. Errors: as of `prepare`. */
-  renew(): Promise<void> {
-    return this.#run((custodian) => custodian.renew());
+  /**
+   * Enrols the microservice again, with new keys; the instance that it was is revoked. `by`: with a passkey, which the vault asks the
+   * person for, and which gives the instance its tier. Errors: as of `prepare`; `enrolment-refused`, `attestation-refused`.
+   */
+  renew(by?: "passkey"): Promise<void> {
+    return this.#run((custodian) => custodian.renew(by));
   }
 
   /**

@@ -123,10 +123,10 @@ export class Custodian {
     return this.microservice.update();
   }
 
-  /** Enrols again with new keys, and revokes the instance before. */
-  async renew(): Promise<void> {
+  /** Enrols again with new keys, and revokes the instance before. `by`: a passkey. */
+  async renew(by?: "passkey"): Promise<void> {
     const { id } = (await this.microservice.use()).instance;
-    await this.microservice.renew(id);
+    await this.microservice.renew(id, by);
     await this.life.revokeInstance(id);
   }
 

@@ -13,6 +13,7 @@ export type {
   DataKeyVersion,
   DeletionRequest,
   Instance,
+  Passkey,
   RotateDataKeyOptions,
 } from "./accounts.ts";
 export type { Group, RoleHolder } from "./administration.ts";

@@ -3,7 +3,7 @@
  * certificate for this custodian. The microservice makes its keys and redeems the grant by itself.
  */
 
-import { issueGrant, nameInstance } from "#protocol/contract/index.ts";
+import { issueGrant, nameInstance, openAttestation } from "#protocol/contract/index.ts";
 import type { Enrol } from "#protocol/enrolment.ts";
 import { CofferError } from "#protocol/error.ts";
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
@@ -212,24 +212,31 @@ export class Microservice {
     this.#options.replaced?.(leaving.instance).catch(() => {});
   }
 
-  /** Enrols again, unless somebody else already replaced the instance named `stale`. */
-  async renew(stale: string): Promise<EnrolledMicroservice> {
+  /**
+   * Enrols again, unless somebody else already replaced the instance named `stale`. `by`: a passkey, which the vault asks the person for;
+   * default: as it enrols otherwise.
+   */
+  async renew(stale: string, by?: "passkey"): Promise<EnrolledMicroservice> {
     const current = this.#enrolled;
     if (!current) return this.use();
     const before = await current;
     if (before.instance.id !== stale) return before;
     // Somebody else came first while this one waited.
-    if (this.#enrolled !== current) return this.renew(stale);
-    this.#enrolled = this.#guard(this.#again(before));
+    if (this.#enrolled !== current) return this.renew(stale, by);
+    this.#enrolled = this.#guard(this.#again(before, by));
     return this.#enrolled;
   }
 
   /** Greets first: a custodian that is no longer signed in at the vault learns that, and asks for no grant. */
-  async #again({ port, measurement, instance: stale }: EnrolledMicroservice): Promise<EnrolledMicroservice> {
+  async #again(
+    { port, measurement, instance: stale }: EnrolledMicroservice,
+    by: "passkey" | undefined,
+  ): Promise<EnrolledMicroservice> {
     const { instance, challenge } = await port.hello(this.#options.custodian());
     if (instance && instance.id !== stale.id && this.#isValid(instance))
       return this.#restored({ port, measurement, instance }, challenge);
-    return this.#enrol(port, measurement, challenge);
+    const passkey = by === "passkey" ? () => this.#attestation() : undefined;
+    return this.#enrol(port, measurement, challenge, passkey);
   }
 
   /**
@@ -305,17 +312,19 @@ export class Microservice {
     port: PortClient,
     measurement: string,
     challenge: string | undefined,
+    by?: () => Promise<Enrol>,
   ): Promise<EnrolledMicroservice> {
     this.#tell({ phase: "enrolling" });
-    return this.#ready(await this.#enrolAt({ port, vault: this.#vault, measurement }, challenge));
+    return this.#ready(await this.#enrolAt({ port, vault: this.#vault, measurement }, challenge, by));
   }
 
   async #enrolAt(
     { port, vault, measurement }: { port: PortClient; vault: Vault | undefined; measurement: string },
     challenge: string | undefined,
+    by?: () => Promise<Enrol>,
   ): Promise<EnrolledMicroservice> {
     const { enrolment = () => this.#grant() } = this.#options;
-    const instance = await port.enrol(await enrolment());
+    const instance = await port.enrol(await (by ?? enrolment)());
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     this.#short = this.#isValid(instance) ? undefined : instance.id;
     const enrolled = { port, measurement, instance };
@@ -328,6 +337,14 @@ export class Microservice {
   async #grant(): Promise<Enrol> {
     const { grant } = await callJson(this.#options.rest, issueGrant, {}, undefined, { tries: 3 });
     return { method: "grant", grant };
+  }
+
+  /** M1: a session in which the microservice shows evidence, which is its user's passkey. */
+  async #attestation(): Promise<Enrol> {
+    const asked = { custodian: this.#options.custodian() };
+    const opened = await callJson(this.#options.rest, openAttestation, {}, asked, { tries: 3 });
+    const { enrolment, nonce, accepts } = opened;
+    return { method: "attestation", enrolment, nonce, accepts };
   }
 
   /** It was named when it was enrolled; where it was not, it is now, and without a network it works with the keys that it has. */

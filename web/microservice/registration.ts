@@ -46,6 +46,11 @@ export function restRegistration(
     // Asked again it gets the same answer.
     renew: (body) => ask(renewEnrolment, { body }),
     // Whatever comes of it, session and grant are used up once the RA has seen them.
-    redeem: (id, body) => ask(redeemEnrolment, { parameters: { id }, body, repeatable: false }),
+    // A session for evidence is nobody's: who has opened it is in it.
+    redeem: (id, body) =>
+      ask(redeemEnrolment, {
+        ...{ parameters: { id }, body, repeatable: false },
+        cookie: body.method !== "attestation",
+      }),
   };
 }

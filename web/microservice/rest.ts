@@ -16,6 +16,8 @@ export type Asked = {
   repeatable?: boolean;
   /** Most bytes of an answer. Default: 64 KiB. */
   limit?: number;
+  /** Whether the vault's cookie goes along; default: it does. */
+  cookie?: boolean;
   /** Made for each attempt: a proof works once. */
   headers?(request: { method: string; url: string }): Promise<Record<string, string>>;
 };
@@ -49,7 +51,11 @@ export function restOf(fetch: typeof globalThis.fetch, origin: string, delay: De
   };
 }
 
-async function requestOf(route: JsonRoute, { parameters, query, body, headers }: Asked, origin: string) {
+async function requestOf(
+  route: JsonRoute,
+  { parameters, query, body, headers, cookie = true }: Asked,
+  origin: string,
+) {
   const { method } = route;
   const url = new URL(pathOf(route, parameters), origin);
   if (query) url.search = new URLSearchParams(query).toString();
@@ -60,7 +66,7 @@ async function requestOf(route: JsonRoute, { parameters, query, body, headers }:
     method,
     headers: { ...(sends ? type : {}), ...(await headers?.({ method, url: url.href })) },
     ...(sends ? { body: form ? body.toString() : JSON.stringify(body ?? {}) } : {}),
-    credentials: "same-origin",
+    credentials: cookie ? "same-origin" : "omit",
     redirect: "error",
     cache: "no-store",
     referrerPolicy: "no-referrer",

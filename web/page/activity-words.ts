@@ -80,6 +80,11 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   "ra:sign-out": "ended the vaults of a sign-in",
   "ra:secret-zero": "asked for a one-time secret",
   "ra:attestation": "opened an attestation",
+  "ra:passkey": "began to register a passkey",
+  "ra:passkey-register": "showed a new passkey",
+  "ra:passkey-keep": "registered a passkey",
+  "ra:passkeys": "read the list of passkeys",
+  "ra:passkey-remove": "removed a passkey",
 };
 
 export function titleOf({ action }: Pick<AuditEntry, "action">): string {

@@ -1,11 +1,11 @@
 /** `<coffer-vaults>`: the user's vaults, in which browsers and programs they are; to renew this one and to revoke any. */
 
-import type { Instance } from "#web/browser/index.ts";
+import { type Instance, offerPasskey, type Passkey } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatMeasurement, formatMoment, formatRemaining } from "./format.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
-import { METHODS, TIERS } from "./vault-words.ts";
+import { METHODS, PASSKEY_OUTCOMES, TIERS } from "./vault-words.ts";
 
 const REVOCATION =
   "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it is asked to enrol it again, and has to be signed in for that.";
@@ -13,23 +13,81 @@ const REVOCATION =
 export class CofferVaults extends PanelElement {
   protected override readonly sentences = { "not-found": "It has ended meanwhile." };
 
+  #remove: (() => void) | undefined;
+
   protected override ready(): void {
     super.ready();
-    onPress(this, "renew", () => void this.#renew());
     onPress(this, "rotate", () => void this.#rotate());
+    onPress(this, "renew", () => void this.#renew("renew"));
+    onPress(this, "renew-passkey", () => void this.#renew("renew-passkey", "passkey"));
+    // The vault's frame is there while the panel is.
+    this.dialog.addEventListener("close", () => this.#endOffer());
   }
 
   protected override clear(): void {
-    for (const name of ["list", "ended"]) part(this, name).replaceChildren();
+    for (const name of ["list", "ended", "passkeys"]) part(this, name).replaceChildren();
     part(this, "past").hidden = true;
     part(this, "this").hidden = true;
   }
 
   protected override read(): Promise<void> {
     return this.latest(
-      () => this.coffer.manage((life) => life.instances()),
-      (instances) => this.#draw(instances),
+      () => this.coffer.manage((life) => Promise.all([life.instances(), life.passkeys()])),
+      ([instances, passkeys]) => {
+        this.#draw(instances);
+        this.#drawPasskeys(passkeys);
+      },
     );
+  }
+
+  #drawPasskeys(passkeys: readonly Passkey[]): void {
+    part(this, "renew-passkey").hidden = passkeys.length === 0;
+    part(this, "passkeys").replaceChildren(...passkeys.map((passkey) => this.#passkey(passkey)));
+    if (!this.dialog.open || this.#remove) return;
+    this.#remove = offerPasskey(this.coffer.vault, part(this, "passkey-frame"), (outcome) => {
+      if (outcome === "ready") return;
+      this.say(PASSKEY_OUTCOMES[outcome] ?? "That did not work. Try again.", outcome !== "registered");
+      if (outcome === "registered") void this.attempt(() => this.read());
+    });
+  }
+
+  #endOffer(): void {
+    this.#remove?.();
+    this.#remove = undefined;
+  }
+
+  #passkey({ id, tier, synced, registered, used }: Passkey): HTMLElement {
+    const item = document.createElement("li");
+    const about = document.createElement("div");
+    about.className = "about";
+    const name = document.createElement("span");
+    name.className = "name";
+    const since = formatMoment(new Date(registered * 1000));
+    name.textContent = `Passkey of ${since}`;
+    const meta = document.createElement("span");
+    meta.className = "meta";
+    const last = used === undefined ? "not used yet" : `used ${formatMoment(new Date(used * 1000))}`;
+    meta.textContent = [TIERS[tier] ?? tier, synced ? "synced" : "of one device", last].join(" · ");
+    about.append(name, meta);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = "Remove";
+    button.setAttribute("aria-label", `Remove the passkey of ${since}`);
+    button.addEventListener("click", () => void this.#removePasskey(id));
+    item.append(about, button);
+    return item;
+  }
+
+  async #removePasskey(id: string): Promise<void> {
+    this.overtake();
+    const done = await this.attempt(async () => {
+      await this.coffer.manage((life) => life.removePasskey(id));
+      await this.read();
+    });
+    if (!done) return;
+    this.say("The passkey is removed: it vouches for no vault any more.");
+    part(this, "close").focus();
   }
 
   #draw(instances: readonly Instance[]): void {
@@ -112,8 +170,8 @@ export class CofferVaults extends PanelElement {
     part(this, "close").focus();
   }
 
-  #renew(): Promise<void> {
-    return this.#change("renew", () => this.coffer.renew(), {
+  #renew(name: "renew" | "renew-passkey", by?: "passkey"): Promise<void> {
+    return this.#change(name, () => this.coffer.renew(by), {
       before: "Making new keys and enrolling again…",
       after: "This vault has new keys and a new certificate; the ones before are revoked.",
     });

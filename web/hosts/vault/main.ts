@@ -3,6 +3,8 @@ import type { vaultConfiguration } from "#protocol/contract/index.ts";
 import { admit, isConnect } from "./admission.ts";
 import { type MicroserviceFile, measuredBundle } from "./bundle.ts";
 import { lockWhenHidden } from "./hidden.ts";
+import { type AttestQuestion, assertion } from "./passkey.ts";
+import { offerPasskey } from "./passkey-button.ts";
 
 /** URL and integrity of the microservice's bundle; written in when this is built. */
 declare const __COFFER_MICROSERVICE__: MicroserviceFile;
@@ -21,6 +23,13 @@ const CONFIGURATION: (typeof vaultConfiguration)["path"] = "/configuration.json"
 const parent = window.parent;
 const send = fetch.bind(globalThis);
 const digest = crypto.subtle.digest.bind(crypto.subtle);
+const { credentials } = navigator;
+const authenticators = credentials && {
+  create: credentials.create.bind(credentials),
+  get: credentials.get.bind(credentials),
+};
+/** The frame that a page opens for a person to register a passkey in: it starts no microservice. */
+const registering = location.hash === "#passkey";
 
 void start();
 
@@ -43,6 +52,15 @@ async function start(): Promise<void> {
   // Says nothing but no, so anyone may hear it.
   if (!admission.admitted) return parent.postMessage({ type: "coffer-vault-refused" }, "*");
 
+  if (registering) {
+    const [origin] = admission.origins;
+    // Where the browser does not say whose page it is in, it registers nothing: any listed app could have opened it.
+    if (admission.origins.length !== 1 || origin === undefined || !authenticators)
+      return parent.postMessage({ type: "coffer-passkey", outcome: "unsupported" }, "*");
+    return offerPasskey({ vault: location.origin, authenticators, send }, (outcome) =>
+      parent.postMessage({ type: "coffer-passkey", outcome }, origin),
+    );
+  }
   let connected = false;
   addEventListener("message", (event) => {
     if (!isConnect(event, parent, admission.origins)) return;
@@ -75,6 +93,14 @@ function run(
   });
   const worker = new Worker(policy ? policy.createScriptURL(url) : url, { name: "coffer-microservice" });
   worker.onerror = () => port.close();
+  worker.onmessage = async ({
+    data,
+  }: MessageEvent<{ type?: string; id?: number; asked?: AttestQuestion }>) => {
+    if (data.type !== "coffer-attest" || !data.asked) return;
+    const at = { vault: location.origin, app: origin, measurement, authenticators };
+    const evidence = authenticators && (await assertion(data.asked, at).catch(() => null));
+    worker.postMessage({ type: "coffer-evidence", id: data.id, evidence: evidence ?? null });
+  };
   worker.postMessage({ type: "coffer-start", origin, measurement }, [port]);
   lockWhenHidden(document, () => worker.postMessage({ type: "coffer-lock" }));
 }

@@ -3,8 +3,11 @@
  * by the vault's document with the port of one custodian and serves that one alone.
  */
 import { decodeBase64url } from "#protocol/base64url.ts";
+import { CofferError } from "#protocol/error.ts";
+import { attestationAttribute, type Evidence } from "#protocol/pki/index.ts";
 import { type PortHandler, refuseAll, servePort } from "#protocol/port/index.ts";
 import {
+  type Attester,
   browserPeers,
   captureCrypto,
   createMicroservice,
@@ -40,15 +43,34 @@ scope.onmessage = (event) => {
 };
 
 async function start(port: MessagePort, { origin, measurement }: StartMessage): Promise<void> {
-  const handler = rootKey.length === 0 ? refuseAll("no-root-key") : await serve(origin, measurement);
+  const answers = new Map<number, (evidence: Evidence | null) => void>();
+  let questions = 0;
+  /** The vault's document: it has the authenticators, and what it says of this code a person's passkey signs. */
+  const attester: Attester = {
+    environment: async () => "software",
+    async attest({ origin: _, ...asked }) {
+      const id = ++questions;
+      const evidence = await new Promise<Evidence | null>((resolve) => {
+        answers.set(id, resolve);
+        postMessage({ type: "coffer-attest", id, asked });
+      });
+      if (!evidence) throw new CofferError("enrolment-refused");
+      return attestationAttribute(evidence);
+    },
+  };
+  const handler =
+    rootKey.length === 0 ? refuseAll("no-root-key") : await serve(origin, measurement, attester);
   // The vault's document alone can send here.
   scope.onmessage = ({ data }) => {
     if (data?.type === "coffer-lock") void handler.lock({}).catch(() => {});
+    if (data?.type !== "coffer-evidence") return;
+    answers.get(data.id)?.(data.evidence);
+    answers.delete(data.id);
   };
   servePort(port, handler, { onUnexpected: (error) => console.error("unexpected", (error as Error)?.name) });
 }
 
-function serve(origin: string, measurement: string): Promise<PortHandler> {
+function serve(origin: string, measurement: string, attester: Attester): Promise<PortHandler> {
   return openStore().then(
     (store) =>
       createMicroservice({
@@ -60,6 +82,7 @@ function serve(origin: string, measurement: string): Promise<PortHandler> {
         rootKey,
         origin,
         measurement,
+        attester,
         peers,
         // The port comes from another origin: its page has to prove that it is the custodian.
         mutual: true,
