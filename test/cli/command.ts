@@ -47,7 +47,8 @@ export function run(args: string[], cwd: string, input?: string, program?: strin
 }
 
 const HSM_PORTS = ["--ttlv-port", "--https-port"];
-const ALL_PORTS = ["--port", ...HSM_PORTS, "--identity-port"];
+// The vault's too: the next free one after the page's may be one that is given to another.
+const ALL_PORTS = ["--port", "--vault-port", ...HSM_PORTS, "--identity-port"];
 
 /** Options of `coffer start`, or of `coffer hsm`, with ports that are free. */
 export async function freePorts(of: "start" | "hsm" = "start"): Promise<string[]> {
