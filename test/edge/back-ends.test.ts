@@ -86,10 +86,9 @@ it.each([
   async (tenant, reason) => {
     const custodian = await custodianOf(at(tenant), "Ada");
     expect(problem(await order(custodian))).toBe("409 back-end-refused");
-    const refused = (entries: Entry[]) =>
-      entries.find(({ code, reason: said }) => code === "back-end-refused" && said?.startsWith(reason));
+    const refused = (entries: Entry[]) => entries.find(({ code }) => code === "back-end-refused");
     const { entries } = await auditThat(system, tenant, (found) => refused(found) !== undefined);
-    expect(refused(entries)?.outcome).toBe("deny");
+    expect(refused(entries)).toMatchObject({ outcome: "deny", reason: expect.stringContaining(reason) });
     expect(entries.filter(({ action }) => action === "kms:back-end")).toEqual([]);
   },
 );
