@@ -8,6 +8,8 @@ import type { System } from "./start.ts";
 export type Entry = {
   source: string;
   epoch: string;
+  /** RFC 3339. */
+  time: string;
   outbox: number;
   sequence: number;
   action: string;
