@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { makeFolder, whileLocked, writeWhole } from "#files/index.ts";
 import { compareBytes } from "#protocol/byte-order.ts";
 import { concat, join as joinBytes, utf8 } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
 import {
   decodeBundle,
   emptyFrontier,
@@ -159,10 +160,25 @@ export async function appendEntry(
     await write("entries", entries, encodeBundle);
     for (const [level, hashes] of tiles.entries()) await write(level, hashes, (of) => concat(...of));
     const tree = { size: frontier.size, root: await rootOf(frontier) };
-    await writeWhole(join(folder, "checkpoint"), utf8(await signCheckpoint(tree, signer)), {
-      replace: true,
-      mode: 0o644,
-    });
+    await writeWhole(
+      join(folder, "checkpoint"),
+      utf8(await signCheckpoint(tree, signer, seconds(Date.now()))),
+      {
+        replace: true,
+        mode: 0o644,
+      },
+    );
+    return tree;
+  });
+}
+
+/** Says again that the log's tree is what it was: for who asks how old its word is. Answers the tree; throws where the log has not begun. */
+export async function signAgain(folder: string, signer: NoteSigner): Promise<LogCheckpoint> {
+  return whileLocked(folder, "log", async () => {
+    const tree = await readCheckpoint(logAt(folder), signer);
+    if (tree === null) throw new TypeError("the log has no checkpoint");
+    const note = utf8(await signCheckpoint(tree, signer, seconds(Date.now())));
+    await writeWhole(join(folder, "checkpoint"), note, { replace: true, mode: 0o644 });
     return tree;
   });
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { writeWhole } from "#files/index.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { type Release, verifyRelease } from "#protocol/evidence/index.ts";
 import {
   consistencyProof,
@@ -10,6 +11,7 @@ import {
   leafHash,
   type NoteKey,
   parseNoteKey,
+  type TimedCheckpoint,
   verifyCheckpoint,
   verifyConsistency,
   verifyInclusion,
@@ -27,6 +29,7 @@ import { isOriginFor } from "./vault-rules.ts";
 type Reason =
   | Finding["kind"]
   | "log-forked"
+  | "log-old"
   | "log-unsigned"
   | "log-broken"
   | "release-unsigned"
@@ -51,6 +54,7 @@ export async function releaseVerify(args: string[]): Promise<number> {
       key: { type: "string" },
       app: { type: "string", multiple: true, default: [] },
       checkpoint: { type: "string" },
+      "max-age": { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -70,6 +74,9 @@ export async function releaseVerify(args: string[]): Promise<number> {
   const notOne = values.app.find((app) => !isOriginFor(vault, app));
   if (notOne !== undefined)
     throw new CommandError(`--app takes one origin with the vault's scheme, and ${notOne} is none.`, 2);
+  const maxAge = values["max-age"];
+  if (maxAge !== undefined && !/^[1-9]\d{0,3}$/.test(maxAge))
+    throw new CommandError("--max-age takes a number of days from 1 up.", 2);
   const publicKey = await readPublicKey("--key", key);
   const read = readOnce(logAt(log));
   let found: { kind: Reason; path: string; says: string }[];
@@ -79,6 +86,7 @@ export async function releaseVerify(args: string[]): Promise<number> {
   try {
     const { tree, before } = await knownTree(read, logKey, values.checkpoint);
     since = before;
+    if (maxAge !== undefined) checkAge(tree, Number(maxAge), Date.now() / 1000);
     const releases = await releasesOf(read, tree, (token) => verifyRelease(token, publicKey));
     release = releases.at(-1);
     if (release === undefined) throw new LogFault("log-broken", "the log has no release");
@@ -129,6 +137,15 @@ async function knownTree(read: ReadLog, key: NoteKey, kept: string | undefined) 
   if (!(await verifyConsistency(before, tree, proof)))
     throw new LogFault("log-forked", "the log does not go on from the checkpoint that was kept");
   return { tree, before: before.size };
+}
+
+/** Throws where the log has not said within so many days that this is its tree. A clock of ours that is a little behind will do. */
+function checkAge({ time }: TimedCheckpoint, days: number, now: number): void {
+  if (time === null) throw new LogFault("log-old", "the log does not say when it signed its checkpoint");
+  if (time > now + CLOCK_TOLERANCE)
+    throw new LogFault("log-old", "the log's checkpoint is of a time to come");
+  if (time < now - days * 24 * 3600)
+    throw new LogFault("log-old", `the log's checkpoint is of ${new Date(time * 1000).toISOString()}`);
 }
 
 /** All releases, each of which the log has and its key has signed, and whose numbers only grow. */

@@ -12,12 +12,13 @@ import { type NoteSigner, noteKeyText } from "#protocol/log/index.ts";
 import { MANIFEST } from "#web/pin.ts";
 import { CommandError } from "./command-error.ts";
 import { COFFER } from "./parts/index.ts";
-import { appendEntry } from "./release-log.ts";
+import { appendEntry, signAgain } from "./release-log.ts";
 import { webcatManifest } from "./webcat.ts";
 
 export const RELEASE_HELP = `coffer release: sign what a build is made of, and check a vault by it
 
   ${COFFER} release --number N --key FILE [options]
+  ${COFFER} release sign-log --log DIR --log-name NAME --log-key FILE
   ${COFFER} release verify VAULT --log PLACE --log-key KEY --key FILE [options]
 
 Reads the manifest that a build has written (path, length and SHA-384 of each file of vault and microservice) and signs it
@@ -32,6 +33,8 @@ under a number. The verifier takes evidence of releases that its policy has the 
   --log-key FILE   private key that signs the log's checkpoints, PEM, Ed25519
   --webcat FILE    write the manifest in WEBCAT's form too, with --app for each origin that may frame the vault
 
+sign-log signs the log's checkpoint again, as of now: for who verifies with --max-age while there is no new release.
+
 verify fetches a vault's files as a browser does, and holds them against the newest release in the log.
 
   --log PLACE      folder or address of the log
@@ -41,6 +44,8 @@ verify fetches a vault's files as a browser does, and holds them against the new
                    printed, and each of it must be one origin
   --checkpoint F   the checkpoint that was kept earlier, which the log has to go on from; the new one is written there.
                    Without one the log may be an old state of itself, and the output says so
+  --max-age DAYS   how old the log's word may be that this is its newest tree; by default it may be of any age, and an old
+                   log with an old vault passes where no checkpoint was kept
   --json           one JSON object on standard output: vault, release, found, framedBy, since (entries in the checkpoint that
                    was kept; null: none was)
 
@@ -56,6 +61,7 @@ export async function release(args: string[]): Promise<number> {
     const { releaseVerify } = await import("./release-verify.ts");
     return releaseVerify(args.slice(1));
   }
+  if (args[0] === "sign-log") return signLog(args.slice(1));
   const { values } = parseArgs({
     args,
     options: {
@@ -118,6 +124,20 @@ async function log(
   };
   const { size } = await appendEntry(folder, { entry: utf8(signed), follows }, signer);
   process.stderr.write(`Release ${number} is entry ${size - 1} of ${await noteKeyText(signer)}\n`);
+}
+
+async function signLog(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: { log: { type: "string" }, "log-name": { type: "string" }, "log-key": { type: "string" } },
+  });
+  const signer = await logSigner(values["log-name"], values["log-key"]);
+  if (values.log === undefined) throw new CommandError("--log takes the folder of the log.", 2);
+  const { size } = await signAgain(values.log, signer).catch((error: Error) => {
+    throw new CommandError(`${values.log}: ${error.message}.`, 1, error);
+  });
+  process.stderr.write(`The log has ${size} entries, as of now: ${await noteKeyText(signer)}\n`);
+  return 0;
 }
 
 async function logSigner(name: string | undefined, path: string | undefined): Promise<NoteSigner> {

@@ -13,6 +13,7 @@ export {
   noteKeyText,
   parseNoteKey,
   signCheckpoint,
+  type TimedCheckpoint,
   verifyCheckpoint,
 } from "./note.ts";
 export {

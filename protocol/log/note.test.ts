@@ -42,12 +42,12 @@ it("reads keys of logs as others write them", async () => {
 it("signs a checkpoint that its key verifies, with signatures of others beside it", async () => {
   const [log, witness] = [await signer(), await signer("witness.test")];
   const note = await signCheckpoint(tree, log);
-  expect(await verifyCheckpoint(note, log)).toEqual(tree);
+  expect(await verifyCheckpoint(note, log)).toEqual({ ...tree, time: null });
   const other = (await signCheckpoint(tree, witness)).split("\n\n")[1]!;
-  expect(await verifyCheckpoint(note + other, log)).toEqual(tree);
-  expect(await verifyCheckpoint(note.replace("\n\n", `\n\n${other}`), log)).toEqual(tree);
+  expect(await verifyCheckpoint(note + other, log)).toEqual({ ...tree, time: null });
+  expect(await verifyCheckpoint(note.replace("\n\n", `\n\n${other}`), log)).toEqual({ ...tree, time: null });
   const empty = { size: 0, root: await rootOf(emptyFrontier) };
-  expect(await verifyCheckpoint(await signCheckpoint(empty, log), log)).toEqual(empty);
+  expect(await verifyCheckpoint(await signCheckpoint(empty, log), log)).toEqual({ ...empty, time: null });
 });
 
 it("refuses one that is changed in any byte, of another key, log or name, unsigned, or too long", async () => {
@@ -67,4 +67,26 @@ it("refuses one that is changed in any byte, of another key, log or name, unsign
     "",
   ])
     await expect(verifyCheckpoint(wrong, log)).rejects.toThrow(TypeError);
+});
+
+it("M21 a checkpoint says when it was signed, by the log's key alone, and who knows no times reads it too", async () => {
+  const [log, other] = [await signer(), await signer()];
+  const note = await signCheckpoint(tree, log, 1_800_000_000);
+  expect(await verifyCheckpoint(note, log)).toEqual({ ...tree, time: 1_800_000_000 });
+  expect(await verifyCheckpoint(await signCheckpoint(tree, log), log)).toEqual({ ...tree, time: null });
+  // The line of the time alone is no signature of the checkpoint, and another's says nothing of this log.
+  const [body = "", lines = ""] = note.split("\n\n");
+  const [plain = "", timed = ""] = lines.split("\n");
+  await expect(verifyCheckpoint(`${body}\n\n${timed}\n`, log)).rejects.toThrow("not signed");
+  expect(await verifyCheckpoint(`${body}\n\n${plain}\n`, log)).toMatchObject({ time: null });
+  const [, foreign = ""] = (await signCheckpoint(tree, other, 1_900_000_000)).split("\n\n");
+  expect(await verifyCheckpoint(`${note}${foreign}`, log)).toMatchObject({ time: 1_800_000_000 });
+  // A later time in it, or the line of another tree.
+  const later = Buffer.from(timed.split(" ")[2]!, "base64");
+  later[11]! ^= 0xff;
+  const moved = `${body}\n\n${plain}\n\u2014 ${log.name} ${later.toString("base64")}\n`;
+  expect(await verifyCheckpoint(moved, log)).toMatchObject({ time: null });
+  const [, ofOther = ""] = (await signCheckpoint({ ...tree, size: 8 }, log, 1_900_000_000)).split("\n\n");
+  const mixed = `${body}\n\n${plain}\n${ofOther.split("\n")[1]}\n`;
+  expect(await verifyCheckpoint(mixed, log)).toMatchObject({ time: null });
 });

@@ -1,5 +1,5 @@
 /** Releases in the open: `coffer release` keeps a log of them, and `coffer release verify` holds the vault of a real edge against it, from outside. */
-import { createHash, generateKeyPairSync } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
-import { encodeBundle, parseTilePath } from "#protocol/log/index.ts";
+import { encodeBundle, parseTilePath, signCheckpoint, verifyCheckpoint } from "#protocol/log/index.ts";
 import { buildWeb } from "#web/build.ts";
 import { useSystem } from "../system/index.ts";
 import { type Outcome, run } from "./command.ts";
@@ -372,6 +372,36 @@ describe("the log of releases", () => {
     expect(taken.stdout).toContain("is release 1");
     expect(taken.stdout).toContain("there was no checkpoint");
     expect(kinds(await coffer(...old, "--checkpoint", "fresh"))).toEqual(["log-forked"]);
+  });
+
+  it("M21 takes the log's word for --max-age, and no older one; sign-log renews it", async () => {
+    const signed = (time?: number) => {
+      const key = createPrivateKey(readFileSync(at("log.pem"), "utf8"));
+      const raw = Buffer.from(String(createPublicKey(key).export({ format: "jwk" }).x), "base64url");
+      const by = {
+        ...{ name: "example.test/log", key: new Uint8Array(raw) },
+        sign: async (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, key)),
+      };
+      return async () => {
+        const tree = await verifyCheckpoint(readFileSync(at("log/checkpoint"), "utf8"), by);
+        writeFileSync(at("log/checkpoint"), await signCheckpoint(tree, by, time));
+      };
+    };
+    const day = 24 * 3600;
+    const now = Math.floor(Date.now() / 1000);
+    expect((await verify("--max-age", "1")).code, "just published").toBe(0);
+    for (const time of [now - 2 * day, now + day, undefined]) {
+      await signed(time)();
+      expect(kinds(await verify("--max-age", "1"))).toEqual(["log-old"]);
+      expect((await verify()).code, "where nobody asks").toBe(0);
+    }
+    await signed(now - 2 * day)();
+    expect((await verify("--max-age", "3")).code).toBe(0);
+    const by = ["--log-name", "example.test/log", "--log-key", "log.pem"];
+    expect((await coffer("release", "sign-log", "--log", "log", ...by)).code).toBe(0);
+    expect((await verify("--max-age", "1")).code, "signed again").toBe(0);
+    expect((await coffer("release", "sign-log", "--log", "none", ...by)).code, "no log").toBe(1);
+    expect((await verify("--max-age", "0")).code).toBe(2);
   });
 
   it("M21 finds a log that forked, that was cut back, that another key signed, and an entry that is not in its tree", async () => {
