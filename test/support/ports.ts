@@ -28,9 +28,12 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports];
 }
 
-/** All but the first, one after the other, and then from the beginning. */
+/** A step without a common divisor with the 99 that are given. */
+const STEP = 38;
+
+/** All but the first, each once before any again, and none beside the last: a program may look for the next free one after the port that it is given. */
 function nextOf(block: Block): number {
-  block.given = (block.given % (BLOCKS.ports - 1)) + 1;
+  block.given = ((block.given + STEP - 1) % (BLOCKS.ports - 1)) + 1;
   return block.first + block.given;
 }
 
