@@ -31,7 +31,7 @@ made, and what is to be done next, with the tenant's settings. Can be run again:
   --issuer URL      its OpenID Connect provider, --client-id ID what that knows the vault by
   --newest VERSION  the newest version of KMIP that is spoken for their keys  (the newest that the HSM has)
   --without LIST    what of it they go without, separated by commas: sensitive, release-policy, account-keys. An HSM that
-                    keeps less than that is refused (docs/operations.md, "Choosing a back end")
+                    keeps less than that is refused: "Choosing a back end" in docs/operations.md
   --dry-run         say what is there and what would be made; make nothing
 
 ${OFFICER_HELP}
