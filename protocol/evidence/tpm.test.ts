@@ -64,6 +64,18 @@ describe("a quote of a TPM", () => {
     expect(other.measurements.code).not.toBe(first.measurements.code);
   });
 
+  it("tells the code apart by which registers have the values, not by the values alone", async () => {
+    const of = (...indices: number[]) => {
+      const values = [...bank("sha256", 0, 7).values.values()];
+      return { hash: "sha256", values: new Map(indices.map((index, n) => [index, values[n]!])) } as const;
+    };
+    const boot = await verifyQuoteWith({ banks: [of(0, 7)] });
+    // Free for whoever runs on the machine.
+    const free = await verifyQuoteWith({ banks: [of(16, 23)] });
+    expect(free.measurements["sha256-pcr16"]).toBe(boot.measurements["sha256-pcr0"]);
+    expect(free.measurements.code).not.toBe(boot.measurements.code);
+  });
+
   it.each<[string, () => Partial<TestQuote>]>([
     ["ECDSA of P-256 with SHA-384", () => ({ hash: "sha384" })],
     ["ECDSA of P-384 with SHA-384", () => ({ key: keys.p384, hash: "sha384" })],

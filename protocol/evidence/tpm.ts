@@ -1,4 +1,5 @@
 import { concat, encodeHex, equalConstantTime } from "../bytes.ts";
+import { sha256 } from "../digest.ts";
 import { evidenceBinder } from "../evidence-binder.ts";
 import type { EvidenceFormat, Expectation } from "./format.ts";
 import { checkNotRevoked } from "./revoked.ts";
@@ -33,13 +34,10 @@ export const TPM = {
       { message, signature, registers },
       { keys: expected.keys ?? [], revoked: expected.revoked ?? [], extraData },
     );
-    const measurements = quote.registers.map(({ hash, index, value }) => [
-      `${hash.toLowerCase().replace("-", "")}-pcr${index}`,
-      encodeHex(value),
-    ]);
+    const measurements = quote.registers.map((register) => [nameOf(register), encodeHex(register.value)]);
     return {
-      // Which register is the code's is up to the platform: its reference value is over all that are quoted.
-      measurements: { ...Object.fromEntries(measurements), code: encodeHex(quote.digest) },
+      // Which register is the code's is up to the platform: its reference value is over all that are quoted, and over which they are.
+      measurements: { ...Object.fromEntries(measurements), code: encodeHex(await codeOf(quote.registers)) },
       // The TPM's clock is not that of the world, and the nonce is used once.
       expires: expected.now + MAX_LIFETIME,
       platform: {
@@ -52,6 +50,18 @@ export const TPM = {
     };
   },
 } as const satisfies EvidenceFormat;
+
+/**
+ * SHA-256 of all registers as lines, in the order of the quote: `sha256-pcr0=<hex>\n`. The digest that a TPM signs is over values alone, and
+ * who may extend registers that boot leaves free brings them to the values of others.
+ */
+function codeOf(registers: readonly Register[]): Promise<Uint8Array> {
+  return sha256(registers.map((register) => `${nameOf(register)}=${encodeHex(register.value)}\n`).join(""));
+}
+
+function nameOf({ hash, index }: Pick<Register, "hash" | "index">): string {
+  return `${hash.toLowerCase().replace("-", "")}-pcr${index}`;
+}
 
 /** Milliseconds. */
 const MAX_LIFETIME = 300_000;

@@ -137,6 +137,13 @@ it("M12 a deny by registers holds for that measurement, and for whoever has show
   expect(problem(await load((await attested("other")).enrolled.wrappingCertificate))).toBe("403 forbidden");
   const software = json<EnrolmentAnswer>(await enrol(ann, await makeKeys()));
   expect(problem(await load(software.wrappingCertificate))).toBe("403 forbidden");
+  // By a register that nobody showed, or by another hash, nobody is known to be another.
+  for (const registers of [{ 1: measured.other }, { 0: measured.other.slice(0, 64) }]) {
+    const statements = [all, { ...deny, principals: [{ registers }] }];
+    vars.COFFER_POLICIES = JSON.stringify({ "*": { statements } });
+    await system.restart();
+    expect(problem(await load((await attested("one")).enrolled.wrappingCertificate))).toBe("403 forbidden");
+  }
 }, 120_000);
 
 it("M12 coffer policy test explains what registers decide", async () => {

@@ -106,7 +106,12 @@ function principal(wanted: Exclude<Statement["principals"], "*">[number], asked:
     parts.push(given(asked.method, (it) => (methods.includes(it) ? YES : NO)));
   }
   for (const [number, value] of Object.entries(wanted.registers ?? {}))
-    parts.push(given(asked.registers, (it) => (it[number] === value ? YES : NO)));
+    parts.push(
+      given(asked.registers, (it) => {
+        if (it[number] === undefined || it[number].length !== value.length) return UNKNOWN;
+        return it[number] === value ? YES : NO;
+      }),
+    );
   return and(...parts);
 }
 

@@ -64,7 +64,10 @@ function registersTest(registers: Readonly<Record<string, string>>): Test {
     if (!/^(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$/.test(value))
       throw new TypeError("a register is a digest in lower-case hexadecimal");
   }
-  return ({ registers: given }) =>
-    given &&
-    all(wanted.map(([number, value]) => (Object.hasOwn(given, number) ? given[number] === value : false)));
+  // What was not shown, or as a digest by another hash, is not known.
+  const shown = (given: Readonly<Record<string, string>>, number: string, value: string) => {
+    const register = Object.hasOwn(given, number) ? given[number] : undefined;
+    return register?.length === value.length ? register === value : undefined;
+  };
+  return ({ registers: given }) => given && all(wanted.map(([number, value]) => shown(given, number, value)));
 }
