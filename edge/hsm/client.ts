@@ -50,12 +50,18 @@ async function known<T>(
   kept: Map<string, { value: T; until: number }>,
   key: string,
   ask: () => Promise<T>,
+  isSure: (value: T) => boolean = () => true,
 ): Promise<T> {
   const found = kept.get(key);
   if (found !== undefined && Date.now() < found.until) return found.value;
   const value = await ask();
-  kept.set(key, { value, until: Date.now() + KEPT_MS });
+  if (isSure(value)) kept.set(key, { value, until: Date.now() + KEPT_MS });
   return value;
+}
+
+/** 1.0 is what is assumed of a server that refuses to be asked, every tenant's at once: that is asked again each time. */
+function isSaid(version: ProtocolVersion): boolean {
+  return version.major > 1 || version.minor > 0;
 }
 
 /**
@@ -65,7 +71,7 @@ async function known<T>(
 export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSettings): Hsm {
   const carry = (bytes: Uint8Array) => exchange(fetcher, url, bytes);
   const place = `${url} ${backEnd?.newest ?? ""}`;
-  const agreed = () => known(versions, place, () => agreeVersion(carry, backEnd?.newest));
+  const agreed = () => known(versions, place, () => agreeVersion(carry, backEnd?.newest), isSaid);
   async function standing(): Promise<KmipStanding> {
     const found = await known(standings, place, async () => askKmip(carry, await agreed()));
     if (backEnd) checkStanding(found, backEnd);

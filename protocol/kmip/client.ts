@@ -4,7 +4,7 @@ import { encodeHex } from "../bytes.ts";
 import { type Attest, answered, hasAttestation, mayRepeat } from "./attestation.ts";
 import { awaited } from "./awaited.ts";
 import { decodeResponse, type Encoding, encodeRequest } from "./encoding.ts";
-import { KmipDecodeError, KmipError } from "./errors.ts";
+import { KmipDecodeError, KmipError, type ResultReason } from "./errors.ts";
 import type { Limits } from "./item.ts";
 import type {
   OperationName,
@@ -232,9 +232,17 @@ export function createKmipClient(options: KmipClientOptions): KmipClient {
   };
 }
 
+/** By what a server of 1.0 refuses Discover Versions in a message of 1.1 (KMIP 1.0 §11 Error Handling). */
+const OF_OLDER: ReadonlySet<ResultReason> = new Set([
+  "OperationNotSupported",
+  "UnsupportedProtocolVersion",
+  "InvalidMessage",
+]);
+
 /**
  * Asks the server for its versions (KMIP 2.1 §6.1.16 Discover Versions) and returns the newest that both know.
- * A server older than Discover Versions (1.0) refuses the operation and is taken as 1.0. No credential is sent: it may
+ * A server older than Discover Versions (1.0) refuses the operation, or the version of the message, and is taken as 1.0; what
+ * else it refuses says nothing of its age, and is thrown. No credential is sent: it may
  * be good for one message only, and not be in the version that is asked in.
  */
 export async function negotiateVersion(
@@ -251,7 +259,7 @@ export async function negotiateVersion(
     );
     if (shared !== undefined) return shared;
   } catch (error) {
-    if (!(error instanceof KmipError)) throw error;
+    if (!(error instanceof KmipError && OF_OLDER.has(error.code))) throw error;
     const oldest = newestFirst.find(({ major, minor }) => major === 1 && minor === 0);
     if (oldest !== undefined) return oldest;
     throw error;

@@ -19,6 +19,7 @@ import {
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
+  type ResultReason,
   tagByNumber,
   tagNumber,
   VERSIONS,
@@ -412,13 +413,12 @@ describe("client", () => {
     await expect(negotiateVersion({ exchange: versions({ major: 9, minor: 9 }) })).rejects.toMatchObject({
       code: "UnsupportedProtocolVersion",
     });
-    const old = exchange(() => [
-      {
-        operation: "DiscoverVersions",
-        resultStatus: "OperationFailed",
-        resultReason: "OperationNotSupported",
-      },
-    ]);
-    expect(await negotiateVersion({ exchange: old })).toEqual(V1_0);
+    const refusing = (resultReason: ResultReason) =>
+      exchange(() => [{ operation: "DiscoverVersions", resultStatus: "OperationFailed", resultReason }]);
+    for (const reason of ["OperationNotSupported", "UnsupportedProtocolVersion", "InvalidMessage"] as const)
+      expect(await negotiateVersion({ exchange: refusing(reason) }), reason).toEqual(V1_0);
+    // These say nothing of its age.
+    for (const code of ["GeneralFailure", "PermissionDenied"] as const)
+      await expect(negotiateVersion({ exchange: refusing(code) })).rejects.toMatchObject({ code });
   });
 });

@@ -1,0 +1,73 @@
+/** What is found out of a server of KMIP, with one that answers as the test says. */
+
+import { expect, it } from "vitest";
+import {
+  decodeRequest,
+  encodeResponse,
+  type RequestItem,
+  type ResponseItem,
+  type ResultReason,
+} from "#protocol/kmip/index.ts";
+import { openHsm } from "./client.ts";
+
+type Said = Pick<ResponseItem, "payload"> | ResultReason | undefined;
+let servers = 0;
+
+/** At an address of its own: what an isolate knows of one server says nothing of another. */
+function serverSaying(say: (item: RequestItem) => Said) {
+  const asked: string[] = [];
+  const fetch = async (_url: string, { body }: RequestInit) => {
+    const { header, items } = decodeRequest(body as Uint8Array<ArrayBuffer>);
+    const { protocolVersion } = header;
+    const answers = items.map((item): ResponseItem => {
+      const { operation, uniqueBatchItemId } = item;
+      asked.push(String(operation));
+      const said = say(item);
+      const of = { operation, ...(uniqueBatchItemId && { uniqueBatchItemId }) };
+      return (
+        typeof said === "string"
+          ? { ...of, resultStatus: "OperationFailed", resultReason: said }
+          : { ...of, resultStatus: "Success", ...said }
+      ) as ResponseItem;
+    });
+    const message = { header: { protocolVersion, timeStamp: new Date(0) }, items: answers };
+    return new Response(encodeResponse(message as never));
+  };
+  return { fetcher: { fetch }, asked, url: `https://hsm-${servers++}/kmip` };
+}
+
+const VERSIONS = { payload: { protocolVersion: [{ major: 2, minor: 1 }] } };
+const count = (asked: string[], operation: string) => asked.filter((one) => one === operation).length;
+
+it("M19 one failure of the HSM to say its versions is over with the next request", async () => {
+  const first = { failed: false };
+  const { fetcher, asked, url } = serverSaying(({ operation }) => {
+    if (operation !== "DiscoverVersions") return { payload: { data: new Uint8Array(8) } };
+    if (first.failed) return VERSIONS;
+    first.failed = true;
+    return "GeneralFailure";
+  });
+  const hsm = openHsm(fetcher, url);
+  const random = () => hsm.request("RNGRetrieve", { dataLength: 8 });
+  await expect(random()).rejects.toMatchObject({ code: "GeneralFailure", operation: "DiscoverVersions" });
+  expect(await random()).toEqual({ data: new Uint8Array(8) });
+  expect(await random()).toEqual({ data: new Uint8Array(8) });
+  expect(count(asked, "DiscoverVersions")).toBe(2);
+});
+
+it("M19 that a server is as old as KMIP 1.0 is assumed for one request alone", async () => {
+  let lacks = true;
+  const { fetcher, asked, url } = serverSaying(({ operation }) => {
+    if (operation === "DiscoverVersions") return lacks ? "OperationNotSupported" : VERSIONS;
+    return operation === "Locate"
+      ? { payload: { uniqueIdentifier: ["id"] } }
+      : { payload: { data: new Uint8Array(8) } };
+  });
+  const hsm = openHsm(fetcher, url);
+  // KMIP 1.0 has no RNG Retrieve.
+  const random = () => hsm.request("RNGRetrieve", { dataLength: 8 });
+  await expect(random()).rejects.toMatchObject({ name: "BackEndRefused" });
+  lacks = false;
+  expect(await random()).toEqual({ data: new Uint8Array(8) });
+  expect(count(asked, "DiscoverVersions")).toBe(2);
+});
