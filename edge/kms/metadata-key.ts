@@ -1,6 +1,6 @@
 /**
  * The key under which the names of an account's documents are copied for its list: one an app, of the current account key. The KMS
- * retains it (M11): what is kept here is the reference to it, without any key.
+ * retains it (M11), or the HSM has it (M19): what is kept here is the reference to it, without any key.
  */
 
 import { jwsParts } from "#protocol/jws.ts";
@@ -83,9 +83,10 @@ function readCurrent(sql: SqlStorage, client: string, { id, version }: Version):
 function keepCurrent(sql: SqlStorage, edk: string): void {
   const { keyId, keyVersion } = JSON.parse(new TextDecoder().decode(jwsParts(edk).payload)) as AccountEdk;
   sql.exec(
+    // One that lives in the HSM (M19) is not retained: its EDK is the reference.
     `INSERT OR REPLACE INTO metadata_keys
-      SELECT client, id, version, account_key, account_key_version, edk FROM data_keys
-        JOIN retained_keys USING (id, version, client) WHERE id = ? AND version = ? AND edk = ?`,
-    ...[keyId, keyVersion, edk],
+      SELECT client, id, version, account_key, account_key_version, ? FROM data_keys
+        LEFT JOIN retained_keys USING (id, version, client) WHERE id = ? AND version = ? AND (edk IS NULL OR edk = ?)`,
+    ...[edk, keyId, keyVersion, edk],
   );
 }

@@ -121,3 +121,12 @@ it("M19 what a version cannot say is not offered: no channel before 2.0, and no 
   const signs = { account, count: 1, ...kindOf("ES256") };
   expect(problem(await of13.client.rest("POST", "/kms/data-keys", signs))).toBe("409 back-end-refused");
 });
+
+it("M19 a metadata key that lives in the HSM is made once", async () => {
+  const { client, account } = await custodianOf(at("kmip-1-3"), "Mae");
+  const ask = async () =>
+    json<{ edk: string }>(await client.rest("POST", `/kms/accounts/${account}/metadata-key`)).edk;
+  const edk = await ask();
+  expect(claims(edk).wrapping).toBe("resident");
+  expect(await ask()).toBe(edk);
+});
