@@ -18,6 +18,8 @@ export function retire(uniqueIdentifier: UniqueIdentifier): RequestItem[] {
  * that none is left. Revoke is refused for what was never active, and that is well: Destroy is what counts.
  */
 export async function sweep(hsm: Pick<Hsm, "batch">, names: string[]): Promise<void> {
+  // An empty batch is no message, and a batch that made nothing has left nothing.
+  if (names.length === 0) return;
   const left = await leftovers(hsm, names);
   if (left.length === 0) return;
   await hsm.batch(left.flatMap(retire), { batchErrorContinuationOption: "Continue" });
