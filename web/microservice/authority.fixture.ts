@@ -1,5 +1,6 @@
 /** Who a microservice under test deals with: the authorities of a deployment, its KMS, its registration authority. */
 
+import { webcrypto } from "node:crypto";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
@@ -123,6 +124,11 @@ export const spkiOf = (certificate: string) => parseCertificate(decodeBase64url(
 export type Change = (
   enrolled: EnrolmentAnswer,
 ) => Promise<Partial<EnrolmentAnswer>> | Partial<EnrolmentAnswer>;
+
+/** Node has all; another engine (test/peculiar) may lack ML-DSA. */
+export const ENGINE_SIGNATURES = (Object.keys(WEB_SIGNATURES) as (keyof typeof WEB_SIGNATURES)[]).filter(
+  (algorithm) => algorithm !== "ML-DSA-65" || crypto === webcrypto,
+);
 
 /** What the HSM does: a pair whose private half is encrypted under that key. */
 export async function signingPair(key: Bytes, algorithm: keyof typeof WEB_SIGNATURES) {

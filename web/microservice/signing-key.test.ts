@@ -1,12 +1,11 @@
 import { expect, it } from "vitest";
 import type { Edk } from "#protocol/keys/index.ts";
-import { WEB_SIGNATURES } from "#protocol/signatures.ts";
-import { signingPair } from "./authority.fixture.ts";
+import { ENGINE_SIGNATURES, signingPair } from "./authority.fixture.ts";
 import { unwrapKeyOf } from "./signing-key.ts";
 
 const { subtle } = crypto;
 
-it.each(Object.keys(WEB_SIGNATURES) as (keyof typeof WEB_SIGNATURES)[])(
+it.each(ENGINE_SIGNATURES)(
   "M17 %s: nobody can export the private half, and it does nothing but sign",
   async (algorithm) => {
     const rsa = {

@@ -1,11 +1,11 @@
-import { createHmac, hkdfSync, webcrypto } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 import { beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import type { AccountEdk, SignatureAlgorithm } from "#protocol/keys/index.ts";
+import type { AccountEdk } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
-import { verifySignature, WEB_SIGNATURES } from "#protocol/signatures.ts";
-import { type Authority, makeAuthority, START } from "../authority.fixture.ts";
+import { verifySignature } from "#protocol/signatures.ts";
+import { type Authority, ENGINE_SIGNATURES, makeAuthority, START } from "../authority.fixture.ts";
 import { context, TestBrowser } from "../browser.fixture.ts";
 
 // RSA keys are made for every enrolment: a second each, several when the machine is busy.
@@ -101,11 +101,7 @@ it("M17 does with a key what its kind and every policy allow, and nothing else",
   });
 });
 
-/** Not every engine has ML-DSA. */
-const has = (algorithm: SignatureAlgorithm) =>
-  algorithm !== "ML-DSA-65" || crypto.subtle.constructor === webcrypto.subtle.constructor;
-
-it.each((Object.keys(WEB_SIGNATURES) as SignatureAlgorithm[]).filter(has))(
+it.each(ENGINE_SIGNATURES)(
   "M17 %s: signs with a key that came to it, and gives its public half",
   async (algorithm) => {
     const { client, certificate } = await loaded();
