@@ -141,10 +141,11 @@ export class Custodian {
     }
     await this.microservice.replaceKeys({
       open: next.openVault,
-      accept: async (enrolled, before) => {
+      accept: async (enrolled, before, check) => {
         requireOther(enrolled, before);
         // It asks for Enc(master): who is not given it must not give up the key of now.
         await replaceSymmetricKey(enrolled);
+        check();
         await next.take();
       },
     });

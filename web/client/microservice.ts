@@ -60,7 +60,8 @@ export interface MicroserviceOptions {
 /** What an instance with other keys is started by, and what has to be done before it takes the place of the one `before` it. */
 export type OtherKeys = {
   open: (patience?: number) => Promise<Vault>;
-  accept: (enrolled: EnrolledMicroservice, before: EnrolledMicroservice) => Promise<void>;
+  /** `check`, just before what cannot be undone, throws `conflict` where the one before was ended or enrolled anew meanwhile. */
+  accept: (enrolled: EnrolledMicroservice, before: EnrolledMicroservice, check: () => void) => Promise<void>;
 };
 
 /** A release that was replaced, with its instance, until what is under way in it has ended. */
@@ -168,7 +169,9 @@ export class Microservice {
       // Its own keys: certificates say what code they were issued to.
       const enrolled = await this.#enrolAt({ port, vault, measurement }, challenge);
       made = enrolled.instance.id;
-      await keys?.accept(enrolled, before);
+      await keys?.accept(enrolled, before, () => {
+        if (this.#run !== run || this.#enrolled !== current) throw new CofferError("conflict");
+      });
       const [own, old] = [this.#vault, this.#port];
       // Stopped, or enrolled again, meanwhile.
       if (this.#run !== run || this.#enrolled !== current || !own || !old) return false;

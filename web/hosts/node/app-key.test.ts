@@ -101,7 +101,8 @@ it("W12 rotates it: the next one is kept before it is used, and whatever step fa
     return next;
   };
   const kept: string[] = [];
-  for (let step = 0; step < 3; step++) {
+  // The next one is read, written, read again and taken; where it is there already it is not written.
+  for (const step of [0, 1, 2, 2]) {
     await expect(rotate(crashing(at, step)), String(step)).rejects.toThrow("crash");
     expect(await spkiOf(at), String(step)).toBe(before);
     kept.push(existsSync(`${at}.next`) ? await spkiOf(`${at}.next`) : "");
@@ -114,6 +115,20 @@ it("W12 rotates it: the next one is kept before it is used, and whatever step fa
   expect(next).not.toBe(before);
   expect(existsSync(`${at}.next`)).toBe(false);
   if (process.platform !== "win32") expect((await stat(at)).mode & 0o777).toBe(0o600);
+});
+
+it("W12 gives up no key for one that another process has begun meanwhile", async () => {
+  const at = join(dir, "two.pem");
+  await spkiOf(at);
+  const [own, other] = [keepAppKey(appKeyFile(at), PASSPHRASE), keepAppKey(appKeyFile(at), PASSPHRASE)];
+  await expect(own.nextAppKey.take()).rejects.toMatchObject({ code: "conflict" });
+  const first = await own.nextAppKey.open();
+  await other.nextAppKey.open();
+  await own.nextAppKey.take();
+  await expect(other.nextAppKey.take()).rejects.toMatchObject({ code: "conflict" });
+  await own.nextAppKey.open();
+  await expect(other.nextAppKey.take()).rejects.toMatchObject({ code: "conflict" });
+  expect(await spkiOf(at)).toBe(Buffer.from(first.wrappingSpki).toString("base64"));
 });
 
 it("W12 a process that is killed at whatever moment of a rotation leaves a key that opens", async () => {

@@ -7,6 +7,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { moveWhole, readIfThere, writeWhole } from "#files/index.ts";
+import { compareBytes } from "#protocol/byte-order.ts";
 import { CofferError } from "#protocol/error.ts";
 import type { HostKeys, WrappingPair } from "../../microservice/index.ts";
 
@@ -60,7 +61,7 @@ export async function openAppKey(place: AppKeyPlace, passphrase: string): Promis
   return {
     // Node's type knows more usages than the one that there is.
     wrappingKey: handle as CryptoKey,
-    wrappingSpki: new Uint8Array(createPublicKey(privateKey).export({ type: "spki", format: "der" })),
+    wrappingSpki: spkiOf(privateKey),
   };
 }
 
@@ -68,7 +69,7 @@ export async function openAppKey(place: AppKeyPlace, passphrase: string): Promis
 export interface NextAppKey {
   /** The next key: made and kept at the first call, read again at the next, after a crash too. */
   open(): Promise<HostKeys>;
-  /** It is the server's key from now on, and the one before is given up. */
+  /** It is the server's key from now on, and the one before is given up. Error: `conflict` where another process has taken it meanwhile. */
   take(): Promise<void>;
 }
 
@@ -85,10 +86,28 @@ export function keepAppKey(
   place: RotatingPlace,
   passphrase: string,
 ): { appKey: () => Promise<AppKey>; nextAppKey: NextAppKey } {
+  let opened: AppKey | undefined;
   return {
     appKey: () => openAppKey(place, passphrase),
-    nextAppKey: { open: () => openAppKey(place.next, passphrase), take: () => place.take() },
+    nextAppKey: {
+      open: async () => {
+        opened = await openAppKey(place.next, passphrase);
+        return opened;
+      },
+      async take() {
+        // Another process may have taken that one and begun the next.
+        const kept = await place.next.read();
+        const spki = kept === undefined ? undefined : spkiOf(readKey(kept, passphrase));
+        if (!opened || !spki || compareBytes(spki, opened.wrappingSpki) !== 0)
+          throw new CofferError("conflict");
+        await place.take();
+      },
+    },
   };
+}
+
+function spkiOf(privateKey: KeyObject): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(createPublicKey(privateKey).export({ type: "spki", format: "der" }));
 }
 
 async function makeKey(place: AppKeyPlace, passphrase: string): Promise<KeyObject> {
