@@ -10,7 +10,7 @@ import { utf8 } from "#protocol/bytes.ts";
 import type { CofferError } from "#protocol/error.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import { createServiceClient, createServiceSet, type ServiceClient } from "#web/hosts/client/index.ts";
-import { serveMicroservice, serviceFetch, type TlsIdentity } from "#web/hosts/node/index.ts";
+import { listen, serveMicroservice, serviceFetch, type TlsIdentity } from "#web/hosts/node/index.ts";
 import { json } from "../support/http.ts";
 import { askGrant } from "../support/instance.ts";
 import { useSystem } from "../system/index.ts";
@@ -135,6 +135,20 @@ it("M13 gives no key to an instance of another custodian, and asks no other wher
   await expect(set.operate("mac", { key: missing, data })).rejects.toMatchObject({ code: "key-missing" });
   const gone = AbortSignal.abort(new Error("no longer"));
   await expect(set.operate("mac", { key: edk, data }, { signal: gone })).rejects.toThrow("no longer");
+});
+
+it("M16 the package's client outlives a party that answers what no answer is", async () => {
+  const place = { socket: join(dir, "strange") };
+  const own = await authority.issue("CN=strange");
+  let status = 204;
+  const strange = await listen(place, own, (_, response) => void response.writeHead(status).end());
+  closing.push(() => strange.close());
+  const { fetch, close } = serviceFetch(place, identity, "CN=strange");
+  closing.push(close);
+  const client = createServiceClient({ url: "https://microservice", fetch });
+  await expect(client.call("describe")).rejects.toMatchObject({ code: "unexpected-response", status: 204 });
+  status = 999;
+  await expect(client.call("describe")).rejects.toMatchObject({ code: "offline" });
 });
 
 it("M16 the package's client streams documents, says what was refused, and speaks to the party it was told of alone", async () => {

@@ -31,6 +31,9 @@ export interface ServiceSet {
   ): Promise<Answer<O>>;
 }
 
+/** So long it is known which instance is there and whom it serves; another may have been started in its place since. */
+const KNOWN_MS = 10_000;
+
 /** Another instance may do better. What is refused for what was asked would be refused by all. */
 const OTHERS_MAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   ...([
@@ -62,16 +65,19 @@ export function createServiceSet({
   clients: readonly ServiceClient[];
 }): ServiceSet {
   if (clients.length === 0) throw new TypeError("a set has an instance");
-  const ids = new Map<ServiceClient, string>();
+  const ids = new Map<ServiceClient, { id: string; until: number }>();
   let turn = 0;
   const describe = async (client: ServiceClient): Promise<Instance> => {
     const { instance } = await client.call("describe");
     if (!instance) throw new CofferError("not-enrolled");
     if (instance.custodian !== custodian) throw new CofferError("foreign-custodian");
-    ids.set(client, instance.id);
+    ids.set(client, { id: instance.id, until: performance.now() + KNOWN_MS });
     return instance;
   };
-  const idOf = async (client: ServiceClient) => ids.get(client) ?? (await describe(client)).id;
+  const idOf = async (client: ServiceClient) => {
+    const known = ids.get(client);
+    return known && performance.now() < known.until ? known.id : (await describe(client)).id;
+  };
   /** What is asked of this instance; undefined where the key is not for it. */
   const askedOf = async <O extends CryptoOperation>(
     client: ServiceClient,

@@ -1,5 +1,6 @@
 /** `fetch` over mutual TLS to a service on this machine (M14): a microservice or a sidecar on a Unix socket or on loopback. */
 
+import type { IncomingMessage } from "node:http";
 import { Agent, request as send } from "node:https";
 import { Readable } from "node:stream";
 import type { ReadableStream as NodeStream } from "node:stream/web";
@@ -42,11 +43,13 @@ export function serviceFetch(
     const { signal, method } = asked;
     return new Promise((resolve, reject) => {
       const sent = send({ ...options, method, path: pathname + search, headers, signal }, (answer) => {
-        const given = new Headers();
-        for (const [header, value] of Object.entries(answer.headers))
-          if (typeof value === "string") given.set(header, value);
-        const body = Readable.toWeb(answer) as ReadableStream<Uint8Array<ArrayBuffer>>;
-        resolve(new Response(body, { status: answer.statusCode ?? 502, headers: given }));
+        try {
+          resolve(responseOf(answer));
+        } catch (cause) {
+          // A status that no response has: whoever is there speaks something else.
+          answer.destroy();
+          reject(new TypeError("fetch failed", { cause }));
+        }
       });
       sent.on("error", (error) =>
         reject(signal.aborted ? signal.reason : new TypeError("fetch failed", { cause: error })),
@@ -60,3 +63,20 @@ export function serviceFetch(
   };
   return { fetch: fetching as typeof fetch, close: () => agent.destroy() };
 }
+
+/** Throws `RangeError` for a status outside of 200 to 599. */
+function responseOf(answer: IncomingMessage): Response {
+  const { statusCode: status = 0 } = answer;
+  const headers = new Headers();
+  for (const [header, value] of Object.entries(answer.headers))
+    if (typeof value === "string") headers.set(header, value);
+  if (WITHOUT_BODY.has(status)) {
+    answer.resume();
+    return new Response(null, { status, headers });
+  }
+  const body = Readable.toWeb(answer) as ReadableStream<Uint8Array<ArrayBuffer>>;
+  return new Response(body, { status, headers });
+}
+
+/** Null body statuses (Fetch §2.2.3). */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
