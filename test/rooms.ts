@@ -56,7 +56,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "protocol, edge/*.ts, edge/hsm, edge/ra/methods, types of edge/iam, cloudflare:workers, @peculiar/x509, reflect-metadata",
   "edge/ra/methods": "protocol/*.ts, types of protocol/policy, edge/*.ts, types of edge/ra",
   "edge/verifier":
-    "protocol/*.ts, protocol/evidence, types of protocol/policy, edge/*.ts, cloudflare:workers, @simplewebauthn/server",
+    "protocol/*.ts, protocol/evidence, types of protocol/policy, edge/*.ts, cloudflare:workers, @peculiar/x509, @simplewebauthn/server, reflect-metadata",
   "edge/bundle.ts": "edge/*.ts, types of edge/local.ts, node:, esbuild, wrangler",
   "edge/local.ts": "types of protocol/hierarchy, edge/*.ts, edge/loopback.ts, node:, miniflare",
   "edge/loopback.ts": "node:",

@@ -47,7 +47,7 @@ export class Verifier extends WorkerEntrypoint<Env> {
     const production = this.env.COFFER_ENVIRONMENT !== "development";
     try {
       const policy = policyOf(this.env.COFFER_ATTESTATION, tenant);
-      const found = await verifyRegistration(policy, registration, { production });
+      const found = await verifyRegistration(policy, registration, { now, production });
       return ok({ signed: await signPasskey(signer, { audience, nonce }, found, seconds(now)) });
     } catch (error) {
       return ok({ refused: error instanceof Error ? error.message.slice(0, 160) : "not a registration" });

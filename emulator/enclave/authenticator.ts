@@ -36,6 +36,8 @@ export interface AuthenticatorFault {
 export interface AuthenticatorMaker {
   root: string;
   keys: CryptoKeyPair;
+  /** Whether `root` is none, but itself certified: PEM of what its authenticators send behind their own certificate. */
+  chain?: readonly string[];
 }
 
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
@@ -156,12 +158,13 @@ export class EmulatedAuthenticator {
         new x509.Extension("1.3.6.1.4.1.45724.1.1.4", false, new Uint8Array([4, 16, ...model])),
       ],
     });
+    const behind = (maker.chain ?? []).map((pem) => new x509.X509Certificate(pem));
     const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
     const key = { key: Buffer.from(pkcs8), format: "der", type: "pkcs8" } as const;
     return new CborEntries([
       ["alg", -7],
       ["sig", new Uint8Array(sign("sha256", signed, key))],
-      ["x5c", [new Uint8Array(certificate.rawData)]],
+      ["x5c", [certificate, ...behind].map(({ rawData }) => new Uint8Array(rawData))],
     ]);
   }
 }

@@ -13,6 +13,7 @@ import { ENCRYPTED_CREDENTIAL, SIGNED_CREDENTIAL } from "./platform-credential.t
 import { TPM } from "./tpm.ts";
 import { WEBAUTHN } from "./webauthn.ts";
 
+export { type CborMap, type CborValue, decodeCbor } from "./cbor.ts";
 export type { Claims, EvidenceFormat, Expectation, Passkey, PlatformSecret } from "./format.ts";
 export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
 export type { NitroDocument } from "./nitro-document.ts";
@@ -34,6 +35,7 @@ export {
   type VerifierKey,
   verifyResult,
 } from "./result.ts";
+export { checkNotRevoked } from "./revoked.ts";
 export { type QuoteFiles, type VerifiedQuote, verifyQuote } from "./tpm.ts";
 
 export { counterOf, readAssertion } from "./webauthn.ts";
