@@ -232,7 +232,7 @@ export function createKmipClient(options: KmipClientOptions): KmipClient {
   };
 }
 
-/** By what a server of 1.0 refuses Discover Versions in a message of 1.1 (KMIP 1.0 §11 Error Handling). */
+/** By what a server of 1.0 refuses Discover Versions in a message of 1.1. */
 const OF_OLDER: ReadonlySet<ResultReason> = new Set([
   "OperationNotSupported",
   "UnsupportedProtocolVersion",
