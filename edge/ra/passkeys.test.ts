@@ -38,7 +38,9 @@ async function withPasskey() {
   const device = new EmulatedAuthenticator();
   const { id } = await device.register("A".repeat(43), page);
   const passkey = { id, publicKey: "A".repeat(122), counter: 0, backup: false, tier: "emulated" } as const;
-  expect(insertPasskey(sql, ann, { passkey, authenticator: "0".repeat(36) }, NOW).ok).toBe(true);
+  expect(insertPasskey(sql, ann, { passkey, authenticator: "0".repeat(36), app: page.app }, NOW).ok).toBe(
+    true,
+  );
   return { sql, device, id };
 }
 
@@ -66,12 +68,22 @@ it("M1 M20 of two assertions with one counter that the verifier has both found g
 
 it("M1 M20 a passkey that was removed while the verifier was asked vouches for nothing, and is its user's alone", async () => {
   const { sql, device, id } = await withPasskey();
-  expect(removePasskey(sql, bob, id).ok).toBe(false);
+  expect(removePasskey(sql, { user: bob, origin: page.app }, id).ok).toBe(false);
   const ask = async () => {
-    expect(removePasskey(sql, ann, id).ok).toBe(true);
+    expect(removePasskey(sql, { user: ann, origin: page.app }, id).ok).toBe(true);
     return good;
   };
   expect(await appraised(sql, await shown(device, 7), ask, NOW)).toMatchObject({ ok: false });
+});
+
+it("M1 M20 a passkey is removed by the app in whose page it was made, and by no other of the tenant's", async () => {
+  const { sql, id } = await withPasskey();
+  expect(removePasskey(sql, { user: ann, origin: "https://other.example" }, id)).toMatchObject({
+    problem: { code: "not-found" },
+  });
+  expect(removePasskey(sql, { user: ann, origin: "" }, id).ok).toBe(false);
+  expect(passkeysOf(sql, ann)).toHaveLength(1);
+  expect(removePasskey(sql, { user: ann, origin: page.app }, id).ok).toBe(true);
 });
 
 it("M1 M20 a challenge works once, within its time, for whom it was given to", () => {

@@ -33,6 +33,12 @@ export const PASSKEYS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** A migration: who vouched for them (SHA-256 of keys, with commas between), and the origin of the app in whose page they were made. */
+export const PASSKEY_ORIGINS = `
+  ALTER TABLE passkeys ADD COLUMN certified_by TEXT NOT NULL DEFAULT '';
+  ALTER TABLE passkeys ADD COLUMN app TEXT NOT NULL DEFAULT '';
+`;
+
 /** Of one user: the contract's list has as many. */
 const MAX_PASSKEYS = 16;
 /** Time to touch an authenticator. */
@@ -49,6 +55,8 @@ type Row = {
   authenticator: string;
   registered: number;
   used: number | null;
+  certified_by: string;
+  app: string;
 };
 
 export type PasskeyOpened = AnswerOf<typeof openPasskey>;
@@ -98,15 +106,15 @@ export function consumeChallenge(
 export function insertPasskey(
   sql: SqlStorage,
   user: string,
-  { passkey, authenticator }: PasskeyResult,
+  { passkey, authenticator, app }: PasskeyResult,
   now: number,
 ): Decision<Pick<Passkey, "id" | "tier">> {
-  const { id, publicKey, counter, backup, tier } = passkey;
+  const { id, publicKey, counter, backup, tier, certifiedBy = [] } = passkey;
   if (rowsOf(sql, user).length >= MAX_PASSKEYS) return refuse("conflict", "too many passkeys");
   const inserted = sql.exec(
-    `INSERT OR IGNORE INTO passkeys (id, user, public_key, counter, backup, tier, authenticator, registered)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-    ...[id, user, publicKey, counter, backup ? 1 : 0, tier, authenticator, now],
+    `INSERT OR IGNORE INTO passkeys (id, user, public_key, counter, backup, tier, authenticator, registered, certified_by, app)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+    ...[id, user, publicKey, counter, backup ? 1 : 0, tier, authenticator, now, certifiedBy.join(","), app],
   );
   return inserted.toArray().length === 1
     ? ok({ id, tier })
@@ -115,8 +123,9 @@ export function insertPasskey(
 
 /** Those of a user, as a verifier asks for them. */
 export function passkeysOf(sql: SqlStorage, user: string): Passkey[] {
-  return rowsOf(sql, user).map(({ id, public_key: publicKey, counter, backup, tier }) => {
-    return { id, publicKey, counter, backup: backup === 1, tier };
+  return rowsOf(sql, user).map(({ id, public_key: publicKey, counter, backup, tier, certified_by }) => {
+    const certifiedBy = certified_by === "" ? [] : certified_by.split(",");
+    return { id, publicKey, counter, backup: backup === 1, tier, certifiedBy };
   });
 }
 
@@ -127,8 +136,15 @@ export function listed(sql: SqlStorage, user: string): PasskeyListed[] {
   });
 }
 
-export function removePasskey(sql: SqlStorage, user: string, id: string): Decision<null> {
-  const gone = sql.exec("DELETE FROM passkeys WHERE id = ? AND user = ? RETURNING id", id, user).toArray();
+/** By the app in whose page it was made: another one of the tenant's takes no user's passkeys away. Those of before are any app's. */
+export function removePasskey(
+  sql: SqlStorage,
+  { user, origin }: { user: string; origin: string },
+  id: string,
+): Decision<null> {
+  const gone = sql
+    .exec("DELETE FROM passkeys WHERE id = ? AND user = ? AND app IN (?, '') RETURNING id", id, user, origin)
+    .toArray();
   return gone.length === 1 ? ok(null) : refuse("not-found", "no such passkey of this user");
 }
 

@@ -533,10 +533,10 @@ export class RaPrincipalObject extends DurableObject<Env> {
 
   /** Ends a passkey of the caller. */
   removePasskey(caller: Caller, id: string): Result<null> {
-    const { user, requestId } = caller;
+    const { requestId } = caller;
     const resource = `passkey/${id.slice(0, 64)}`;
     const about = { action: "ra:passkey-remove", caller, resource, requestId };
-    return authorize(this.#open().store, about, (sql) => removePasskey(sql, user, id));
+    return authorize(this.#open().store, about, (sql) => removePasskey(sql, caller, id));
   }
 
   /** Of who names a principal that expects nobody. Anyone can. */

@@ -1,7 +1,7 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
-import { PASSKEYS } from "./passkeys.ts";
+import { PASSKEY_ORIGINS, PASSKEYS } from "./passkeys.ts";
 import { REVOCATIONS } from "./revocations.ts";
 
 /** Tables of the RA's objects: one a principal, and one a tenant with what an earlier release kept. Migrations are only ever appended to. Times: seconds since 1970. */
@@ -140,4 +140,5 @@ export const MIGRATIONS: readonly string[] = [
   // JSON of the measurement registers that attestation verified, by number; null where none were, and of an earlier release's instances.
   "ALTER TABLE instances ADD COLUMN registers TEXT",
   PASSKEYS,
+  PASSKEY_ORIGINS,
 ];

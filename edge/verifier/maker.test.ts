@@ -6,6 +6,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { encodeHex } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/digest.ts";
 import { PASSKEY_EVIDENCE } from "#protocol/passkey.ts";
+import { certifiedKey } from "#protocol/pki/index.ts";
 import { verifyRegistration } from "./passkey.ts";
 
 const challenge = encodeBase64url(new Uint8Array(32).fill(7));
@@ -73,6 +74,8 @@ async function register(
   const where = { challenge, vault: page.vault, apps: [page.app] };
   return verifyRegistration(policy, { ...made, ...where }, { now: Date.now(), production: true });
 }
+const keyIn = async (pem: string) =>
+  encodeHex(await sha256(certifiedKey(new Uint8Array(new x509.X509Certificate(pem).rawData))));
 const tierOf = async (...of: Parameters<typeof register>) => (await register(...of)).passkey.tier;
 
 it("M1 a maker's authorities vouch for as much as their certificates allow, with ECDSA or RSA", async () => {
@@ -83,7 +86,13 @@ it("M1 a maker's authorities vouch for as much as their certificates allow, with
   // A root that comes along, as some makers' do.
   expect(await tierOf({ ...intermediate, chain: [...intermediate.chain, root.root] })).toBe("hardware");
   const rsa = await certified({ name: "root", kind: RSA });
-  expect(await tierOf(await certified({ by: rsa }), { under: rsa })).toBe("hardware");
+  const { passkey } = await register(await certified({ by: rsa }), { under: rsa });
+  expect(passkey.tier).toBe("hardware");
+  // By the keys that are kept with it a policy is asked later, which has their certificates.
+  expect(passkey.certifiedBy).toHaveLength(3);
+  expect(passkey.certifiedBy?.at(-1)).toBe(await keyIn(rsa.root));
+  const { passkey: other } = await register(intermediate);
+  expect(other.certifiedBy?.slice(1)).toEqual([await keyIn(intermediate.root), await keyIn(root.root)]);
 });
 
 it("M1 M20 a certificate that is no authority's vouches for nothing, though it is under the root", async () => {

@@ -40,8 +40,8 @@ export async function verifyRegistration(
   } = readAttestationObject(decodeBase64url(attestationObject));
   // What the library does not look at when a passkey is registered.
   const { crossOrigin, topOrigin } = decodeClientDataJSON(clientDataJSON) as Record<string, unknown>;
-  if (crossOrigin !== true || !apps.some((app) => app === topOrigin))
-    throw new Error("registered in another page than an app's");
+  const app = apps.find((one) => one === topOrigin);
+  if (crossOrigin !== true || app === undefined) throw new Error("registered in another page than an app's");
   const { verified, registrationInfo } = await verifyRegistrationResponse({
     response: {
       ...{ id, rawId: id, type: "public-key", clientExtensionResults: {} },
@@ -65,7 +65,10 @@ export async function verifyRegistration(
   const vouched = !backup && path !== null;
   const tier: Tier = virtual ? "emulated" : vouched ? "hardware" : "software";
   return {
-    passkey: { id, counter: credential.counter, backup, tier, publicKey: encodeBase64url(publicKey) },
-    authenticator: aaguid,
+    passkey: {
+      ...{ id, counter: credential.counter, backup, tier, publicKey: encodeBase64url(publicKey) },
+      ...(path && { certifiedBy: path }),
+    },
+    ...{ authenticator: aaguid, app },
   };
 }

@@ -74,7 +74,7 @@ export const listPasskeys = {
   problems: ["forbidden"],
 } as const satisfies Route;
 
-/** From then on it vouches for nothing; instances that it has vouched for stay. */
+/** By the app in whose page it was made. From then on it vouches for nothing; instances that it has vouched for stay. */
 export const removePasskey = {
   site: "app",
   method: "DELETE",

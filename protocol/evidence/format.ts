@@ -64,6 +64,8 @@ export interface Passkey {
   readonly backup: boolean;
   /** How far what it vouches for can be trusted at the most. */
   readonly tier: Tier;
+  /** SHA-256 (lower-case hex) of the public keys on its maker's path, that of the root last. None where no known maker vouches for it. */
+  readonly certifiedBy?: readonly string[];
 }
 
 /** What evidence says that was verified. */

@@ -4,7 +4,7 @@ import { equalConstantTime, utf8 } from "../bytes.ts";
 import { CLOCK_TOLERANCE } from "../clock.ts";
 import { type EcPublicJwk, joinJws, signingInput, thumbprint, verifyJws } from "../keys/index.ts";
 import { TIERS } from "../policy/index.ts";
-import { boolean, checked, line, literal, object, seconds, text, whole } from "../shape.ts";
+import { boolean, checked, line, list, literal, object, seconds, text, whole } from "../shape.ts";
 import type { Passkey } from "./format.ts";
 import { type Asked, RESULT_SECONDS, type VerifierKey } from "./result.ts";
 
@@ -15,18 +15,22 @@ const result = object({
   iat: seconds,
   exp: seconds,
   nonce: text(43, 43, /^[\w-]*$/),
-  passkey: object({
-    id: text(1, 1366, /^[\w-]*$/),
-    publicKey: text(122, 122, /^[\w-]*$/),
-    counter: whole(0, 2 ** 32),
-    backup: boolean,
-    tier: literal(...TIERS),
-  }),
+  passkey: object(
+    {
+      id: text(1, 1366, /^[\w-]*$/),
+      publicKey: text(122, 122, /^[\w-]*$/),
+      counter: whole(0, 2 ** 32),
+      backup: boolean,
+      tier: literal(...TIERS),
+    },
+    { certifiedBy: list(text(64, 64, /^[0-9a-f]*$/), 2, 6) },
+  ),
   authenticator: text(36, 36, /^[0-9a-f-]*$/),
+  app: line(256),
 });
 
-/** A passkey, and the model of its authenticator (AAGUID, a UUID; all zero where it is not told). */
-export type PasskeyResult = { passkey: Passkey; authenticator: string };
+/** A passkey, the model of its authenticator (AAGUID, a UUID; all zero where it is not told), and the origin of the app in whose page it was made. */
+export type PasskeyResult = { passkey: Passkey; authenticator: string; app: string };
 type Of = Pick<Asked, "audience" | "nonce">;
 
 /** Signs what was found. `now` in seconds. */
@@ -51,11 +55,11 @@ export async function verifyPasskey(
 ): Promise<PasskeyResult> {
   const kid = await thumbprint(verifier.publicKey);
   const payload = await verifyJws(token, TYPE, (named) => (named === kid ? verifier.publicKey : null));
-  const { iss, aud, iat, exp, passkey, authenticator, ...said } = checked(result, payload);
+  const { iss, aud, iat, exp, passkey, authenticator, app, ...said } = checked(result, payload);
   if (iss !== verifier.issuer || aud !== audience)
     throw new Error("a result of another verifier, or for another");
   if (!equalConstantTime(decodeBase64url(said.nonce), nonce)) throw new Error("a result for another nonce");
   if (!(iat <= now + CLOCK_TOLERANCE && now < exp && exp <= iat + RESULT_SECONDS))
     throw new Error("a result of another time");
-  return { passkey, authenticator };
+  return { passkey, authenticator, app };
 }

@@ -1,5 +1,10 @@
+import { createHash, X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type AuthenticatorFault, EmulatedAuthenticator } from "#emulator/enclave/index.ts";
+import {
+  type AuthenticatorFault,
+  EmulatedAuthenticator,
+  makeAuthenticatorMaker,
+} from "#emulator/enclave/index.ts";
 import { decodeBase64url, encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
 import { PASSKEY_EVIDENCE } from "../passkey.ts";
@@ -14,6 +19,11 @@ const order = { nonce, subject: "alice", measurement };
 let device: EmulatedAuthenticator;
 let passkey: Passkey;
 let expected: Expectation;
+/** A maker's certificate, and SHA-256 of its key. */
+let root: Uint8Array;
+let maker: string;
+/** Of an authenticator's certificate. */
+const made = "cd".repeat(32);
 
 /** The passkey as the verifier finds it, read from what was registered: its public key ends the authenticator data. */
 async function registered(of: EmulatedAuthenticator, change: Partial<Passkey> = {}): Promise<Passkey> {
@@ -27,8 +37,12 @@ async function registered(of: EmulatedAuthenticator, change: Partial<Passkey> = 
 
 beforeAll(async () => {
   device = new EmulatedAuthenticator();
-  passkey = await registered(device);
-  expected = { roots: [], passkeys: [passkey], frame: page, nonce, subject: "alice", now: NOW };
+  const certificate = new X509Certificate((await makeAuthenticatorMaker(new Date(NOW))).root);
+  root = new Uint8Array(certificate.raw);
+  const spki = certificate.publicKey.export({ type: "spki", format: "der" });
+  maker = createHash("sha256").update(spki).digest("hex");
+  passkey = await registered(device, { certifiedBy: [made, maker] });
+  expected = { roots: [root], passkeys: [passkey], frame: page, nonce, subject: "alice", now: NOW };
 });
 const attest = (fault?: AuthenticatorFault) => {
   device.counter = 4;
@@ -84,6 +98,28 @@ describe("M1 an assertion by a passkey", () => {
     await expect(verify(evidence, { passkeys: [{ ...other, id: passkey.id }] })).rejects.toThrow(/signature/);
     const { frame: _, ...nowhere } = expected;
     await expect(verifyEvidence(PASSKEY_EVIDENCE, evidence, nowhere)).rejects.toThrow(/not registered/);
+  });
+
+  it("M1 M20 is refused once its key, or one on its maker's path, is revoked", async () => {
+    const evidence = await attest();
+    const own = createHash("sha256").update(decodeBase64url(passkey.publicKey)).digest("hex");
+    for (const key of [own, made, maker])
+      await expect(verify(evidence, { revoked: [key] }), key).rejects.toThrow(/revoked/);
+    expect(await verify(evidence, { revoked: ["ef".repeat(32)] })).toMatchObject({ tier: "hardware" });
+  });
+
+  it("M1 M20 counts as software once its maker's root is no longer in the policy", async () => {
+    const evidence = await attest();
+    const other = new X509Certificate((await makeAuthenticatorMaker(new Date(NOW))).root);
+    for (const roots of [[], [new Uint8Array(other.raw)], [new Uint8Array([1, 2, 3])]])
+      expect(await verify(evidence, { roots })).toMatchObject({ tier: "software" });
+    expect(await verify(evidence, { roots: [new Uint8Array(other.raw), root] })).toMatchObject({
+      tier: "hardware",
+    });
+    const { certifiedBy: _, ...before } = passkey;
+    expect(await verify(evidence, { passkeys: [before] }), "of whom nobody knows who vouched").toMatchObject({
+      tier: "software",
+    });
   });
 
   it("M1 M20 one of an emulated authenticator is refused in production", async () => {

@@ -1,13 +1,16 @@
 import { decodeBase64url, encodeBase64url } from "../base64url.ts";
-import { concat, decodeHex, equalConstantTime, utf8 } from "../bytes.ts";
+import { concat, decodeHex, encodeHex, equalConstantTime, utf8 } from "../bytes.ts";
 import { digest, sha256 } from "../digest.ts";
 import { parseJson } from "../json.ts";
 import { jwkFromSpki } from "../keys/index.ts";
 import { PASSKEY_EVIDENCE, type PasskeyAssertion, passkeyChallenge } from "../passkey.ts";
+import { certifiedKey } from "../pki/index.ts";
 import { signatureFromDer } from "../pki/signature.ts";
+import type { Tier } from "../policy/index.ts";
 import { checked, object, text } from "../shape.ts";
 import { objectIn, textOf } from "./claims.ts";
 import type { EvidenceFormat, Expectation, Passkey } from "./format.ts";
+import { checkNotRevoked } from "./revoked.ts";
 
 /**
  * An assertion of Web Authentication (W3C, level 3 §7.2) by a passkey that the user has registered before, over the binder and the code that
@@ -32,7 +35,9 @@ export const WEBAUTHN = {
       parts.clientDataJSON,
       parts.signature,
     ].map(decodeBase64url) as [Bytes, Bytes, Bytes];
-    const key = await crypto.subtle.importKey("spki", publicKeyOf(passkey), ES256, true, ["verify"]);
+    const spki = publicKeyOf(passkey);
+    await checkNotRevoked([spki], expected);
+    const key = await crypto.subtle.importKey("spki", spki, ES256, true, ["verify"]);
     const signed = concat(authenticatorData, await sha256(clientDataJSON));
     if (!(await crypto.subtle.verify(ES256, key, signatureFromDer(signature), signed)))
       throw new Error("the signature is wrong");
@@ -40,7 +45,7 @@ export const WEBAUTHN = {
     const counter = await checkAuthenticatorData(authenticatorData, passkey, frame);
     return {
       measurements: { code: measurement },
-      tier: passkey.tier,
+      tier: await tierNow(passkey, expected),
       expires: expected.now + MAX_LIFETIME,
       platform: { counter: `${counter}` },
     };
@@ -83,6 +88,31 @@ function publicKeyOf({ publicKey }: Passkey): Bytes {
   const spki = decodeBase64url(publicKey);
   jwkFromSpki(spki); // P-256, uncompressed, and nothing else
   return spki;
+}
+
+/**
+ * How far it can be trusted by the policy as it is now: a maker's root that went out of it since the passkey was registered vouches for
+ * nothing any more. Throws an `Error` where a key on the maker's path is revoked.
+ */
+async function tierNow(
+  { tier, certifiedBy = [] }: Passkey,
+  { roots, revoked = [] }: Expectation,
+): Promise<Tier> {
+  if (certifiedBy.some((key) => revoked.includes(key)))
+    throw new Error("a key of the passkey's maker is revoked");
+  if (tier !== "hardware") return tier;
+  const known = await Promise.all(roots.map(keyDigest));
+  const root = certifiedBy.at(-1);
+  return root !== undefined && known.includes(root) ? tier : "software";
+}
+
+/** Of the key in a certificate; undefined where it is none. */
+async function keyDigest(certificate: Uint8Array): Promise<string | undefined> {
+  try {
+    return encodeHex(await sha256(certifiedKey(certificate)));
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the browser says of the request: the ceremony, its challenge, and which document in which page has asked. */

@@ -71,6 +71,18 @@ export function parseCertificate(der: Uint8Array, kind: SignatureKind = ECDSA_P2
 }
 
 /**
+ * SubjectPublicKeyInfo (DER) of a certificate that is signed with whatever algorithm. Nothing of it is verified: for one that somebody
+ * trusts anyway. Throws `TypeError` for what has none.
+ */
+export function certifiedKey(der: Uint8Array): Bytes {
+  const fields = new DerReader(der).enter(SEQUENCE).enter(SEQUENCE);
+  if (fields.tag === CONTEXT) fields.read(CONTEXT);
+  fields.read(INTEGER);
+  for (const _ of ["signature", "issuer", "validity", "subject"]) fields.read(SEQUENCE);
+  return fields.read(SEQUENCE).bytes.slice();
+}
+
+/**
  * UTCTime (years 1950 to 2049) or GeneralizedTime, both to the second and in Z (RFC 5280 §4.1.2.5). Throws `TypeError`
  * for anything else, and for a moment that does not exist.
  */

@@ -5,7 +5,7 @@
  * emulator/hsm and tests.
  */
 export { ATTESTATION_ATTRIBUTE, attestationAttribute, type Evidence, evidenceIn } from "./attestation.ts";
-export { type Certificate, parseCertificate } from "./certificate.ts";
+export { type Certificate, certifiedKey, parseCertificate } from "./certificate.ts";
 export { type EnvelopedData, parseEnvelopedData } from "./enveloped-data.ts";
 export {
   type InstanceCertificate,

@@ -1,9 +1,14 @@
 /** Passkeys on the real edge, by an emulated authenticator: registered once, and shown as evidence by their user alone (M1). */
 
+import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type AuthenticatorFault, EmulatedAuthenticator } from "#emulator/enclave/index.ts";
+import {
+  type AuthenticatorFault,
+  EmulatedAuthenticator,
+  makeAuthenticatorMaker,
+} from "#emulator/enclave/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { enrolmentSubject } from "#protocol/evidence-binder.ts";
 import { PASSKEY_EVIDENCE } from "#protocol/passkey.ts";
@@ -14,7 +19,8 @@ import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, type Keys, makeKeys, redemption } from "../support/instance.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
-const system = useSystem({ vars: { COFFER_ENROLMENTS_PER_MINUTE: "20000" } });
+const vars: Record<string, string> = { COFFER_ENROLMENTS_PER_MINUTE: "20000" };
+const system = useSystem({ vars });
 let ann: EdgeClient;
 let bob: EdgeClient;
 let keys: Keys;
@@ -187,6 +193,41 @@ describe("M1 a passkey", () => {
     expect(problem(gone)).toBe("403 attestation-refused");
     expect(instances()).toBe(before);
   });
+
+  it("M1 M20 vouches by the policy as it is now: less once its maker's root is out of it, for nothing once a key of the maker's is revoked", async () => {
+    const maker = await makeAuthenticatorMaker(new Date());
+    const certificate = new X509Certificate(maker.root);
+    const roots = [encodeBase64url(new Uint8Array(certificate.raw))];
+    const key = certificate.publicKey.export({ type: "spki", format: "der" });
+    const revoked = [createHash("sha256").update(key).digest("hex")];
+    const references = [{ release: 1, measurements: { code: Buffer.from(code).toString("hex") } }];
+    /** The edge with another policy, whose state is as before. */
+    const restart = (more: { roots?: string[]; revoked?: string[] }) => {
+      const accept = [{ type: PASSKEY_EVIDENCE, ...more }];
+      vars.COFFER_ATTESTATION = JSON.stringify({ "*": { id: "urn:test", accept, references } });
+      return system.restart();
+    };
+    const said = { use: "wrapping", custodian: custodianOf(ann), method: "attestation" } as const;
+    const enrolledAs = async () => {
+      const answer = await enrol(ann, device);
+      expect(answer.status, answer.text).toBe(200);
+      const { wrappingCertificate } = json<EnrolmentAnswer>(answer);
+      return instanceTier(parseCertificate(decodeBase64url(wrappingCertificate)), said);
+    };
+    await restart({ roots });
+    const device = await registered(ann, new EmulatedAuthenticator({ model: "ab".repeat(16), maker }));
+    expect(await enrolledAs()).toBe("hardware");
+    await restart({ roots: [] });
+    expect(await enrolledAs()).toBe("software");
+    await restart({ roots, revoked });
+    expect(problem(await enrol(ann, device))).toBe("403 attestation-refused");
+    const { challenge } = await openChallenge(ann);
+    const another = new EmulatedAuthenticator({ model: "ab".repeat(16), maker });
+    const answer = await keep(ann, challenge, await another.register(challenge, page()));
+    expect(problem(answer)).toBe("403 attestation-refused");
+    await restart({ roots });
+    expect(await enrolledAs()).toBe("hardware");
+  }, 120_000);
 
   it("M1 M20 of assertions with one counter, shown at once, one enrols", async () => {
     const device = await registered(ann);
