@@ -62,6 +62,7 @@ export function awsKmsBackEnd(
       const keeps: Assurance[] = inClear ? [] : ["sensitive", "release-policy"];
       return { name: "aws-kms", keeps };
     },
+    holdsKeys: async () => false,
     async makeDataKeys({ tenant, account, count }) {
       const made: { wrapping: "aws-kms"; wrappedKey: Bytes }[] = [];
       while (made.length < count)

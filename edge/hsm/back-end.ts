@@ -28,6 +28,8 @@ export type Archived<W extends string> = { wrapping: W; wrappedKey: Bytes };
 export interface BackEnd<Order, Key, To, Wrapping extends string> {
   /** Throws `BackEndRefused` where it keeps less than the tenant asks for. */
   standing(): Promise<Standing>;
+  /** Whether the keys that it makes live in it, each an object of its own, until it is told that one has ended. */
+  holdsKeys(): Promise<boolean>;
   /** New data keys, 256 bits each, made inside. */
   makeDataKeys(order: Order): Promise<Archived<Wrapping>[]>;
   /** Each wrapped to the recipient, inside, in the order of the keys. */

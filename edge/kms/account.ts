@@ -60,6 +60,7 @@ import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-da
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { listDataKeys, readDataKey } from "./read-data-keys.ts";
+import { forgetResident, mostResident, wakeForResident } from "./resident-keys.ts";
 import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { endDataKeysInTime, scheduleDataKey, wakeAtEnds } from "./schedule-data-key.ts";
@@ -100,7 +101,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     // What was decided, and what was under way at the HSM, before it was evicted.
     if (hasStore(ctx)) {
       this.#open();
-      ctx.waitUntil(wakeAtEnds(ctx.storage));
+      ctx.waitUntil(Promise.all([wakeAtEnds(ctx.storage), this.#wakeForKeys()]));
     }
   }
 
@@ -112,21 +113,22 @@ export class KmsAccountObject extends DurableObject<Env> {
     const { seed } = request;
     if (seed !== undefined) return issueSeedKeys(this.#door, this.#quota, caller, { ...request, seed });
     const issued = await issueDataKeys(this.#door, this.#quota, caller, request);
-    // What was cut off between the HSM and the answer.
-    if (request.custody !== undefined && hasStore(this.ctx)) await wakeForRetained(this.ctx.storage);
+    await this.#wakeForKeys();
     return issued;
   }
 
   /** M17: the next version of the key of this EDK, verified. One after the other. */
-  rotateKey(caller: Caller, item: Item, certificate?: string): Promise<Result<{ edk: string }>> {
-    return rotateKey(this.#door, this.#quota, caller, { item, certificate }, (work) => this.#inTurn(work));
+  async rotateKey(caller: Caller, item: Item, certificate?: string): Promise<Result<{ edk: string }>> {
+    const of = { item, certificate };
+    const rotated = await rotateKey(this.#door, this.#quota, caller, of, (work) => this.#inTurn(work));
+    await this.#wakeForKeys();
+    return rotated;
   }
 
   /** The EDK of the key under which names are copied for the list. */
   async metadataKey(caller: Caller, account: string): Promise<Result<{ edk: string }>> {
     const found = await metadataKey(this.#door, this.#quota, caller, account, (work) => this.#inTurn(work));
-    // What was cut off between the HSM and the answer.
-    if (hasStore(this.ctx)) await wakeForRetained(this.ctx.storage);
+    await this.#wakeForKeys();
     return found;
   }
 
@@ -203,7 +205,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     change: KeyChange,
   ): Promise<Result<DescribedKey>> {
     const changed = await changeKey(this.#door, of, key, change);
-    if (changed.ok) await wakeForRetained(this.ctx.storage);
+    if (changed.ok) await this.#wakeForKeys();
     return changed;
   }
 
@@ -296,6 +298,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     // By alarm where the HSM is away.
     await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
     await forgetRetained(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
+    await forgetResident(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
     return ok(null);
   }
 
@@ -308,6 +311,13 @@ export class KmsAccountObject extends DurableObject<Env> {
       const lives = checkLives(sql);
       return lives.ok ? ok(askIdentifiers(sql, asked)) : lives;
     });
+  }
+
+  /** For keys that are in the HSM: when one is due, or was cut off between the HSM and the answer. */
+  async #wakeForKeys(): Promise<void> {
+    if (!hasStore(this.ctx)) return;
+    await wakeForRetained(this.ctx.storage);
+    await wakeForResident(this.ctx.storage);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -352,6 +362,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     endDataKeysInTime(kms, seconds(Date.now()));
     await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
     await forgetRetained(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
+    await forgetResident(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
     await wakeAtEnds(this.ctx.storage);
   }
 
@@ -381,7 +392,8 @@ export class KmsAccountObject extends DurableObject<Env> {
         store,
         hsm,
         ledger,
-        backEnd: kmipBackEnd({ hsm, ledger, tenant: store.tenant }),
+        backEnd: kmipBackEnd({ hsm, ledger, tenant: store.tenant, ...backEndOf(env, store.tenant) }),
+        mostResident: mostResident(env.COFFER_RESIDENT_KEYS_PER_ACCOUNT),
         trust,
         policies,
         neighbours: neighboursOf(env),

@@ -64,6 +64,8 @@ export interface Context {
   ledger: Ledger;
   /** Of data keys. */
   backEnd: DataKeyBackEnd;
+  /** How many keys of an account may live in it. */
+  mostResident: number;
   trust: Trust;
   /** That stand on the tenant or on all. Throws where nobody can read them: then nothing is decided. */
   policies: () => Policies;

@@ -5,15 +5,18 @@ import { seconds } from "#protocol/clock.ts";
 import { type AccountEdk, isHeld, isSignature } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import { UnexpectedAnswer } from "../hsm/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import type { Member } from "../person.ts";
 import { type Decision, ok, type Result, refuse as refusal } from "../result.ts";
+import type { Version } from "./account-data-keys.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeSigningPairs, wrappingUnder } from "./data-keys.ts";
 import { type DataKeysOrder, type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
+import { asResident, keepResident } from "./resident-keys.ts";
 import { keepRetained, retainAtHsm } from "./retained-keys.ts";
 import { checkLives } from "./shred.ts";
 import { signEdks } from "./signing.ts";
@@ -64,8 +67,28 @@ export type Successor = {
   settle(sql: SqlStorage, member: Member): Decision<undefined>;
 };
 
+type Making = Order & { account: string; retained: boolean; successor?: Successor };
+
 /** As EDKs that are registered. The caller of this has decided, and answers for what is thrown. */
 export async function make(
+  kms: Context,
+  order: Making,
+  accountKey: AccountKey,
+  about: About,
+): Promise<Result<{ edks: string[] }>> {
+  const { keyId, keyVersion: version = 1 } = order.successor ?? {};
+  const keys = Array.from({ length: order.count }, () => ({ id: keyId ?? crypto.randomUUID(), version }));
+  const held = !isSignature(order.algorithm) && (await kms.backEnd.holdsKeys());
+  const run = () => makeThese(kms, { ...order, keys, held }, accountKey, about);
+  if (!held) return run();
+  const room = { keys, most: kms.mostResident };
+  return asResident(kms.store, room, seconds(Date.now()), run, (refused) =>
+    authorize<never>(kms.store, { action: "kms:make-data-keys", ...about }, () => refused),
+  );
+}
+
+/** `held`: they live in the back end, and stand in `resident_keys`. */
+async function makeThese(
   { store, hsm, ledger, backEnd, trust, neighbours, turns }: Context,
   {
     account,
@@ -75,7 +98,9 @@ export async function make(
     policy,
     retained,
     successor,
-  }: Order & { account: string; retained: boolean; successor?: Successor },
+    keys,
+    held,
+  }: Making & { keys: readonly Version[]; held: boolean },
   accountKey: AccountKey,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
@@ -90,16 +115,18 @@ export async function make(
     : undefined;
   const wrapped =
     pairs?.map((pair) => ({ wrapping: wrappingUnder(accountKey), wrappedKey: pair.wrapped })) ??
-    (await backEnd.makeDataKeys({ account, accountKey, count }));
+    (await backEnd.makeDataKeys({ account, accountKey, keys, held }));
+  if (wrapped.length !== keys.length || wrapped.some(({ wrapping }) => isHeld(wrapping) !== held))
+    throw new UnexpectedAnswer("the back end did not make the keys that were asked for");
   // What is under no key of the account is a reference as it is.
-  const kept = retained && !wrapped.some(({ wrapping }) => isHeld(wrapping));
+  const kept = retained && !held;
   const { id, version } = accountKey;
   const edks = wrapped.map(({ wrapping, wrappedKey: key }, n): AccountEdk => {
     const pair = pairs?.[n];
     return {
       version: 1,
-      keyId: successor?.keyId ?? crypto.randomUUID(),
-      keyVersion: successor?.keyVersion ?? 1,
+      keyId: keys[n]?.id ?? "",
+      keyVersion: keys[n]?.version ?? 0,
       algorithm,
       tenant,
       account,
@@ -139,6 +166,7 @@ export async function make(
     if (decision.ok) {
       insertDataKeys(store.sql, caller.client, edks);
       if (kept) keepRetained(store.sql, edks);
+      if (held) keepResident(store.sql, keys);
     }
     return decision;
   });

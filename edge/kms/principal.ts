@@ -24,7 +24,7 @@ import {
   removeOf,
   wakeForNext,
 } from "./encrypted-master.ts";
-import { tenantHsm } from "./hsm.ts";
+import { backEndOf, tenantHsm } from "./hsm.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
 import {
@@ -222,8 +222,13 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       return this.#policies;
     };
     const turns = () => env.KMS_OBJECT.getByName(store.tenant);
-    const backEnd = kmipBackEnd({ hsm, ledger, tenant: store.tenant });
-    this.#opened = { store, hsm, ledger, backEnd, trust, policies, neighbours: neighboursOf(env), turns };
+    const backEnd = kmipBackEnd({ hsm, ledger, tenant: store.tenant, ...backEndOf(env, store.tenant) });
+    this.#opened = {
+      ...{ store, hsm, ledger, backEnd, trust, policies, turns },
+      neighbours: neighboursOf(env),
+      // Keys of accounts alone live there.
+      mostResident: 0,
+    };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));
     return this.#opened;

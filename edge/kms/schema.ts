@@ -9,6 +9,7 @@ import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
 import { SEED_CHANNELS_TABLE } from "./loading/seed-channels.ts";
 import { METADATA_KEYS_TABLE } from "./metadata-key.ts";
+import { RESIDENT_KEYS_TABLE } from "./resident-keys.ts";
 import { RETAINED_KEYS_TABLE } from "./retained-keys.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 import { STORED_POLICY_TABLE } from "./stored-policy.ts";
@@ -65,6 +66,7 @@ export const MIGRATIONS: readonly string[] = [
   "ALTER TABLE account_data_keys ADD COLUMN state_before TEXT;",
   METADATA_KEYS_TABLE,
   SEED_CHANNELS_TABLE,
+  RESIDENT_KEYS_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

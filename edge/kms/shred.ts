@@ -2,6 +2,7 @@
 
 import { type Decision, ok, refuse } from "../result.ts";
 import { endAllVersions } from "./account-data-keys.ts";
+import { endAllResident } from "./resident-keys.ts";
 import { endAllRetained } from "./retained-keys.ts";
 
 /** A part of the migrations of an account's object. `time`: seconds since 1970. */
@@ -19,6 +20,7 @@ export function shred(sql: SqlStorage, now: number): void {
   sql.exec("DELETE FROM metadata_keys");
   endAllVersions(sql);
   endAllRetained(sql);
+  endAllResident(sql);
 }
 
 export function isShredded(sql: SqlStorage): boolean {

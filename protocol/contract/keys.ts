@@ -56,7 +56,7 @@ export const makeDataKeys = {
     }),
   },
   answer: { status: 201, json: open({ edks: list(jws, 1, MAX_KEYS) }) },
-  problems: ["forbidden", "hsm-refused"],
+  problems: ["forbidden", "hsm-refused", "quota-exceeded"],
 } as const satisfies Route;
 
 export type DataKeysRequest = BodyOf<typeof makeDataKeys>;
@@ -72,7 +72,7 @@ export const metadataKey = {
   authentication: "token",
   parameters: { account: identifier },
   answer: { status: 200, json: open({ edk: jws }) },
-  problems: ["forbidden", "hsm-refused"],
+  problems: ["forbidden", "hsm-refused", "quota-exceeded"],
 } as const satisfies Route;
 
 /** The next version of a key, by the EDK of its newest one, which opens and verifies from then on, and does nothing else.
@@ -88,7 +88,7 @@ export const rotateKey = {
   answer: { status: 201, json: open({ edk: jws }) },
   problems: [
     ...["invalid-edk", "invalid-certificate", "forbidden", "foreign-custodian", "not-recipient"],
-    ...["conflict", "strict-tenant", "hsm-refused"],
+    ...["conflict", "strict-tenant", "hsm-refused", "quota-exceeded"],
   ] as const,
 } as const satisfies Route;
 

@@ -15,6 +15,7 @@ it("names what stands in the HSM of every deployment", () => {
     hierarchy.instancesMasterKeyName("i"),
   ];
   expect(encrypted).toEqual(["data/k-1.12", `master/m/${thumbprint}`, "instance/i/master"]);
+  expect(hierarchy.residentDataKeyName("k-1", 12)).toBe("resident/k-1.12");
   expect(hierarchy.recoveryKeyName("acme")).toBe("coffer/tenant/acme/recovery");
   expect(encrypted.every(hierarchy.isEncryptedKeyName)).toBe(true);
   const others = [

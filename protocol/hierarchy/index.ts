@@ -68,6 +68,7 @@ export {
   recipientNames,
   recoveryKeyName,
   replacedMasterKeyName,
+  residentDataKeyName,
   seedKeyName,
   TRUST_LIST,
   transientName,

@@ -58,6 +58,11 @@ export function encryptedDataKeyName(key: string, version: number): string {
   return `data/${key}.${version}`;
 }
 
+/** A version of an account's data key that lives in the HSM (`resident`). Its EDK's reference counts with this name alone. */
+export function residentDataKeyName(key: string, version: number): string {
+  return `resident/${key}.${version}`;
+}
+
 /** Enc(master) for a wrapping key, by its thumbprint (`isKeyThumbprint`): an app-specific key outlives the instances that have it. */
 export function encryptedMasterKeyName(master: string, thumbprint: string): string {
   return `master/${master}/${thumbprint}`;

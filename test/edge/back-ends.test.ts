@@ -3,13 +3,20 @@
 import { expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import type { Assurance, KmipVersion } from "#protocol/hierarchy/index.ts";
+import {
+  type Assurance,
+  IDENTITY,
+  type KmipVersion,
+  named,
+  residentDataKeyName,
+} from "#protocol/hierarchy/index.ts";
 import type { AccountEdk, Load } from "#protocol/keys/index.ts";
 import { contextOf, custodianOf, type NodeCustodian } from "../hosts/index.ts";
 import { kindOf } from "../hosts/kind.ts";
 import { auditThat, type Entry } from "../support/audit.ts";
 import { json, problem } from "../support/http.ts";
 import { askGrant } from "../support/instance.ts";
+import { hsmClient } from "../system/hsm.ts";
 import { useSystem } from "../system/index.ts";
 
 const backEnd = (newest: KmipVersion, ...without: Assurance[]) => ({
@@ -27,7 +34,7 @@ const TENANTS = {
 const system = useSystem({
   otherTenants: Object.keys(TENANTS),
   tenantSettings: TENANTS,
-  vars: { COFFER_AUDIT_SECONDS: "1" },
+  vars: { COFFER_AUDIT_SECONDS: "1", COFFER_RESIDENT_KEYS_PER_ACCOUNT: "5" },
 });
 
 const at = (tenant: string) => ({ ...system, ...system.tenant(tenant), running: system.running });
@@ -129,4 +136,39 @@ it("M19 a metadata key that lives in the HSM is made once", async () => {
   const edk = await ask();
   expect(claims(edk).wrapping).toBe("resident");
   expect(await ask()).toBe(edk);
+});
+
+it("M19 W11 of a shredded account no key is left in an HSM that holds them", async () => {
+  const { client, account } = await custodianOf(at("kmip-1-3"), "Eve");
+  const { edks } = json<{ edks: string[] }>(
+    await client.rest("POST", "/kms/data-keys", { account, count: 2, purpose: "document" }),
+  );
+  const kms = await hsmClient(system, IDENTITY.kms);
+  const there = async () => {
+    const found = edks.map(claims).map(async ({ keyId, keyVersion, wrappedKey }) => {
+      const name = named(residentDataKeyName(keyId, keyVersion));
+      const { uniqueIdentifier: located } = await kms.request("Locate", { attributes: { name } });
+      const uniqueIdentifier = Buffer.from(wrappedKey, "base64url").toString();
+      const { attributes } = await kms.request("GetAttributes", {
+        uniqueIdentifier,
+        attributeReference: ["state"],
+      });
+      return [located.length, attributes.state];
+    });
+    return Promise.all(found);
+  };
+  expect(await there()).toEqual(edks.map(() => [1, "PreActive"]));
+  const ended = await client.rest("POST", `/accounts/${account}/deletion`, { immediately: true });
+  expect(ended.status).toBe(200);
+  await expect.poll(there, { timeout: 30_000 }).toEqual(edks.map(() => [0, "Destroyed"]));
+  kms.close();
+});
+
+it("M19 an account has no more keys in the HSM than it may, and one that is refused makes none", async () => {
+  const custodian = await custodianOf(at("kmip-1-2"), "Max");
+  expect(problem(await order(custodian, 6))).toBe("403 quota-exceeded");
+  expect((await order(custodian, 5)).status).toBe(201);
+  expect(problem(await order(custodian))).toBe("403 quota-exceeded");
+  // Where keys stand under their account's key there is none of this.
+  expect((await order(await custodianOf(at("kmip-1-4"), "Max"), 6)).status).toBe(201);
 });

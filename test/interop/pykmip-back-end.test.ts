@@ -71,7 +71,7 @@ describe.skipIf(missing("python3-pykmip", findPython("import kmip")))("PyKMIP's 
       });
       await hsm.request("Activate", { uniqueIdentifier: master });
       expect(await hsm.locate(name)).toBe(master);
-      const made = await hsm.batch([1, 2].map((n) => makeResident(master, named(`data ${newest} ${n}`))));
+      const made = await hsm.batch([1, 2].map((n) => makeResident(master, `data ${newest} ${n}`)));
       const ids = residentKeys(made).map(residentId);
       expect(new Set(ids).size).toBe(2);
       const [id = ""] = ids;

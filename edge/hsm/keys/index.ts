@@ -33,7 +33,14 @@ export {
   underParent,
   wrappedKeys,
 } from "./release.ts";
-export { makeResident, residentId, residentKeys } from "./resident.ts";
+export {
+  checkResident,
+  getResident,
+  makeResident,
+  type Resident,
+  residentId,
+  residentKeys,
+} from "./resident.ts";
 export { remove, retire, sweep } from "./retire.ts";
 export { deriveFromSeed, endAgreement, openAgreement } from "./seed.ts";
 export { importSigningPair, makeSigningPair, signingPair, type WrappedSigningPair } from "./signing-pair.ts";

@@ -1,8 +1,10 @@
 /** A KMIP server as back end: account keys come in wrapped, in one batch with what they wrap; where it takes none, data keys live there. */
 
+import { type BackEndSettings, residentDataKeyName } from "#protocol/hierarchy/index.ts";
 import { isHeld } from "#protocol/keys/index.ts";
-import type { Hsm } from "../../hsm/index.ts";
+import { BackEndRefused, type Hsm } from "../../hsm/index.ts";
 import { type Ledger, makeResident, residentId, residentKeys, runBatch } from "../../hsm/keys/index.ts";
+import type { Version } from "../account-data-keys.ts";
 import { makeDataKeys, wrappingUnder } from "../data-keys.ts";
 import { rewrapDataKey, rewrapDataKeys } from "../loading/rewrap-batch.ts";
 import { requireWorkingMasterKey } from "../master-key.ts";
@@ -10,17 +12,22 @@ import type { DataKeyBackEnd, DataKeyToRelease } from "./back-end.ts";
 
 type AtHsm = { hsm: Hsm; ledger: Ledger; tenant: string };
 
-export function kmipBackEnd({ hsm, ledger, tenant }: AtHsm): DataKeyBackEnd {
+/** `without`: what the tenant goes without now, whatever it went without when a key was made. */
+export function kmipBackEnd({ without, ...at }: AtHsm & Pick<BackEndSettings, "without">): DataKeyBackEnd {
+  const { hsm, ledger } = at;
   return {
     standing: hsm.standing,
-    async makeDataKeys({ accountKey, count }) {
-      const { keeps } = await hsm.standing();
-      if (!keeps.includes("account-keys")) return makeResidentKeys({ hsm, ledger, tenant }, count);
+    holdsKeys: async () => !(await hsm.standing()).keeps.includes("account-keys"),
+    async makeDataKeys({ accountKey, keys, held }) {
+      if (held) return makeResidentKeys(at, keys);
       const wrapping = wrappingUnder(accountKey);
-      const keys = await makeDataKeys(hsm, ledger, accountKey, count, Date.now());
-      return keys.map((wrappedKey) => ({ wrapping, wrappedKey }));
+      const made = await makeDataKeys(hsm, ledger, accountKey, keys.length, Date.now());
+      return made.map((wrappedKey) => ({ wrapping, wrappedKey }));
     },
     async release(keys, to) {
+      // It is under no key of its account, however much the HSM keeps of others.
+      if (!without.includes("account-keys") && keys.some(({ edk }) => isHeld(edk.wrapping)))
+        throw new BackEndRefused("the key lives in the HSM, and the tenant does not go without account-keys");
       const [first, ...others] = keys.map(wrappedOrResident);
       if (first === undefined) return [];
       const now = Date.now();
@@ -30,15 +37,17 @@ export function kmipBackEnd({ hsm, ledger, tenant }: AtHsm): DataKeyBackEnd {
   };
 }
 
-async function makeResidentKeys({ hsm, ledger, tenant }: AtHsm, count: number) {
+/** By names that they keep: `resident-keys.ts` finds them, and what is left of a batch that failed. */
+async function makeResidentKeys({ hsm, ledger, tenant }: AtHsm, keys: readonly Version[]) {
   const master = await requireWorkingMasterKey(hsm, tenant);
-  const answers = await runBatch(hsm, ledger, (name) =>
-    Array.from({ length: count }, () => makeResident(master, name())),
+  const answers = await runBatch(hsm, ledger, () =>
+    keys.map(({ id, version }) => makeResident(master, residentDataKeyName(id, version))),
   );
   return residentKeys(answers).map((wrappedKey) => ({ wrapping: "resident" as const, wrappedKey }));
 }
 
 function wrappedOrResident({ edk, under, wrappedDataKey }: DataKeyToRelease) {
-  const resident = isHeld(edk.wrapping) ? { resident: residentId(wrappedDataKey) } : {};
-  return { under, wrappedDataKey, ...resident };
+  if (!isHeld(edk.wrapping)) return { under, wrappedDataKey };
+  const name = residentDataKeyName(edk.keyId, edk.keyVersion);
+  return { under, wrappedDataKey, resident: { id: residentId(wrappedDataKey), name } };
 }

@@ -2,10 +2,13 @@
 
 import type { Hsm } from "../../hsm/index.ts";
 import {
+  checkResident,
+  getResident,
   getWrapped,
   importAccountKey,
   importWrapped,
   type Ledger,
+  type Resident,
   recipientKeyOf,
   retire,
   runBatch,
@@ -19,8 +22,8 @@ import type { Recipient } from "../../ra/types.ts";
 /** What a data key is encrypted under: an account's key, or a master key (its identifier at the HSM). */
 export type Under = AccountKey | { master: string; wrapped?: undefined };
 
-/** A data key. `resident`: its identifier at the HSM, where it lives there and is under nothing. */
-export type Key = { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer>; resident?: string };
+/** A data key. `resident`: what it is at the HSM, where it lives there and is under nothing. */
+export type Key = { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer>; resident?: Resident };
 
 /** Whom a key is wrapped to. */
 export type To = Pick<Recipient, "hsmKey" | "hybridKey">;
@@ -42,8 +45,9 @@ export async function rewrapDataKey(
   now: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (resident !== undefined) {
-    const [got] = await runBatch(hsm, ledger, () => [getWrapped(toRecipient(to.hsmKey), resident)]);
-    return recipientKeyOf(got);
+    const answers = await runBatch(hsm, ledger, () => getResident(resident, toRecipient(to.hsmKey)));
+    checkResident(answers, [resident]);
+    return recipientKeyOf(answers.find(({ operation }) => operation === "Get"));
   }
   const account = crypto.randomUUID();
   const data = crypto.randomUUID();
@@ -89,7 +93,7 @@ export async function rewrapDataKeys(
     const answers = await runBatch(hsm, ledger, (name) => [
       ...[...accounts.values()].flatMap(({ id, key }) => importAccountKey(key, { id, name, now })),
       ...some.flatMap(({ under, wrappedDataKey: wrapped, resident }) => {
-        if (resident !== undefined) return [getWrapped(toRecipient(to.hsmKey), resident)];
+        if (resident !== undefined) return getResident(resident, toRecipient(to.hsmKey));
         const id = crypto.randomUUID();
         const account = under.wrapped === undefined ? undefined : accounts.get(under.id);
         const wrappedBy = account?.id ?? under.master;
@@ -104,6 +108,10 @@ export async function rewrapDataKeys(
       }),
       ...[...accounts.values()].flatMap(({ id }) => retire(id)),
     ]);
+    checkResident(
+      answers,
+      some.flatMap(({ resident }) => resident ?? []),
+    );
     rewrapped.push(
       ...answers
         .filter(({ operation }) => operation === "Get")
