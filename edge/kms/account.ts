@@ -10,8 +10,6 @@ import type {
   ListedKeys,
   ListKeysQuery,
 } from "#protocol/contract/index.ts";
-import { lacking } from "#protocol/hierarchy/index.ts";
-
 import type {
   LoadAnswer,
   LoadRequest,
@@ -60,6 +58,7 @@ import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-da
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { listDataKeys, readDataKey } from "./read-data-keys.ts";
+import { StandingRecord } from "./record-standing.ts";
 import { forgetResident, mostResident, wakeForResident } from "./resident-keys.ts";
 import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
 import { rotateKey } from "./rotate-key.ts";
@@ -80,7 +79,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   readonly #keys: KeyCache<string>;
   #opened: { kms: Context; handover: Handover } | undefined;
   #policies: Policies | undefined;
-  #recorded = false;
+  readonly #standing = new StandingRecord();
   #ordering: Promise<void> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -93,7 +92,7 @@ export class KmsAccountObject extends DurableObject<Env> {
       enter: async () => {
         const { kms, handover } = this.#open();
         await Promise.all([handover.take(), this.#readPolicies()]);
-        await this.#recordStanding(kms);
+        ctx.waitUntil(this.#standing.record(kms, backEndOf(env, kms.store.tenant)));
         return kms;
       },
       refuse: (about, refusal) => this.#refuse(about, refusal),
@@ -327,20 +326,6 @@ export class KmsAccountObject extends DurableObject<Env> {
       () => undefined,
     );
     return done;
-  }
-
-  /** M19: once in its life, what the tenant goes without. Where nothing is, nothing is asked. */
-  async #recordStanding({ store, backEnd }: Context): Promise<void> {
-    const { without } = backEndOf(this.env, store.tenant);
-    if (without.length === 0 || this.#recorded) return;
-    // Who asks hears of it when the HSM is needed.
-    const standing = await backEnd.standing().catch(() => undefined);
-    const lacks = lacking(standing?.keeps ?? []);
-    if (standing === undefined || lacks.length === 0) return;
-    this.#recorded = true;
-    const resource = `back-end/${standing.name}/without/${lacks.join(",")}`;
-    const about = { action: "kms:back-end", caller: null, resource, requestId: crypto.randomUUID() };
-    authorize<null>(store, about, () => ok(null));
   }
 
   /** Before anything is decided: as they are, or have been within ten seconds. */

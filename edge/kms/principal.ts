@@ -47,6 +47,7 @@ import {
 } from "./operating/index.ts";
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
+import { StandingRecord } from "./record-standing.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
@@ -58,6 +59,7 @@ import { isolateTrust } from "./trust.ts";
 export class KmsPrincipalObject extends DurableObject<Env> {
   #opened: Context | undefined;
   #policies: Policies | undefined;
+  readonly #standing = new StandingRecord();
   readonly #masters: KeyCache<EncryptedMaster>;
   readonly #quota: DataKeyQuota;
   readonly #pace: OperationPace;
@@ -71,7 +73,9 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       neighbours: neighboursOf(env),
       enter: async () => {
         await this.#readPolicies();
-        return this.#open();
+        const kms = this.#open();
+        ctx.waitUntil(this.#standing.record(kms, backEndOf(env, kms.store.tenant)));
+        return kms;
       },
       refuse: (about, refusal) => authorize<never>(this.#open().store, about, () => refusal),
     };
@@ -81,8 +85,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
 
   /** Level `master`: Enc(master) for the caller, with a receipt for its challenge. */
   async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
-    await this.#readPolicies();
-    const kms = this.#open();
+    const kms = await this.#door.enter();
     const released = await releaseMasterKey(kms, caller, request, (enrolled, id, appKey) =>
       id === undefined ? this.#master(enrolled, appKey) : fetchEarlierMaster(kms, enrolled, id, appKey),
     );
