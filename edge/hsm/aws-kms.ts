@@ -13,6 +13,7 @@ import { type AwsCredentials, signedHeaders } from "./sigv4.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 export type AwsKmsSettings = {
+  tenant: string;
   /** ARN or identifier of the tenant's KMS key. */
   key: string;
   region: string;
@@ -47,11 +48,12 @@ export function awsKmsBackEnd(
   return {
     /**
      * A key of no use is asked for in clear, as whoever has the edge's credentials could: where the key's policy lets them, it is kept
-     * from nobody. What such an answer has is dropped.
+     * from nobody. What such an answer has is dropped. Its encryption context is that of a data key, of an account that is nobody's: a
+     * policy can tell contexts apart.
      */
     async standing(): Promise<Standing> {
-      const CiphertextBlob = base64(await make({ purpose: "probe" }));
-      const EncryptionContext = { purpose: "probe" };
+      const EncryptionContext = { tenant: settings.tenant, account: crypto.randomUUID() };
+      const CiphertextBlob = base64(await make(EncryptionContext));
       const inClear = await call("Decrypt", { KeyId, CiphertextBlob, EncryptionContext }).then(
         () => true,
         (error: unknown) => {

@@ -53,7 +53,11 @@ afterEach(async () => {
   running = [];
 });
 
-async function start(options: Partial<AwsKmsOptions> = {}, settings: Partial<AwsKmsSettings> = {}) {
+async function start(
+  options: Partial<AwsKmsOptions> = {},
+  settings: Partial<AwsKmsSettings> = {},
+  fetching: typeof fetch = fetch,
+) {
   const keyId = "arn:aws:kms:eu-central-1:000000000000:key/EMULATED";
   const region = "eu-central-1";
   const aws = await startAwsKms({
@@ -61,7 +65,11 @@ async function start(options: Partial<AwsKmsOptions> = {}, settings: Partial<Aws
     ...options,
   });
   running.push(aws);
-  const backEnd = awsKmsBackEnd({ key: keyId, region, endpoint: aws.endpoint, credentials, ...settings });
+  const { endpoint } = aws;
+  const backEnd = awsKmsBackEnd(
+    { tenant: of.tenant, key: keyId, region, endpoint, credentials, ...settings },
+    fetching,
+  );
   return { aws, backEnd };
 }
 
@@ -169,6 +177,27 @@ describe("M19 AWS KMS", () => {
     const kept = await strict.standing();
     expect(() => checkStanding(kept, { without: [] })).toThrow("does not keep account-keys");
     expect(() => checkStanding(kept, { without: ["account-keys"] })).not.toThrow();
+  });
+
+  it("M19 asks for a key in clear as data keys are asked for, which a key's policy may tell apart", async () => {
+    const contexts: Record<string, string>[] = [];
+    const { backEnd } = await start({}, {}, (url, init) => {
+      contexts.push(JSON.parse(new TextDecoder().decode(init?.body as Uint8Array)).EncryptionContext);
+      return fetch(url, init);
+    });
+    await backEnd.makeDataKeys({ ...of, count: 1 });
+    await backEnd.standing();
+    await backEnd.standing();
+    const [made, ...probes] = contexts;
+    expect(probes).toHaveLength(4);
+    for (const probe of probes) {
+      expect(Object.keys(probe)).toEqual(Object.keys(made ?? {}));
+      expect(probe.tenant).toBe(of.tenant);
+    }
+    // The key and its probe have one account, which is nobody's, and another each time.
+    const accounts = probes.map(({ account }) => account);
+    expect([accounts[0], accounts[2]]).toEqual([accounts[1], accounts[3]]);
+    expect(new Set([...accounts, made?.account]).size).toBe(3);
   });
 
   it("M19 takes no answer that has a key in clear", async () => {
