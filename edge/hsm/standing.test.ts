@@ -1,6 +1,7 @@
 /** What is found out of a server of KMIP, with one that answers as the test says. */
 
 import { expect, it } from "vitest";
+import { ASSURANCES } from "#protocol/hierarchy/index.ts";
 import {
   decodeRequest,
   encodeResponse,
@@ -70,4 +71,50 @@ it("M19 that a server is as old as KMIP 1.0 is assumed for one request alone", a
   lacks = false;
   await expect(random()).resolves.toEqual({ data: new Uint8Array(8) });
   expect(count(asked, "DiscoverVersions")).toBe(2);
+});
+
+/** A server that is not known. `marked`: whether it minds the attribute; `lets`: whether a client may change it. */
+function other({ marked, lets }: { marked: boolean; lets: boolean }) {
+  const names: string[] = [];
+  let sensitive = false;
+  const server = serverSaying(({ operation, payload }) => {
+    const uniqueIdentifier = "1";
+    if (operation === "DiscoverVersions") return VERSIONS;
+    if (operation === "Query") return { payload: { operation: ["Sign"], vendorIdentification: "Another" } };
+    if (operation === "Create") {
+      const { attributes = {} } = payload as { attributes?: { name?: { nameValue: string }[] } };
+      names.push(...(attributes.name ?? []).map(({ nameValue }) => nameValue));
+      sensitive = marked;
+      return { payload: { objectType: "SymmetricKey", uniqueIdentifier } };
+    }
+    if (operation === "ModifyAttribute") {
+      if (!lets) return "PermissionDenied";
+      sensitive = false;
+      return { payload: { uniqueIdentifier } };
+    }
+    if (operation === "Get") {
+      if (sensitive) return "Sensitive";
+      const keyValue = { keyMaterial: new Uint8Array(32) };
+      const of = { cryptographicAlgorithm: "AES" as const, cryptographicLength: 256 };
+      const keyBlock = { keyFormatType: "Raw" as const, keyValue, ...of };
+      return {
+        payload: { objectType: "SymmetricKey", uniqueIdentifier, object: { symmetricKey: { keyBlock } } },
+      };
+    }
+    return operation === "Revoke" ? "WrongKeyLifecycleState" : { payload: { uniqueIdentifier } };
+  });
+  const hsm = openHsm(server.fetcher, server.url, { kind: "kmip", without: ASSURANCES });
+  return { ...server, hsm, names };
+}
+
+it.each([
+  ["minds it, and lets nobody change it", { marked: true, lets: false }, ["sensitive"]],
+  ["lets a client take it off again", { marked: true, lets: true }, []],
+  ["takes it and does nothing", { marked: false, lets: false }, []],
+] as const)("M19 sensitive is tried of a server that %s", async (_, kind, keeps) => {
+  const { hsm, asked, names } = other(kind);
+  expect((await hsm.standing()).keeps).toEqual(keeps);
+  // What the trial made has a name, and is gone.
+  expect(names).toEqual([expect.stringMatching(/^trial\/[\w-]{36}\/0$/)]);
+  expect(asked.slice(-2)).toEqual(["Revoke", "Destroy"]);
 });

@@ -1,6 +1,13 @@
 /** What a KMIP server can keep: by the version that both know, by what it says of itself, and by what it does. */
 
-import { type Assurance, type BackEndSettings, KEY, VENDOR } from "#protocol/hierarchy/index.ts";
+import {
+  type Assurance,
+  type BackEndSettings,
+  KEY,
+  named,
+  transientName,
+  VENDOR,
+} from "#protocol/hierarchy/index.ts";
 import {
   createKmipClient,
   type Exchange,
@@ -59,24 +66,55 @@ export async function askKmip(exchange: Exchange, version: ProtocolVersion): Pro
   return { name, keeps, version };
 }
 
-/** Whether a key of no use, made for this and destroyed again, is refused in clear. */
+/**
+ * Whether a key of no use, made for this and destroyed again, is refused in clear, also to whoever has tried to have it no longer
+ * sensitive: some take the attribute, and take it off again for those who made the key.
+ */
 async function keepsSensitive(client: KmipClient): Promise<boolean> {
   try {
     const { uniqueIdentifier } = await client.request("Create", {
       objectType: "SymmetricKey",
-      attributes: { ...KEY, cryptographicUsageMask: ["Encrypt"], sensitive: true },
+      attributes: {
+        ...KEY,
+        cryptographicUsageMask: ["Encrypt"],
+        sensitive: true,
+        name: named(transientName(`trial/${crypto.randomUUID()}`, 0)),
+      },
     });
     try {
-      await client.request("Get", { uniqueIdentifier });
-      return false;
-    } catch (error) {
-      return error instanceof KmipError && (error.code === "Sensitive" || error.code === "PermissionDenied");
+      if (await givesInClear(client, uniqueIdentifier)) return false;
+      const asked = { uniqueIdentifier, newAttribute: { sensitive: false } };
+      await client.request("ModifyAttribute", asked).catch(unlessRefused);
+      return !(await givesInClear(client, uniqueIdentifier));
     } finally {
-      await client.request("Destroy", { uniqueIdentifier });
+      await destroy(client, uniqueIdentifier);
     }
   } catch (error) {
     // It takes no such attribute, or makes no such key.
-    if (error instanceof KmipError) return false;
-    throw error;
+    unlessRefused(error);
+    return false;
   }
+}
+
+/** By Get. What is refused for another reason says nothing of a key in clear, and counts as given. */
+async function givesInClear(client: KmipClient, uniqueIdentifier: string): Promise<boolean> {
+  try {
+    await client.request("Get", { uniqueIdentifier });
+    return true;
+  } catch (error) {
+    unlessRefused(error);
+    return !(error instanceof KmipError && (error.code === "Sensitive" || error.code === "PermissionDenied"));
+  }
+}
+
+/** Revoke is refused for what was never active; some refuse to destroy what was not revoked. Throws `KmipError` where it stays. */
+async function destroy(client: KmipClient, uniqueIdentifier: string): Promise<void> {
+  const revocationReason = { revocationReasonCode: "CessationOfOperation" } as const;
+  await client.request("Revoke", { uniqueIdentifier, revocationReason }).catch(unlessRefused);
+  await client.request("Destroy", { uniqueIdentifier });
+}
+
+/** Throws anything but a refusal. */
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof KmipError)) throw error;
 }
