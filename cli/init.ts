@@ -8,6 +8,7 @@ import { DEFAULT_LEVEL, isLevel, LEVELS } from "#protocol/level.ts";
 import { backEndOptions, standingLine } from "./back-end.ts";
 import { type ApartHsms, bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
+import { documentPath } from "./document-path.ts";
 import { DOMAINS, hasIdentity, identityFiles, makeIdentity } from "./identities.ts";
 import { masterKeyKind } from "./master-key-kind.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
@@ -31,7 +32,8 @@ made, and what is to be done next, with the tenant's settings. Can be run again:
   --issuer URL      its OpenID Connect provider, --client-id ID what that knows the vault by
   --newest VERSION  the newest version of KMIP that is spoken for their keys  (the newest that the HSM has)
   --without LIST    what of it they go without, separated by commas: sensitive, release-policy, account-keys. An HSM that
-                    keeps less than that is refused: "Choosing a back end" in docs/operations.md
+                    keeps less than that is refused: "Choosing a back end" in
+                    ${documentPath("operations.md")}
   --dry-run         say what is there and what would be made; make nothing
 
 ${OFFICER_HELP}
