@@ -75,12 +75,13 @@ async function store(id: string, { content, metadata }: Sealed): Promise<void> {
 async function attempt(id: string): Promise<{ opened: number | string; listed: string | undefined }> {
   const reader = await connectNode(system, "Ada");
   try {
-    const listed = (await reader.documents.list([uploader.account])).find((each) => each.id === id)?.metadata
-      ?.name;
+    // Before the list, whose copy of a name may be of what lay there when somebody else had it listed.
     const opened = await reader.documents
       .open(id)
       .then(async ({ stream }) => (await bytesOf(stream))[0]!)
       .catch(({ code }: { code: string }) => code);
+    const listed = (await reader.documents.list([uploader.account])).find((each) => each.id === id)?.metadata
+      ?.name;
     return { opened, listed };
   } finally {
     reader.close();
