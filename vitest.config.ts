@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const CORES = availableParallelism();
-/** System tests wait about as long as they compute: one file more than there are processors. Each may start a browser. */
-const WORKERS = Math.min(CORES + 1, 8);
+/** As many files of system tests as there are processors: each may start a browser, which computes beside its test. */
+const WORKERS = Math.min(CORES, 8);
 
 /** System tests beside which no other may run. */
 const ALONE = [

@@ -98,7 +98,7 @@ function vitest(project, ...options) {
   const failed = failedOf(files);
   // A system test drives browsers, workers and an HSM on machines that do other work too. The few files that failed run once
   // more by themselves, and what passes then is named at the end, so that somebody finds out why.
-  if (project === "system" && failed.length > 0 && failed.length <= 3) {
+  if (project === "system" && failed.length > 0 && failed.length <= 10) {
     console.log(`\nOnce more: ${failed.map((file) => relative(root, file)).join(", ")}`);
     const again = runTests(project, failed, [...options, "--no-file-parallelism"]);
     flaky.push(...passedNow(files, again.files));
