@@ -104,6 +104,8 @@ it("Escape and Cancel give the app nothing, at once", async () => {
   ]) {
     const page = await opened("popup,width=800,height=600");
     await page.getByRole("link", { name: "Cancel" }).waitFor();
+    // A key is for the page's script, which is there by then.
+    await page.waitForLoadState("load");
     await decline(page);
     await page.waitForURL(`${system.appOrigin}/**`);
   }
