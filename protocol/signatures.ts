@@ -2,6 +2,8 @@
 
 /** ML-DSA-65 (FIPS 204) among KMIP's cryptographic algorithms: 2.1 has none such, so it is an extension (8XXXXXXX). */
 export const ML_DSA_65 = 0x80000065;
+/** Bytes of its public key (FIPS 204 §4). */
+export const ML_DSA_65_LENGTH = 1952;
 
 type Keys = { name: string; namedCurve?: string; hash?: string };
 type WebSignature = { keys: Keys; sign: { name: string; hash?: string; saltLength?: number } };

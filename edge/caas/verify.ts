@@ -2,12 +2,9 @@
 
 import { ml_dsa65 } from "@noble/post-quantum/ml-dsa.js";
 import type { SignatureAlgorithm } from "#protocol/keys/index.ts";
-import { verifySignature } from "#protocol/signatures.ts";
+import { ML_DSA_65_LENGTH, verifySignature } from "#protocol/signatures.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** The public key stands at the end of its SubjectPublicKeyInfo (RFC 9881 §4). */
-const ML_DSA_65_LENGTH = 1952;
 
 /** Whether it is the signature of that data. `publicKey`: SubjectPublicKeyInfo, DER. WebCrypto does it, but for ML-DSA, which workerd lacks. */
 export async function verify(
@@ -17,5 +14,6 @@ export async function verify(
   if (by.algorithm !== "ML-DSA-65") return verifySignature(crypto.subtle, by, of);
   // A signature of another length is none; the library would throw.
   if (of.signature.length !== ml_dsa65.lengths.signature) return false;
+  // The public key stands at the end of its SubjectPublicKeyInfo (RFC 9881 §4).
   return ml_dsa65.verify(of.signature, of.data, by.publicKey.slice(-ML_DSA_65_LENGTH));
 }

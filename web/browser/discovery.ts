@@ -1,9 +1,9 @@
 /** Which vault an origin belongs to: its server says it, as protected resource metadata (RFC 9728). */
 
+import { jsonAnswer } from "#protocol/answer.ts";
 // By its file: a page needs no other route for this.
 import { protectedResource } from "#protocol/contract/discovery.ts";
 import { CofferError } from "#protocol/error.ts";
-import { jsonAnswer } from "../client/answer.ts";
 
 export interface Discovery {
   /** Origin of the vault. */

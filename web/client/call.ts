@@ -1,5 +1,6 @@
 /** The typed client of the REST contract: a route and what it takes, for what it answers, checked. */
 
+import { emptyAnswer } from "#protocol/answer.ts";
 import {
   type AnswerOf,
   type BodyOf,
@@ -9,7 +10,6 @@ import {
   type QueryOf,
   type Route,
 } from "#protocol/contract/index.ts";
-import { emptyAnswer } from "./answer.ts";
 import type { RequestOptions, RestClient } from "./rest.ts";
 
 type Input<R extends Route> = ParametersOf<R> & QueryOf<R>;

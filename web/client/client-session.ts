@@ -3,6 +3,7 @@
  * that lives as long as this process. No cookie, no person, no refresh token: it asks again by its registered key.
  */
 
+import { jsonAnswer } from "#protocol/answer.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { type ClientAssertion, clientToken } from "#protocol/contract/client-token.ts";
@@ -15,7 +16,6 @@ import { CofferError } from "#protocol/error.ts";
 import { thumbprint } from "#protocol/jwk.ts";
 import { jwsInput, jwsToken } from "#protocol/jws.ts";
 import { delay, Patience, type WaitListener } from "#protocol/patience.ts";
-import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, type DpopKey, signWith } from "./dpop.ts";
 import type { CertifiedKey } from "./mutual.ts";
 import { errorFrom } from "./problem.ts";

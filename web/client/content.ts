@@ -1,9 +1,9 @@
 /** A document's ciphertext from the datastore: by ranges, a few read ahead, so that memory stays small on both sides. */
 
+import { octetsOf } from "#protocol/answer.ts";
 import { readContent } from "#protocol/contract/index.ts";
 import type { ByteRange } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import { octetsOf } from "./answer.ts";
 import { callOctets } from "./call.ts";
 import type { RestClient } from "./rest.ts";
 

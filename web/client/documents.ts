@@ -1,6 +1,8 @@
 /** Documents: sealed on their way to the datastore, opened on their way back. */
 
+import { octetsOf } from "#protocol/answer.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { readAll } from "#protocol/chunks.ts";
 import {
   type AnswerOf,
   completeUpload,
@@ -16,7 +18,6 @@ import {
 } from "#protocol/contract/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { PortClient } from "#protocol/port/index.ts";
-import { octetsOf } from "./answer.ts";
 import {
   type ContentName,
   contentName,
@@ -42,7 +43,7 @@ import {
 } from "./metadata.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import { sendParts } from "./parts.ts";
-import { counted, type Progress, type ProgressListener, readAll } from "./progress.ts";
+import { counted, type Progress, type ProgressListener } from "./progress.ts";
 import { HEAD, type RangedDocument, rangedDocument } from "./ranged.ts";
 import {
   type Listed,

@@ -5,6 +5,7 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { readAll } from "#protocol/chunks.ts";
 import type { Listed } from "#protocol/contract/index.ts";
 import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import { attachKey, detachKey } from "#protocol/envelope/index.ts";
@@ -15,7 +16,6 @@ import {
   type PortClient,
 } from "#protocol/port/index.ts";
 import { decodeMetadata, encodeMetadata, type SealedMetadata } from "./metadata.ts";
-import { readAll } from "./progress.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,7 +1,7 @@
 /** Ciphertext on its way to the datastore: cut into parts, several under way, memory bounded by their number. */
 
+import { chunksOf } from "#protocol/chunks.ts";
 import type { Part } from "#protocol/contract/index.ts";
-import { chunksOf } from "./chunks.ts";
 
 /** How parts are sent. */
 export interface PartsOptions {

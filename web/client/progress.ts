@@ -1,9 +1,5 @@
 /** Progress of a transfer, and streams that tell of it. */
 
-import { join } from "#protocol/bytes.ts";
-import { CofferError } from "#protocol/error.ts";
-import { chunksOf } from "./chunks.ts";
-
 /** Where a transfer stands. */
 export interface Progress {
   /** `key`: a data key is made or unwrapped in the HSM; `finishing`: the name is sealed and the document completed. */
@@ -32,19 +28,4 @@ export function counted<S extends Blob | Uint8Array<ArrayBuffer>>(
       },
     }),
   );
-}
-
-/** All bytes of a short stream; more than `limit` are an error. */
-export async function readAll(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  limit: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let held = 0;
-  for await (const chunk of chunksOf(stream)) {
-    held += chunk.length;
-    if (held > limit) throw new CofferError("too-large");
-    chunks.push(chunk);
-  }
-  return join(chunks);
 }

@@ -1,8 +1,8 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { emptyAnswer, octetsOf } from "#protocol/answer.ts";
 import { uploadPart } from "#protocol/contract/index.ts";
-import { emptyAnswer, octetsOf } from "./answer.ts";
 import { RestClient } from "./rest.ts";
 
 const server = setupServer();

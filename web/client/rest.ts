@@ -1,9 +1,9 @@
 /** The REST client: every request carries a DPoP proof, and is tried again where that is safe. */
 
+import { jsonAnswer } from "#protocol/answer.ts";
 import { CofferError } from "#protocol/error.ts";
 import { type Delay, Patience } from "#protocol/patience.ts";
 import { anything, type Shape } from "#protocol/shape.ts";
-import { jsonAnswer } from "./answer.ts";
 import { asMaybeDone, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";
 import type { CustodianSession } from "./session.ts";

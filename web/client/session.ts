@@ -3,13 +3,13 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
+import { jsonAnswer } from "#protocol/answer.ts";
 // By its file: a page that is not signed in loads no other route.
 import type { BodyOf } from "#protocol/contract/route.ts";
 import { type Tokens, token as tokenRoute } from "#protocol/contract/token.ts";
 import { CofferError, type ErrorCode } from "#protocol/error.ts";
 import { thumbprint } from "#protocol/jwk.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
-import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey, signWith } from "./dpop.ts";
 import type { CertifiedKey } from "./mutual.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";

@@ -3,7 +3,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { decodeHex } from "#protocol/bytes.ts";
 import { KEM_BITS, ML_KEM_768 } from "#protocol/hybrid.ts";
 import { type Attributes, type KeyBlock, KmipError, type TransparentKey } from "#protocol/kmip/index.ts";
-import { ML_DSA_65 } from "#protocol/signatures.ts";
+import { ML_DSA_65, ML_DSA_65_LENGTH } from "#protocol/signatures.ts";
 import { CURVES, type Curve, type CurveName, curveOfOpenssl } from "./curves.ts";
 import {
   bitString,
@@ -247,7 +247,7 @@ export function describeKey(key: KeyObject): Attributes {
       return { cryptographicAlgorithm: ML_KEM_768, cryptographicLength: KEM_BITS };
     case "ml-dsa-65":
       // Of the public key, as FIPS 204 §4 has it.
-      return { cryptographicAlgorithm: ML_DSA_65, cryptographicLength: 1952 * 8 };
+      return { cryptographicAlgorithm: ML_DSA_65, cryptographicLength: ML_DSA_65_LENGTH * 8 };
     default:
       return {};
   }

@@ -2,7 +2,7 @@
 import crypto, { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { ML_DSA_65 } from "#protocol/signatures.ts";
+import { ML_DSA_65, ML_DSA_65_LENGTH } from "#protocol/signatures.ts";
 import { CURVES } from "../crypto/curves.ts";
 import type { Context, Effort } from "./context.ts";
 import { newIdentifier } from "./identifier.ts";
@@ -137,7 +137,7 @@ export function kindOf(privateAttributes: Attributes, publicAttributes: Attribut
       // An older Node has neither this nor ML-KEM.
       if (typeof crypto.encapsulate !== "function")
         throw new KmipError("FeatureNotSupported", "This Node has no ML-DSA: it needs 24.7 or later");
-      return { type: "ml-dsa-65", options: {}, described: { cryptographicLength: 1952 * 8 } };
+      return { type: "ml-dsa-65", options: {}, described: { cryptographicLength: ML_DSA_65_LENGTH * 8 } };
     case undefined:
       throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
     default:

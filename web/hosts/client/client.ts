@@ -1,3 +1,4 @@
+import { jsonAnswer } from "#protocol/answer.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { type ServiceRoute, service } from "#protocol/contract/index.ts";
@@ -5,10 +6,13 @@ import { CofferError } from "#protocol/error.ts";
 import type { Answer, CryptoOperation, Question } from "#protocol/operations/index.ts";
 import type { EncryptionContext } from "#protocol/port/index.ts";
 import type { Shape } from "#protocol/shape.ts";
-import { jsonOf, refusedBy, streamOf } from "./answer.ts";
+import { refusedBy, streamOf } from "./answer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Routes = typeof service;
+
+/** Bytes of an answer in JSON: a message of the longest data in base64url. */
+const JSON_LIMIT = 4 << 20;
 
 /** Routes whose answer is JSON. */
 export type JsonRoute = {
@@ -107,7 +111,7 @@ export function createServiceClient({ url, fetch: send = fetch }: ServiceClientO
       body: JSON.stringify(asked),
     };
     const response = await request({ answer, ...route }, {}, { ...json, ...(signal && { signal }) });
-    return jsonOf(response, answer.status, answer.json as Shape<T>);
+    return jsonAnswer(answer.status, answer.json as Shape<T>, JSON_LIMIT)(response);
   };
   return {
     call: (id, ...[asked, options]) => call(service[id], asked, options),

@@ -36,15 +36,13 @@ const KNOWN_MS = 10_000;
 
 /** Another instance may do better. What is refused for what was asked would be refused by all. */
 const OTHERS_MAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...([
-    "offline",
-    "not-enrolled",
-    "key-missing",
-    "no-microservice",
-    "no-session",
-    "busy",
-    "internal",
-  ] as const),
+  "offline",
+  "not-enrolled",
+  "key-missing",
+  "no-microservice",
+  "no-session",
+  "busy",
+  "internal",
 ]);
 
 /**
@@ -102,7 +100,9 @@ export function createServiceSet({
       const each = await Promise.all(
         clients.map(async (client) => {
           const { id } = await describe(client);
-          return [id, (await client.call("entrust", { edks })).keys] as const;
+          const { keys } = await client.call("entrust", { edks });
+          if (keys.length !== edks.length) throw new CofferError("unexpected-response");
+          return [id, keys] as const;
         }),
       );
       return edks.map((_, n) => Object.fromEntries(each.map(([id, keys]) => [id, keys[n] ?? ""])));

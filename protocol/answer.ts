@@ -3,24 +3,32 @@
  * status, the media type, the size and the shape that was asked for is `unexpected-response`, whatever it says.
  */
 
-import { CofferError, codeOf } from "#protocol/error.ts";
-import { parseJson } from "#protocol/json.ts";
-import { mediaTypeOf } from "#protocol/media-type.ts";
-import { checked, type Shape } from "#protocol/shape.ts";
-import { readAll } from "./progress.ts";
+import { readAll } from "./chunks.ts";
+import { CofferError, codeOf } from "./error.ts";
+import { parseJson } from "./json.ts";
+import { mediaTypeOf } from "./media-type.ts";
+import { checked, type Shape } from "./shape.ts";
 
 /** Bytes of a JSON answer. The largest is a page of the list. */
 const JSON_LIMIT = 1 << 20;
+/** Bytes of a body that may be a problem document. */
+const PROBLEM_LIMIT = 16_384;
+const PROBLEM_TYPES = ["application/problem+json", "application/json"];
 
-/** A JSON answer of this status (any 2xx if none is given) and shape. */
+/** A JSON answer of this status (any 2xx if none is given) and shape, of at most `limit` bytes. */
 export function jsonAnswer<T>(
   status: number | undefined,
   shape: Shape<T>,
+  limit: number = JSON_LIMIT,
 ): (response: Response) => Promise<T> {
   return async (response) => {
     const due = status === undefined ? response.ok : response.status === status;
-    if (!due || mediaType(response) !== "application/json") throw unexpected();
-    const value = parse(await bodyOf(response, JSON_LIMIT));
+    if (!due || mediaType(response) !== "application/json") {
+      // Nobody reads it, and what is not read may hold its connection.
+      await response.body?.cancel().catch(() => {});
+      throw new CofferError("unexpected-response", { status: response.status });
+    }
+    const value = parse(await bodyOf(response, limit));
     try {
       return checked(shape, value);
     } catch (cause) {
@@ -67,6 +75,23 @@ export function parse(bytes: Uint8Array): unknown {
     return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw unexpected(cause);
+  }
+}
+
+/**
+ * The members of a problem document (RFC 9457) or an OAuth error (RFC 6749 §5.2). A body that is not JSON, or speaks of another status, has none: somebody on
+ * the way has answered.
+ */
+export async function problemMembers(response: Response): Promise<Record<string, unknown>> {
+  if (!PROBLEM_TYPES.includes(mediaType(response))) {
+    await response.body?.cancel();
+    return {};
+  }
+  try {
+    const value = Object(parse(await bodyOf(response, PROBLEM_LIMIT))) as Record<string, unknown>;
+    return value.status === undefined || value.status === response.status ? value : {};
+  } catch {
+    return {};
   }
 }
 
