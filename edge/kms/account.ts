@@ -9,6 +9,9 @@ import type {
   KeyChange,
   ListedKeys,
   ListKeysQuery,
+  VersionChange,
+  VersionPage,
+  VersionsPut,
 } from "#protocol/contract/index.ts";
 import type {
   LoadAnswer,
@@ -67,6 +70,7 @@ import { MIGRATIONS } from "./schema.ts";
 import { checkLives, isShredded, shred } from "./shred.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
+import { type Heads, putVersions, readVersions } from "./version-index.ts";
 
 /**
  * State and decisions of the KMS on one account; named `<tenant>/<account>`. Anyone may name an account: nothing is written
@@ -79,6 +83,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   readonly #keys: KeyCache<string>;
   #opened: { kms: Context; handover: Handover } | undefined;
   #policies: Policies | undefined;
+  readonly #heads: Heads = new Map();
   readonly #standing = new StandingRecord();
   #ordering: Promise<void> = Promise.resolve();
 
@@ -129,6 +134,15 @@ export class KmsAccountObject extends DurableObject<Env> {
     const found = await metadataKey(this.#door, this.#quota, caller, account, (work) => this.#inTurn(work));
     await this.#wakeForKeys();
     return found;
+  }
+
+  /** What stands where in the datastore, for who cannot take its word for it. */
+  readVersions(caller: Caller, account: string, after: number): Promise<Result<VersionPage>> {
+    return readVersions(this.#door, this.#heads, caller, { account, after });
+  }
+
+  putVersions(caller: Caller, account: string, change: VersionChange): Promise<Result<VersionsPut>> {
+    return putVersions(this.#door, caller, account, change);
   }
 
   /** A member has left: the next who asks has another metadata key. */

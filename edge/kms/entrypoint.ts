@@ -14,6 +14,9 @@ import type {
   MasterKeyRequest,
   PolicyChange,
   RotateKeyRequest,
+  VersionChange,
+  VersionPage,
+  VersionsPut,
 } from "#protocol/contract/index.ts";
 import type {
   LoadAnswer,
@@ -54,6 +57,16 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** `POST /kms/accounts/{account}/metadata-key`. */
   async metadataKey(caller: Caller, account: string): Promise<Result<{ edk: string }>> {
     return this.#object(caller, account).metadataKey(caller, account);
+  }
+
+  /** `GET /kms/accounts/{account}/document-versions`. */
+  async readVersions(caller: Caller, account: string, after: number): Promise<Result<VersionPage>> {
+    return this.#object(caller, account).readVersions(caller, account, after);
+  }
+
+  /** `POST /kms/accounts/{account}/document-versions`. */
+  async putVersions(caller: Caller, account: string, change: VersionChange): Promise<Result<VersionsPut>> {
+    return this.#object(caller, account).putVersions(caller, account, change);
   }
 
   /** `POST /kms/loads` (M8). */

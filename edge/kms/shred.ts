@@ -2,6 +2,7 @@
 
 import { type Decision, ok, refuse } from "../result.ts";
 import { endAllVersions } from "./account-data-keys.ts";
+import { endAllDocumentVersions } from "./document-versions.ts";
 import { endAllResident } from "./resident-keys.ts";
 import { endAllRetained } from "./retained-keys.ts";
 
@@ -19,6 +20,7 @@ export function shred(sql: SqlStorage, now: number): void {
   sql.exec("DELETE FROM key_identifiers");
   sql.exec("DELETE FROM metadata_keys");
   endAllVersions(sql);
+  endAllDocumentVersions(sql);
   endAllRetained(sql);
   endAllResident(sql);
 }

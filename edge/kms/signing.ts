@@ -7,6 +7,7 @@ import {
   type ChannelReceipt,
   type Edk,
   findKey,
+  type IndexReceipt,
   joinJws,
   jwkFromSpki,
   type MasterReceipt,
@@ -26,7 +27,7 @@ export function signEdks(hsm: Hsm, trust: TrustList, edks: Edk[]): Promise<strin
 export async function signReceipt(
   hsm: Hsm,
   trust: TrustList,
-  receipt: Receipt | MasterReceipt | AccountReceipt | ChannelReceipt,
+  receipt: Receipt | MasterReceipt | AccountReceipt | ChannelReceipt | IndexReceipt,
 ): Promise<string> {
   const [signed] = await signAll(hsm, trust, "receipt", [receipt]);
   if (signed === undefined) throw new Error("nothing was signed");

@@ -55,3 +55,4 @@ export {
 } from "./service.ts";
 export * from "./session.ts";
 export * from "./token.ts";
+export * from "./version-index.ts";

@@ -80,6 +80,9 @@ export const summaries: Partial<Record<OperationId, string>> = {
   readContent: "A document's ciphertext, or a range of it",
   readMetadata: "The sealed metadata of a document or an upload",
   deleteDocument: "Delete a document or an upload",
+  readVersions:
+    "Rows of the version index of documents that have changed, by pages; the last has its signed head",
+  putVersions: "Enter versions of documents in the index, compared and swapped",
   listAccounts: "The accounts that the caller may act for",
   listMembers: "Who may act for an account, and as what",
   putMember: "Make somebody a member of an account, or give a member another role",

@@ -48,6 +48,7 @@ export {
   verifyAccountReceipt,
   verifyMasterReceipt,
 } from "./hierarchy-receipt.ts";
+export { type IndexReceipt, verifyIndexReceipt } from "./index-receipt.ts";
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
 export { keyOrEdk, localKey, MAX_JWS_LENGTH } from "./length.ts";
 export {

@@ -10,6 +10,9 @@ export const keys = {
   changeKey: ({ c, caller, input: { account, key }, body }) =>
     c.env.KMS.changeKey(caller, account, key, body),
   metadataKey: ({ c, caller, input: { account } }) => c.env.KMS.metadataKey(caller, account),
+  readVersions: ({ c, caller, input: { account, after } }) =>
+    c.env.KMS.readVersions(caller, account, Number(after ?? 0)),
+  putVersions: ({ c, caller, input: { account }, body }) => c.env.KMS.putVersions(caller, account, body),
   rotateKey: ({ c, caller, body }) => c.env.KMS.rotateKey(caller, body),
   loadKey: ({ c, caller, body }) => c.env.KMS.load(caller, body),
   readRotation: async ({ c, caller }) => answered(await c.env.KMS.rotation(caller)),

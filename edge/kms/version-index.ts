@@ -1,0 +1,129 @@
+/**
+ * The version index at the KMS: rows by compare and swap, and a head over all of them that the HSM signs. A change is a row and a mark on its
+ * bucket; the hashes of marked buckets, and the root, are made when somebody reads.
+ */
+
+import { seconds } from "#protocol/clock.ts";
+import type { VersionChange, VersionPage, VersionsPut } from "#protocol/contract/index.ts";
+import { bucketHash, rootOf } from "#protocol/version-index.ts";
+import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { takeTurn } from "../pace.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import { type Context, type Door, failed, noMember } from "./context.ts";
+import {
+  type Bucket,
+  bucketsOf,
+  changesAfter,
+  putVersions as enter,
+  keepHashes,
+  linesOf,
+  readIndex,
+} from "./document-versions.ts";
+import { checkLives } from "./shred.ts";
+import { signReceipt } from "./signing.ts";
+
+/** Changes of one user a minute: as fast as anybody seals, a row each, and each may be of a hundred. */
+const CHANGES_PER_MINUTE = 1200;
+/** A head is good for so long, and is given to others for half of it. Seconds. */
+const HEAD_SECONDS = 300;
+
+/** The last head that was signed, by app and its origin: the same one is given until something changes. */
+export type Heads = Map<string, { sequence: number; founded: number; head: string; iat: number }>;
+
+/** Errors: `forbidden` for a reader, `too-many-requests`, `quota-exceeded`. */
+export async function putVersions(
+  door: Door,
+  caller: Caller,
+  account: string,
+  change: VersionChange,
+): Promise<Result<VersionsPut>> {
+  const { tenant, client, user, requestId } = caller;
+  const about = { action: "kms:put-versions", caller, resource: `account/${account}`, requestId };
+  const member = await door.neighbours.IAM.member({ tenant, account, caller });
+  if (!member.ok) return door.refuse(about, noMember(member.problem));
+  const { store } = await door.enter();
+  return authorize<VersionsPut>(store, about, (sql) => {
+    const lives = checkLives(sql);
+    if (!lives.ok) return lives;
+    if (member.value.as === "reader") return refuse("forbidden", "a reader changes nothing");
+    const turn = takeTurn(sql, { what: about.action, user }, CHANGES_PER_MINUTE, Date.now() / 1000);
+    return turn.ok ? enter(sql, client, change) : turn;
+  });
+}
+
+/** A page of changes; the last one with the head, of the same moment. Errors: `forbidden`, those of the HSM. */
+export async function readVersions(
+  door: Door,
+  heads: Heads,
+  caller: Caller,
+  { account, after }: { account: string; after: number },
+): Promise<Result<VersionPage>> {
+  const { tenant, client, requestId } = caller;
+  const about = { caller, resource: `account/${account}`, requestId };
+  const action = "kms:read-versions";
+  const member = await door.neighbours.IAM.member({ tenant, account, caller });
+  if (!member.ok) return door.refuse({ action, ...about }, noMember(member.problem));
+  const kms = await door.enter();
+  const read = authorize(kms.store, { action, ...about }, (sql) => {
+    const lives = checkLives(sql);
+    if (!lives.ok) return lives;
+    const { rows, sequence, all, again } = changesAfter(sql, client, after);
+    const page: VersionPage = { rows, sequence, ...(again && { again }) };
+    return ok({ page, moment: all ? momentOf(sql, client) : undefined });
+  });
+  if (!read.ok) return read;
+  const { page, moment } = read.value;
+  if (!moment) return ok(page);
+  try {
+    return ok({ ...page, head: await headOf(kms, heads, caller, account, moment) });
+  } catch (error) {
+    return failed(kms, "kms:sign-versions", about, error);
+  }
+}
+
+type Moment = ReturnType<typeof readIndex> & {
+  buckets: (Bucket & { lines: string[] | undefined })[];
+};
+
+/** All that a head is made of, as it is now. */
+function momentOf(sql: SqlStorage, client: string): Moment {
+  const buckets = bucketsOf(sql, client).map((bucket) => {
+    const stale = bucket.hashed !== bucket.changed;
+    return { ...bucket, lines: stale ? linesOf(sql, client, bucket.bucket) : undefined };
+  });
+  return { ...readIndex(sql, client), buckets };
+}
+
+async function headOf(
+  kms: Context,
+  heads: Heads,
+  { tenant, client, origin }: Caller,
+  account: string,
+  { sequence, founded, buckets }: Moment,
+): Promise<string> {
+  const iat = seconds(Date.now());
+  const name = `${client} ${origin}`;
+  const known = heads.get(name);
+  const fits = known?.sequence === sequence && known.founded === founded;
+  if (known && fits && iat < known.iat + HEAD_SECONDS / 2) return known.head;
+  const hashes = await Promise.all(
+    buckets.map(async ({ lines, ...bucket }) =>
+      lines ? { ...bucket, hash: await bucketHash(lines), fresh: true } : { ...bucket, fresh: false },
+    ),
+  );
+  kms.store.transaction(() =>
+    keepHashes(
+      kms.store.sql,
+      client,
+      hashes.filter(({ fresh }) => fresh),
+    ),
+  );
+  const root = await rootOf(new Map(hashes.map(({ bucket, hash }) => [bucket, hash])));
+  const head = await signReceipt(kms.hsm, await kms.trust.list(), {
+    ...{ version: 1, kind: "version-index", tenant, account, app: origin, sequence, root },
+    ...{ founded: founded === 1, iat, exp: iat + HEAD_SECONDS },
+  });
+  heads.set(name, { sequence, founded, head, iat });
+  return head;
+}
