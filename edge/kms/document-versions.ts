@@ -90,8 +90,11 @@ export function putVersions(
       conflicts.push({ document: row.document, ...(standing && { standing }) });
       continue;
     }
-    if (!standing && !makeRoom(sql, client, index, most))
+    if (!standing && !makeRoom(sql, client, index, most)) {
+      // A refusal keeps the rows before this one: they are counted.
+      keep(sql, client, index);
       return refuse("quota-exceeded", "rows of the version index");
+    }
     if (!standing) index.held++;
     write(sql, client, next, ++index.sequence);
   }

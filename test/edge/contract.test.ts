@@ -275,6 +275,16 @@ it("keeps documents", async () => {
   hold("putListed", await ann.rest("PUT", names, listed), 204);
   hold("putListed", await ann.rest("PUT", names, { ...listed, edk: "none" }), 400);
   hold("putListed", await ann.rest("PUT", "/accounts/other/listed-metadata", listed), 403);
+  const versions = `/kms/accounts/${ann.account}/document-versions`;
+  const version = { document: id, version: 1, messageId: "A".repeat(43), headerDigest: "A".repeat(43) };
+  const change = asPublished("putVersions", { rows: [version], founded: true });
+  hold("putVersions", await ann.rest("POST", versions, change), 200);
+  hold("putVersions", await ann.rest("POST", versions, { rows: [{ ...version, version: 3 }] }), 200);
+  hold("putVersions", await ann.rest("POST", versions, { rows: [{ ...version, version: 0 }] }), 400);
+  hold("putVersions", await ann.rest("POST", "/kms/accounts/other/document-versions", change), 403);
+  hold("readVersions", await ann.rest("GET", `${versions}?after=0`), 200);
+  hold("readVersions", await ann.rest("GET", `${versions}?after=x`), 400);
+  hold("readVersions", await ann.rest("GET", "/kms/accounts/other/document-versions"), 403);
   hold("readContent", await ann.rest("GET", `${at}/content`), 409);
   hold("readUpload", await ann.rest("GET", `/accounts/other/uploads/${id}`), 403);
   hold("readUpload", await ann.rest("GET", `/accounts/${ann.account}/uploads/${id}`), 200);

@@ -1,0 +1,179 @@
+import { expect, it } from "vitest";
+import { bucketHash, rootOf, type VersionRow } from "#protocol/version-index.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
+import {
+  bucketsOf,
+  changesAfter,
+  endAllDocumentVersions,
+  keepHashes,
+  linesOf,
+  putVersions,
+  readIndex,
+} from "./document-versions.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+const APP = "page";
+const setup = (): SqlStorage => sqlStorage(MIGRATIONS);
+
+/** Ids that lie in bucket `at` modulo 256. */
+const idOf = (at: number) =>
+  `00000000-0000-8000-8000-${at.toString(16).padStart(10, "0")}${(at % 256).toString(16).padStart(2, "0")}`;
+const digestOf = (of: string) => of.padEnd(43, "A");
+const row = (at: number, version = 1, of = "a"): VersionRow => ({
+  ...{ document: idOf(at), version, messageId: digestOf(of) },
+  ...{ headerDigest: digestOf(of), metadataDigest: digestOf(of) },
+});
+const gone = (at: number): VersionRow => ({ document: idOf(at), version: 1, deleted: true });
+
+function put(
+  sql: SqlStorage,
+  rows: VersionRow[],
+  more: { founded?: boolean; app?: string; most?: number } = {},
+) {
+  const { app = APP, most, founded } = more;
+  return putVersions(sql, app, { rows, ...(founded && { founded }) }, most);
+}
+
+/** The root as a reader makes it of all rows, and as it is made here of the hashes that are kept. */
+async function roots(sql: SqlStorage) {
+  const all = changesAfter(sql, APP, 0, 10_000).rows;
+  const read = await rootOfRows(all);
+  const buckets = bucketsOf(sql, APP);
+  const stale = buckets.filter(({ changed, hashed }) => changed !== hashed);
+  const hashed = await Promise.all(
+    stale.map(async (each) => ({ ...each, hash: await bucketHash(linesOf(sql, APP, each.bucket)) })),
+  );
+  keepHashes(sql, APP, hashed);
+  const kept = new Map(bucketsOf(sql, APP).map(({ bucket, hash }) => [bucket, hash]));
+  return { read, made: await rootOf(kept), hashed: stale.length };
+}
+
+async function rootOfRows(rows: readonly VersionRow[]): Promise<string> {
+  const { bucketOf, lineOf } = await import("#protocol/version-index.ts");
+  const lines = Map.groupBy(rows, ({ document }) => bucketOf(document));
+  const hashes = [...lines].map(async ([at, of]) => [at, await bucketHash(of.map(lineOf))] as const);
+  return rootOf(new Map(await Promise.all(hashes)));
+}
+
+it("enters a version in the place of the one before it and of no other, and the same row again as the first time", () => {
+  const sql = setup();
+  expect(put(sql, [row(1), row(2)])).toEqual({
+    ok: true,
+    value: { sequence: 2, founded: false, conflicts: [] },
+  });
+  expect(put(sql, [row(1)])).toMatchObject({ value: { sequence: 2, conflicts: [] } });
+  // Another content as the version that stands; a version too far; the first version of nothing.
+  const [document, standing] = [idOf(1), row(1)];
+  expect(put(sql, [row(1, 1, "b")])).toMatchObject({
+    value: { sequence: 2, conflicts: [{ document, standing }] },
+  });
+  expect(put(sql, [row(1, 3, "b")])).toMatchObject({ value: { conflicts: [{ document, standing }] } });
+  expect(put(sql, [row(9, 2)])).toMatchObject({ value: { conflicts: [{ document: idOf(9) }] } });
+  expect(put(sql, [row(1, 2, "b"), row(2, 7)])).toMatchObject({
+    value: { sequence: 3, conflicts: [{ document: idOf(2), standing: row(2) }] },
+  });
+  expect(changesAfter(sql, APP, 0)).toMatchObject({ rows: [row(2), row(1, 2, "b")], sequence: 3, all: true });
+});
+
+it("keeps that a document is deleted, and lets a new version alone follow", () => {
+  const sql = setup();
+  put(sql, [row(1)]);
+  expect(put(sql, [gone(1), gone(2)])).toMatchObject({ value: { sequence: 2, conflicts: [] } });
+  expect(put(sql, [gone(1)])).toMatchObject({ value: { sequence: 2 } });
+  expect(changesAfter(sql, APP, 0).rows).toEqual([{ document: idOf(1), version: 2, deleted: true }]);
+  expect(put(sql, [row(1)])).toMatchObject({
+    value: { conflicts: [{ standing: { version: 2, deleted: true } }] },
+  });
+  expect(put(sql, [row(1, 3)])).toMatchObject({ value: { sequence: 3, conflicts: [] } });
+});
+
+it("tells what has changed since a cursor, in pages, and nothing else", () => {
+  const sql = setup();
+  put(
+    sql,
+    Array.from({ length: 7 }, (_, at) => row(at)),
+  );
+  const first = changesAfter(sql, APP, 0, 5);
+  expect(first).toMatchObject({ sequence: 5, all: false });
+  // Between two pages a row of the first one changes: it comes again.
+  put(sql, [row(0, 2)]);
+  const second = changesAfter(sql, APP, first.sequence, 5);
+  expect(second).toMatchObject({ rows: [row(5), row(6), row(0, 2)], sequence: 8, all: true });
+  expect(changesAfter(sql, APP, 8)).toMatchObject({ rows: [], sequence: 8, all: true, again: false });
+  expect(changesAfter(sql, "other", 0)).toMatchObject({ rows: [], sequence: 0 });
+});
+
+it("M13 has an index for each app", () => {
+  const sql = setup();
+  put(sql, [row(1)], { founded: true });
+  expect(readIndex(sql, "other")).toMatchObject({ sequence: 0, founded: 0 });
+  expect(put(sql, [row(1, 1, "b")], { app: "other" })).toMatchObject({
+    value: { founded: false, conflicts: [] },
+  });
+  expect(changesAfter(sql, APP, 0).rows).toEqual([row(1)]);
+});
+
+it("has the root over all rows by hashing the buckets alone that have changed", async () => {
+  const sql = setup();
+  put(
+    sql,
+    Array.from({ length: 600 }, (_, at) => row(at)),
+  );
+  const whole = await roots(sql);
+  expect(whole).toMatchObject({ made: whole.read, hashed: 256 });
+  put(sql, [row(3, 2), row(259, 2), gone(4)]);
+  const changed = await roots(sql);
+  expect(changed).toMatchObject({ made: changed.read, hashed: 2 });
+  expect(changed.read).not.toBe(whole.read);
+  expect((await roots(sql)).hashed).toBe(0);
+  // What was hashed before a change that came meanwhile stays to be hashed.
+  put(sql, [row(5, 2)]);
+  const [stale] = bucketsOf(sql, APP).filter(({ changed, hashed }) => changed !== hashed);
+  const hash = await bucketHash(linesOf(sql, APP, 5));
+  put(sql, [row(5, 3)]);
+  keepHashes(sql, APP, [{ ...stale!, hash }]);
+  const after = await roots(sql);
+  expect(after).toMatchObject({ made: after.read, hashed: 1 });
+});
+
+it("has another root for each thing that a row says", async () => {
+  const whole = { ...row(1), keyRecordDigest: digestOf("k") };
+  const { messageId: _, ...without } = whole;
+  const others: VersionRow[] = [
+    ...[without, { ...whole, version: 2 }, { ...whole, document: idOf(257) }, { ...whole, deleted: true }],
+    ...(["messageId", "headerDigest", "metadataDigest", "keyRecordDigest"] as const).map((member) => ({
+      ...whole,
+      [member]: digestOf("z"),
+    })),
+    { ...whole, messageId: whole.keyRecordDigest, keyRecordDigest: digestOf("a") },
+  ];
+  const made = await Promise.all([[whole], ...others.map((other) => [other]), []].map(rootOfRows));
+  expect(new Set(made).size).toBe(made.length);
+});
+
+it("has no more rows than it may, drops those of deleted documents first, and has everybody read again then", async () => {
+  const sql = setup();
+  const most = 4;
+  put(sql, [row(1), row(2), row(3), gone(2), row(4)], { most });
+  expect(put(sql, [row(5)], { most })).toMatchObject({ value: { sequence: 7, conflicts: [] } });
+  expect(changesAfter(sql, APP, 5)).toMatchObject({ again: true, rows: [row(1), row(3), row(4), row(5)] });
+  const { read, made } = await roots(sql);
+  expect(made).toBe(read);
+  expect(put(sql, [row(6)], { most })).toMatchObject({ ok: false, problem: { code: "quota-exceeded" } });
+  // What came before the row that is refused stands.
+  expect(put(sql, [gone(5), row(6), row(7)], { most })).toMatchObject({ ok: false });
+  expect(put(sql, [row(6)], { most })).toMatchObject({ value: { conflicts: [] } });
+  expect((await roots(sql)).made).toBe((await roots(sql)).read);
+  // What is there can be changed and deleted nevertheless.
+  expect(put(sql, [row(6, 2)], { most })).toMatchObject({ value: { conflicts: [] } });
+  expect(put(sql, [gone(6)], { most })).toMatchObject({ value: { conflicts: [] } });
+});
+
+it("W11 an account that is shredded has no row left", () => {
+  const sql = setup();
+  put(sql, [row(1)], { founded: true });
+  endAllDocumentVersions(sql);
+  expect(changesAfter(sql, APP, 0).rows).toEqual([]);
+  expect(readIndex(sql, APP)).toMatchObject({ sequence: 0, held: 0 });
+  expect(bucketsOf(sql, APP)).toHaveLength(0);
+});
