@@ -22,6 +22,7 @@ import { Rotation } from "#web/client/rotation.ts";
 import type { Session } from "#web/client/session.ts";
 import type { Vault } from "#web/client/vault.ts";
 import {
+  type LaunchOptions,
   launch,
   type NextAppKey,
   type NodeMicroserviceOptions,
@@ -57,6 +58,8 @@ export interface ClientOptions {
    * `microservice.update()` changes over to what it is by then (M21).
    */
   code?: () => Promise<Uint8Array>;
+  /** The enclave that this code is to run in, where there is one. */
+  enclave?: (code: Uint8Array) => Promise<NonNullable<LaunchOptions["enclave"]>>;
 }
 
 export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySeed" | "microservice"> {
@@ -96,7 +99,9 @@ export async function connect(options: ClientOptions): Promise<Client> {
   const openVault = async (appKey = instance?.appKey) => {
     if (options.code) {
       const of = { vault, origin: app, custodian: dn, ...(cookie !== undefined && { cookie }) };
-      const { port, stop } = await launch({ ...of, code: await options.code() });
+      const code = await options.code();
+      const enclave = await options.enclave?.(code);
+      const { port, stop } = await launch({ ...of, code, ...(enclave && { enclave }) });
       return { port: unreferenced(port), mutual: true, remove: stop };
     }
     const of = { vault, origin: app, fetch: asVault, rootKey, now, ...(!cookie && { custodian: dn }) };

@@ -258,9 +258,13 @@ function overriding(vars: Record<string, unknown>, declared: Record<string, unkn
   const secret = /^COFFER_(VERIFIER_KEY|PLATFORM_KEYS)$/;
   const declares = (variable: string) =>
     Object.hasOwn(declared, secret.test(variable) ? "COFFER_ATTESTATION" : variable);
+  // The KMS's: it alone keeps keys for a while.
+  const ofKms = (variable: string) =>
+    !variable.startsWith("COFFER_AWS_SECRET") || Object.hasOwn(declared, "COFFER_KEY_CACHE_SECONDS");
   return Object.fromEntries(
     Object.entries(vars).filter(
-      ([variable]) => !(asked.test(variable) || secret.test(variable)) || declares(variable),
+      ([variable]) =>
+        ofKms(variable) && (!(asked.test(variable) || secret.test(variable)) || declares(variable)),
     ),
   );
 }

@@ -67,6 +67,33 @@ it("holds production to HTTPS on its usual port, but on this machine", () => {
   ).toThrow();
 });
 
+it("M19 takes AWS KMS as back end of level data alone, over HTTPS in production, with a secret of its own kind", () => {
+  const backEnd = {
+    kind: "aws-kms",
+    key: "alias/coffer",
+    region: "eu-central-1",
+    secret: "COFFER_AWS_SECRET",
+  };
+  const read = (more: object, strict = true, of: object = {}) =>
+    readTenants({ acme: { ...acme, ...of, backEnd: { ...backEnd, ...more } } }, strict).byName.get("acme");
+  expect(read({ without: ["account-keys"] })?.backEnd).toEqual({ ...backEnd, without: ["account-keys"] });
+  expect(read({})?.backEnd.without).toEqual([]);
+  for (const level of ["account", "master"])
+    expect(() => read({}, true, { level }), level).toThrow(`at level ${level}`);
+  const endpoint = "http://127.0.0.1:4566/";
+  expect(() => read({ endpoint })).toThrow("no HTTPS address of AWS KMS");
+  expect(read({ endpoint }, false)?.backEnd).toMatchObject({ endpoint });
+  for (const wrong of [
+    { secret: "COFFER_VERIFIER_KEY" },
+    { secret: undefined },
+    { region: "../eu" },
+    { key: "" },
+    { newest: "2.1" },
+    { kind: "aws" },
+  ])
+    expect(() => read(wrong), JSON.stringify(wrong)).toThrow("COFFER_TENANTS, acme");
+});
+
 it("refuses a table of another form, and says where", () => {
   for (const table of [undefined, null, "", "{}", [], [acme], {}, 7])
     expect(() => readTenants(table, true), JSON.stringify(table)).toThrow("COFFER_TENANTS");

@@ -9,19 +9,19 @@ import {
   APP_KEYS,
   type AppKeys,
   ASSURANCES,
-  type BackEndSettings,
   DATA_KEYS,
   type DataKeys,
   DEFAULT_BACK_END,
   isTenantName,
   KMIP_VERSIONS,
+  type TenantBackEnd,
 } from "#protocol/hierarchy/index.ts";
 import { DEFAULT_LEVEL, LEVELS, type Level } from "#protocol/level.ts";
 import { SECOND_LAYERS, type SecondLayer } from "#protocol/second-layer.ts";
-import { checked, list, literal, object, text } from "#protocol/shape.ts";
+import { checked, list, literal, object, text, union } from "#protocol/shape.ts";
 import { type NamedAdmin, namedAdmin, readAdmin } from "./admins.ts";
 import { type App, isLocalhost, isOrigin, readApps } from "./apps.ts";
-import { type OidcSettings, oidcTable, readOidc } from "./oidc.ts";
+import { isEndpoint, type OidcSettings, oidcTable, readOidc } from "./oidc.ts";
 
 export type Tenant = {
   name: string;
@@ -42,7 +42,7 @@ export type Tenant = {
   /** What data keys are made as from now on, at the levels at which an account has its own; the same goes for them. */
   dataKeys: DataKeys;
   /** What holds its keys, and what of a back end's assurances it goes without. */
-  backEnd: BackEndSettings;
+  backEnd: TenantBackEnd;
 };
 
 /** A tenant's origins, as browsers are told them. */
@@ -63,6 +63,7 @@ export type TenantsConfiguration = { COFFER_TENANTS: unknown; COFFER_ENVIRONMENT
 
 /** Tenants of one deployment; a table of so many takes an isolate a fraction of a second, once. */
 const MAXIMUM = 10_000;
+const without = list(literal(...ASSURANCES), 0, ASSURANCES.length);
 const entry = object(
   { vault: text(1, 300), apps: list(text(1, 600), 1, 64) },
   {
@@ -72,10 +73,18 @@ const entry = object(
     dataKeys: literal(...DATA_KEYS),
     appKeys: literal(...APP_KEYS),
     secondLayer: literal(...SECOND_LAYERS),
-    backEnd: object(
-      { kind: literal("kmip") },
-      { newest: literal(...KMIP_VERSIONS), without: list(literal(...ASSURANCES), 0, ASSURANCES.length) },
-    ),
+    backEnd: union("kind", {
+      kmip: object({ kind: literal("kmip") }, { newest: literal(...KMIP_VERSIONS), without }),
+      "aws-kms": object(
+        {
+          kind: literal("aws-kms"),
+          key: text(1, 256, /^[\w:/-]+$/),
+          region: text(1, 32, /^[a-z0-9-]+$/),
+          secret: text(1, 64, /^COFFER_AWS_SECRET[A-Z0-9_]*$/),
+        },
+        { endpoint: text(1, 300), without },
+      ),
+    }),
     admins: list(namedAdmin, 0, 16),
   },
 );
@@ -135,7 +144,7 @@ function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
   const { vault, apps, oidc, accountKeys = "AES-256", secondLayer, appKeys, ...rest } = checked(entry, value);
   const { level = DEFAULT_LEVEL, admins = [], dataKeys = "AES-256" } = rest;
-  const backEnd = { ...DEFAULT_BACK_END, ...rest.backEnd };
+  const backEnd: TenantBackEnd = { without: [], ...(rest.backEnd ?? DEFAULT_BACK_END) };
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
   if (secondLayer !== undefined && level !== "master")
     throw new Error(`secondLayer is put on by the master key, which no instance has at level ${level}`);
@@ -151,6 +160,10 @@ function readTenant(name: string, value: unknown, strict: boolean): Tenant {
     throw new Error(
       `backEnd goes without account-keys, by which instances open data keys themselves at level ${level}`,
     );
+  if (backEnd.kind === "aws-kms" && level !== "data")
+    throw new Error(`backEnd is aws-kms, whose keys no instance opens by itself at level ${level}`);
+  if (backEnd.kind === "aws-kms" && backEnd.endpoint !== undefined && !isEndpoint(backEnd.endpoint, strict))
+    throw new Error(`${backEnd.endpoint} is no ${strict ? "HTTPS " : ""}address of AWS KMS`);
   const provider = oidc === undefined ? null : readOidc(oidc, strict);
   const more = {
     ...(secondLayer && { secondLayer }),

@@ -6,13 +6,15 @@
 
 import { utf8 } from "#protocol/bytes.ts";
 import type { Assurance } from "#protocol/hierarchy/index.ts";
-import { type BackEnd, BackEndRefused, type Standing } from "./back-end.ts";
+import { AttestationRefused, type BackEnd, BackEndRefused, type Standing } from "./back-end.ts";
 import { HsmUnavailable, UnexpectedAnswer } from "./client.ts";
 import { type AwsCredentials, signedHeaders } from "./sigv4.ts";
 
+export type { AwsCredentials };
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
-export type AwsKmsSettings = {
+export type AwsKmsAccess = {
   tenant: string;
   /** ARN or identifier of the tenant's KMS key. */
   key: string;
@@ -35,7 +37,7 @@ const MAXIMUM_RESPONSE = 64 * 1024;
 
 /** `now`: milliseconds since 1970. */
 export function awsKmsBackEnd(
-  settings: AwsKmsSettings,
+  settings: AwsKmsAccess,
   fetching: typeof fetch = fetch,
   now: () => number = Date.now,
 ): BackEnd<AwsOrder, AwsKey, AwsRecipient, "aws-kms"> {
@@ -80,7 +82,8 @@ export function awsKmsBackEnd(
       for (const { wrappedKey, tenant, account } of keys) {
         const CiphertextBlob = base64(wrappedKey);
         const EncryptionContext = { tenant, account };
-        const answer = await call("Decrypt", { KeyId, CiphertextBlob, EncryptionContext, Recipient });
+        const asked = { KeyId, CiphertextBlob, EncryptionContext, Recipient };
+        const answer = await call("Decrypt", asked).catch(ofRecipient);
         if (answer.Plaintext !== undefined && answer.Plaintext !== null)
           throw new BackEndRefused("aws-kms answered with a key in clear");
         released.push(bytesOf(answer.CiphertextForRecipient));
@@ -88,6 +91,18 @@ export function awsKmsBackEnd(
       return released;
     },
   };
+}
+
+/**
+ * What AWS KMS says where the document does not hold (of another root, older than five minutes, without a key), and where the key's policy
+ * asks for other registers. Both are said of other things too, of which a request has none that a caller chooses.
+ */
+const OF_RECIPIENT: ReadonlySet<string> = new Set(["AccessDeniedException", "ValidationException"]);
+
+function ofRecipient(error: unknown): never {
+  if (error instanceof AwsRefused && OF_RECIPIENT.has(error.code))
+    throw new AttestationRefused(error.message, { cause: error });
+  throw error;
 }
 
 /** AWS KMS has refused. `code`: the exception's name. */
@@ -101,7 +116,7 @@ export class AwsRefused extends UnexpectedAnswer {
 }
 
 async function request(
-  { endpoint, region, credentials }: AwsKmsSettings,
+  { endpoint, region, credentials }: AwsKmsAccess,
   operation: string,
   of: object,
   fetching: typeof fetch,

@@ -10,6 +10,11 @@ export class BackEndRefused extends Error {
   override readonly name = "BackEndRefused";
 }
 
+/** Keys go to attested recipients alone, and what was shown of this one does not do. `message` is for the operator's log. */
+export class AttestationRefused extends Error {
+  override readonly name = "AttestationRefused";
+}
+
 /** What a back end is, as it says and as it has shown. */
 export type Standing = {
   /** For the audit log: `kmip/1.2`, for example. */

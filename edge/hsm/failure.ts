@@ -1,7 +1,7 @@
 import type { ProblemCode } from "#protocol/contract/index.ts";
 import { KmipDecodeError, KmipError } from "#protocol/kmip/index.ts";
 import { fail, type Result } from "../result.ts";
-import { BackEndRefused } from "./back-end.ts";
+import { AttestationRefused, BackEndRefused } from "./back-end.ts";
 import { HsmUnavailable, UnexpectedAnswer } from "./client.ts";
 
 /** What went wrong where the HSM was needed: the code for the caller, and the reason for the operator's log alone. */
@@ -9,13 +9,15 @@ export type Failure = { code: ProblemCode; reason: string };
 
 /**
  * The one mapping of failures. `hsm-unavailable` when the HSM cannot be reached or does not speak KMIP, `hsm-refused` when
- * it refuses or answers what was not asked for, `back-end-refused` when it keeps or offers less than is asked for. Everything else is a fault of ours (`internal`): to blame the HSM would
+ * it refuses or answers what was not asked for, `back-end-refused` when it keeps or offers less than is asked for,
+ * `attestation-refused` when it gives a key to attested recipients alone and this is none. Everything else is a fault of ours (`internal`): to blame the HSM would
  * send the operator to the wrong place, and the caller would come again for nothing.
  */
 export function failureOf(error: unknown): Failure {
   if (error instanceof KmipError)
     return { code: "hsm-refused", reason: `${error.operation ?? ""} ${error.code}` };
   if (error instanceof BackEndRefused) return { code: "back-end-refused", reason: error.message };
+  if (error instanceof AttestationRefused) return { code: "attestation-refused", reason: error.message };
   const reason = error instanceof Error ? error.name : "unknown";
   if (error instanceof UnexpectedAnswer) return { code: "hsm-refused", reason };
   const away = error instanceof HsmUnavailable || error instanceof KmipDecodeError;

@@ -4,8 +4,15 @@
  * choreography of keys. May import: protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/kmip, protocol/pki, types
  * of protocol/contract, edge/*.ts. Imported by the domains of edge/ and by the officer (cli).
  */
-export { type AwsKmsSettings, AwsRefused, awsKmsBackEnd } from "./aws-kms.ts";
-export { type Archived, type BackEnd, BackEndRefused, checkStanding, type Standing } from "./back-end.ts";
+export { type AwsCredentials, type AwsKmsAccess, AwsRefused, awsKmsBackEnd } from "./aws-kms.ts";
+export {
+  type Archived,
+  AttestationRefused,
+  type BackEnd,
+  BackEndRefused,
+  checkStanding,
+  type Standing,
+} from "./back-end.ts";
 export { certificateCrypto, certificateSigningKey } from "./certify.ts";
 export { type Hsm, HsmUnavailable, openHsm, rawSignature, UnexpectedAnswer } from "./client.ts";
 export { type Failure, failureOf, fromHsm } from "./failure.ts";

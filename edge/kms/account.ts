@@ -33,7 +33,7 @@ import { hasStore, openStore, subjectOf } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import { type AccountKeyOrder, type Ordered, orderAccountKey } from "./account-keys.ts";
 import { type ReleasedToInstance, releaseAccountKey } from "./account-release.ts";
-import { kmipBackEnd } from "./back-ends/kmip.ts";
+import { tenantBackEnd } from "./back-ends/tenant.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
 import { forgetEnded, markDataKey } from "./encrypted-data.ts";
@@ -391,7 +391,7 @@ export class KmsAccountObject extends DurableObject<Env> {
         store,
         hsm,
         ledger,
-        backEnd: kmipBackEnd({ hsm, ledger, tenant: store.tenant, ...backEndOf(env, store.tenant) }),
+        backEnd: tenantBackEnd({ hsm, ledger, tenant: store.tenant, env }, backEndOf(env, store.tenant)),
         mostResident: mostResident(env.COFFER_RESIDENT_KEYS_PER_ACCOUNT),
         trust,
         policies,

@@ -1,6 +1,7 @@
-import { type BackEndSettings, DEFAULT_BACK_END } from "#protocol/hierarchy/index.ts";
+import { DEFAULT_BACK_END, type TenantBackEnd } from "#protocol/hierarchy/index.ts";
 import { type Hsm, openHsm } from "../hsm/index.ts";
 import { configuredTenants, type TenantsConfiguration } from "../tenants.ts";
+import { ofHsm } from "./back-ends/tenant.ts";
 
 type AtHsm = Pick<Env, "HSM_KMS" | "COFFER_HSM_URL">;
 
@@ -8,7 +9,7 @@ type AtHsm = Pick<Env, "HSM_KMS" | "COFFER_HSM_URL">;
  * What the tenant's entry says of its back end. A unit that has no table of tenants, and a tenant that is not in it any more, go
  * without nothing.
  */
-export function backEndOf(env: Partial<TenantsConfiguration>, tenant: string): BackEndSettings {
+export function backEndOf(env: Partial<TenantsConfiguration>, tenant: string): TenantBackEnd {
   const { COFFER_TENANTS, COFFER_ENVIRONMENT } = env;
   if (COFFER_TENANTS === undefined) return DEFAULT_BACK_END;
   const table = { COFFER_TENANTS, ...(COFFER_ENVIRONMENT !== undefined && { COFFER_ENVIRONMENT }) };
@@ -17,7 +18,7 @@ export function backEndOf(env: Partial<TenantsConfiguration>, tenant: string): B
 
 /** The HSM with a tenant's keys: nothing is asked of it where it keeps less than the tenant's entry asks for. */
 export function tenantHsm(env: AtHsm & Partial<TenantsConfiguration>, tenant: string): Hsm {
-  return openHsm(env.HSM_KMS, env.COFFER_HSM_URL, backEndOf(env, tenant));
+  return openHsm(env.HSM_KMS, env.COFFER_HSM_URL, ofHsm(backEndOf(env, tenant)));
 }
 
 /** The same where no key of a tenant is asked for: the trust list, which the whole deployment has. */

@@ -7,6 +7,7 @@ import type { TenantEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result, refuse } from "../result.ts";
+import { requireHsm } from "./back-ends/back-end.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeOwnDataKeys } from "./data-keys.ts";
 import { masterNamed, requireWorkingMasterKey } from "./master-key.ts";
@@ -58,11 +59,12 @@ export async function issueOwnDataKeys(
 }
 
 async function make(
-  { store, hsm, ledger, trust, neighbours }: Context,
+  { store, hsm, ledger, backEnd, trust, neighbours }: Context,
   { count, purpose, algorithm, policy }: Order,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
   const { caller } = about;
+  requireHsm(backEnd);
   const masterKey = await requireWorkingMasterKey(hsm, store.tenant);
   const master = await masterNamed(hsm, masterKey);
   const wrapped = await makeOwnDataKeys(hsm, ledger, master, count);

@@ -11,6 +11,7 @@ import { SEED_PARAMETERS } from "#protocol/seed.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result, refuse } from "../result.ts";
+import { requireHsm } from "./back-ends/back-end.ts";
 import { type Door, failed, noMember } from "./context.ts";
 import { orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
@@ -59,6 +60,7 @@ export async function issueSeedKeys(
   if (!decision.ok) return decision;
   const { purpose, algorithm, policy } = decision.value;
   try {
+    requireHsm(kms.backEnd);
     const key = await hsm.locate(seedKeyName(tenant));
     const { salt, digest } = seed;
     const edks = seed.labels.map((label): SeedEdk => {

@@ -2,7 +2,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type AccountEdk, isHeld, isSignature } from "#protocol/keys/index.ts";
+import { type AccountEdk, isSignature } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
@@ -10,6 +10,7 @@ import type { AccountKey } from "../iam/types.ts";
 import type { Member } from "../person.ts";
 import { type Decision, ok, type Result, refuse as refusal } from "../result.ts";
 import type { Version } from "./account-data-keys.ts";
+import { requireHsm } from "./back-ends/back-end.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeSigningPairs, wrappingUnder } from "./data-keys.ts";
 import { type DataKeysOrder, type Order, orderOf } from "./order.ts";
@@ -52,6 +53,7 @@ export async function issueDataKeys(
   if (!decision.ok) return decision;
   try {
     const retained = request.custody === "kms";
+    if (retained) requireHsm(kms.backEnd);
     return await make(kms, { ...decision.value, account, retained }, accountKey.value, about);
   } catch (error) {
     return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
@@ -76,6 +78,7 @@ export async function make(
   accountKey: AccountKey,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
+  if (isSignature(order.algorithm)) requireHsm(kms.backEnd);
   const { keyId, keyVersion: version = 1 } = order.successor ?? {};
   const keys = Array.from({ length: order.count }, () => ({ id: keyId ?? crypto.randomUUID(), version }));
   const held = !isSignature(order.algorithm) && (await kms.backEnd.holdsKeys());
@@ -116,7 +119,7 @@ async function makeThese(
   const wrapped =
     pairs?.map((pair) => ({ wrapping: wrappingUnder(accountKey), wrappedKey: pair.wrapped })) ??
     (await backEnd.makeDataKeys({ account, accountKey, keys, held }));
-  if (wrapped.length !== keys.length || wrapped.some(({ wrapping }) => isHeld(wrapping) !== held))
+  if (wrapped.length !== keys.length || wrapped.some(({ wrapping }) => (wrapping === "resident") !== held))
     throw new UnexpectedAnswer("the back end did not make the keys that were asked for");
   // What is under no key of the account is a reference as it is.
   const kept = retained && !held;

@@ -11,7 +11,7 @@ import { openLedger, transientNames } from "../hsm/keys/index.ts";
 import { fail, ok, type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { type AppKey, appKeyOfEntry, endAppKeysOf } from "./app-key.ts";
-import { kmipBackEnd } from "./back-ends/kmip.ts";
+import { tenantBackEnd } from "./back-ends/tenant.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
 import {
@@ -225,7 +225,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       return this.#policies;
     };
     const turns = () => env.KMS_OBJECT.getByName(store.tenant);
-    const backEnd = kmipBackEnd({ hsm, ledger, tenant: store.tenant, ...backEndOf(env, store.tenant) });
+    const backEnd = tenantBackEnd({ hsm, ledger, tenant: store.tenant, env }, backEndOf(env, store.tenant));
     this.#opened = {
       ...{ store, hsm, ledger, backEnd, trust, policies, turns },
       neighbours: neighboursOf(env),

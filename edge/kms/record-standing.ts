@@ -1,6 +1,6 @@
 /** What a tenant goes without, in the audit log of the object that works with its keys (M19). */
 
-import { type BackEndSettings, lacking } from "#protocol/hierarchy/index.ts";
+import { lacking, type TenantBackEnd } from "#protocol/hierarchy/index.ts";
 import { authorize } from "../authorize.ts";
 import { ok } from "../result.ts";
 import type { Context } from "./context.ts";
@@ -12,7 +12,7 @@ export class StandingRecord {
   /** Whoever asks for a key does not wait for it: an HSM that is away would keep them from what needs none. */
   async record(
     { store, backEnd }: Pick<Context, "store" | "backEnd">,
-    { without }: Pick<BackEndSettings, "without">,
+    { without }: Pick<TenantBackEnd, "without">,
   ): Promise<void> {
     if (without.length === 0 || this.#recorded) return;
     this.#recorded = true;

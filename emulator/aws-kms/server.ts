@@ -13,8 +13,8 @@ export interface AwsKmsOptions {
   keyId: string;
   /** Roots of platforms whose documents it takes, DER. */
   roots: readonly Uint8Array[];
-  /** The key's policy: what register 0 has to be, lower-case hex. Null: whoever has the credentials gets keys in clear too. */
-  imageSha384: string | null;
+  /** The key's policy: what register 0 has to be, one of these, lower-case hex. Null: whoever has the credentials gets keys in clear too. */
+  imageSha384: string | readonly string[] | null;
   /** Breaks its word: the key in clear beside the CMS. */
   alsoInClear?: boolean;
 }
@@ -113,7 +113,8 @@ async function attested(
   });
   if (!(verified.timestamp >= Date.now() - MAX_AGE) || !verified.publicKey)
     throw new Refusal("ValidationException");
-  if (imageSha384 !== null && encodeHex(verified.registers.get(0) ?? new Uint8Array()) !== imageSha384)
+  const image = encodeHex(verified.registers.get(0) ?? new Uint8Array());
+  if (imageSha384 !== null && ![imageSha384].flat().includes(image))
     throw new Refusal("AccessDeniedException");
   return verified.publicKey;
 }

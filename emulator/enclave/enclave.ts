@@ -21,6 +21,8 @@ export interface Enclave {
   readonly measurement: string;
   readonly environment: "emulated";
   attest(asked: EnclaveQuestion): Promise<{ type: string; evidence: Bytes }>;
+  /** Of a platform like AWS Nitro's: a document that names this public key, DER, for who encrypts to attested recipients. */
+  attestKey?(spki: Bytes): Promise<Bytes>;
 }
 
 export interface EnclaveOptions {
@@ -94,6 +96,7 @@ export async function emulatedNitroEnclave(
       const userData = await evidenceBinder(asked.nonce, await subjectOf(asked, options));
       return { type, evidence: await enclave.attest({ nonce: asked.nonce, userData }) };
     },
+    attestKey: (publicKey) => enclave.attest({ publicKey }),
   };
 }
 

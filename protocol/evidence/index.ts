@@ -15,7 +15,7 @@ import { WEBAUTHN } from "./webauthn.ts";
 
 export { type CborMap, type CborValue, decodeCbor } from "./cbor.ts";
 export type { Claims, EvidenceFormat, Expectation, Passkey, PlatformSecret } from "./format.ts";
-export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
+export { keySaidIn, type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
 export type { NitroDocument } from "./nitro-document.ts";
 export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
 export { type PasskeyResult, signPasskey, verifyPasskey } from "./passkey-result.ts";

@@ -93,6 +93,11 @@ export async function verifyNitroDocument(
   return { ...document, debug: inDebugMode, validUntil };
 }
 
+/** The public key that a document says, SubjectPublicKeyInfo, for who has it verified by another. NOT verified. Throws an `Error` for no document. */
+export function keySaidIn(evidence: Uint8Array): Uint8Array | undefined {
+  return parseNitroDocument(parseSign1(evidence).payload).publicKey;
+}
+
 /** Whose key signed, and its issuers up to the root, valid at `moment`. */
 async function signersOf(
   { certificate, bundle }: NitroDocument,

@@ -19,6 +19,20 @@ export type BackEndSettings = {
   without: readonly Assurance[];
 };
 
+/** The same where AWS KMS keeps a tenant's data keys. `secret`: the name of the worker's secret with its credentials. */
+export type AwsKmsSettings = {
+  kind: "aws-kms";
+  /** ARN or identifier of the KMS key. */
+  key: string;
+  region: string;
+  /** Default: AWS's for the region. */
+  endpoint?: string;
+  secret: string;
+  without: readonly Assurance[];
+};
+
+export type TenantBackEnd = BackEndSettings | AwsKmsSettings;
+
 /** Where a tenant says nothing. */
 export const DEFAULT_BACK_END: BackEndSettings = { kind: "kmip", without: [] };
 

@@ -22,11 +22,13 @@ export { CUSTODIANS_CA, INSTANCES_CA, ROOT_CA } from "./authorities.ts";
 export {
   ASSURANCES,
   type Assurance,
+  type AwsKmsSettings,
   type BackEndSettings,
   DEFAULT_BACK_END,
   KMIP_VERSIONS,
   type KmipVersion,
   lacking,
+  type TenantBackEnd,
 } from "./back-end.ts";
 export {
   ACCOUNT_KEYS,

@@ -61,9 +61,9 @@ export type AccountEdk = Omit<Described, "signing"> & {
 
 /**
  * Of a data key that is under no key of the account, which back ends do that keep no account keys (M19). `resident`: it lives in the HSM,
- * and `wrappedKey` is its Unique Identifier, UTF-8.
+ * and `wrappedKey` is its Unique Identifier, UTF-8. `aws-kms`: it is what AWS KMS encrypted, a CiphertextBlob, and comes to an instance in CMS.
  */
-export type HeldWrapping = "resident";
+export type HeldWrapping = "resident" | "aws-kms";
 
 /** Of a key of the tenant itself: encrypted directly under its master key (M6). */
 export type TenantEdk = Described & {
@@ -105,15 +105,16 @@ const WRAPPED_LENGTHS = {
   "RSA-OAEP-256+A256GCM": PAIR_DATA_KEY + OAEP_LENGTH,
   retained: 0,
   seed: 0,
-  // References, at most.
+  // References, and what AWS KMS encrypts, at most: 184 bytes today, of a form that it may change.
   resident: 128,
+  "aws-kms": 512,
 } as const;
 const LAYER = 28;
 export type Wrapping = keyof typeof WRAPPED_LENGTHS;
 
 /** Whether its data key is under no key of the account. */
 export function isHeld(wrapping: Wrapping): wrapping is HeldWrapping {
-  return wrapping === "resident";
+  return wrapping === "resident" || wrapping === "aws-kms";
 }
 
 /** Whether the data key is an RSA pair, whose public half wraps a secret for each document. */
@@ -163,6 +164,10 @@ const edkShape: Shape<Edk> = union("wrapping", {
   "RSA-OAEP-256+A256GCM": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256+A256GCM") }, maybe),
   resident: object(
     { ...ofAccount, wrappedKey: base64url(1, WRAPPED_LENGTHS.resident), wrapping: literal("resident") },
+    { expires: seconds },
+  ),
+  "aws-kms": object(
+    { ...ofAccount, wrappedKey: base64url(1, WRAPPED_LENGTHS["aws-kms"]), wrapping: literal("aws-kms") },
     { expires: seconds },
   ),
   retained: object(

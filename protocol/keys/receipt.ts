@@ -29,8 +29,8 @@ export type Receipt = {
   policy: KeyPolicy;
   /** Of a key that the HSM derived from a seed (M9). */
   way?: "seed";
-  /** How the key is wrapped; absent where it is by RSA-OAEP. */
-  wrapping?: "hybrid";
+  /** How the key is wrapped; absent where it is by RSA-OAEP. `CMS`: what is wrapped by it is a content-encryption key (M19). */
+  wrapping?: "hybrid" | "CMS";
   /** Of a key that came over a channel (M7): what that is bound to, by `channelDigest`. */
   channel?: string;
   /** Seconds since 1970: issued, and the last moment at which the key may be loaded with it. */
@@ -54,7 +54,7 @@ const receiptShape: Shape<Receipt> = object(
   },
   {
     ...{ account: identifier, channel: base64url(32) },
-    ...{ way: literal("seed"), wrapping: literal("hybrid") },
+    ...{ way: literal("seed"), wrapping: literal("hybrid", "CMS") },
   },
 );
 

@@ -34,6 +34,8 @@ export type PortClient = {
   authenticate(proof: Params<"authenticate">): Promise<Result<"authenticate">>;
   /** The instance's wrapping certificate, DER, base64url: what the KMS rewraps a key to (M8). */
   certificate(): Promise<string>;
+  /** A document of the instance's platform that names the key of that certificate (M19); undefined where it makes none. */
+  attestation(): Promise<string | undefined>;
   load(key: Handed): Promise<LoadResult>;
   /** Takes loaded keys out of the microservice, encrypted under its local master key: one for each EDK, in their order (M10). */
   entrust(edks: string[]): Promise<string[]>;
@@ -220,6 +222,7 @@ export function createPortClient(port: MessagePort): PortClient {
     enrol: (handed) => call("enrol", handed),
     authenticate: (proof) => call("authenticate", proof),
     certificate: async () => (await call("certificate", {})).certificate,
+    attestation: async () => (await call("certificate", {})).attestation,
     load: (key) => call("load", key),
     entrust: async (edks) => (await call("entrust", { edks })).keys,
     forget: async () => {

@@ -91,8 +91,14 @@ export const PORT_OPERATIONS = {
     params: object({ challenge, certificate, authority: certificate, proof: signature }),
     result: object({ chain: list(certificate, 1, 4), proof: signature }),
   },
-  /** The wrapping certificate, which the custodian shows the KMS (M8). */
-  certificate: { params: object({}), result: object({ certificate }) },
+  /**
+   * The wrapping certificate, which the custodian shows the KMS (M8). `attestation`: where the instance's platform makes one, a document of this
+   * moment that names the key of it (M19).
+   */
+  certificate: {
+    params: object({}),
+    result: object({ certificate }, { attestation: text(1, 22_200, /^[\w-]+$/) }),
+  },
   load: {
     params: handed,
     result: object(

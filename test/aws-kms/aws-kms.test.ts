@@ -5,7 +5,7 @@
 
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
-  type AwsKmsSettings,
+  type AwsKmsAccess,
   AwsRefused,
   awsKmsBackEnd,
   BackEndRefused,
@@ -55,7 +55,7 @@ afterEach(async () => {
 
 async function start(
   options: Partial<AwsKmsOptions> = {},
-  settings: Partial<AwsKmsSettings> = {},
+  settings: Partial<AwsKmsAccess> = {},
   fetching: typeof fetch = fetch,
 ) {
   const keyId = "arn:aws:kms:eu-central-1:000000000000:key/EMULATED";
@@ -157,7 +157,10 @@ describe("M19 AWS KMS", () => {
       ["ValidationException", flipped(await attest(), 300)],
     ];
     for (const [code, attestation] of documents)
-      await expect(backEnd.release([key], { attestation })).rejects.toMatchObject({ code });
+      await expect(backEnd.release([key], { attestation })).rejects.toMatchObject({
+        name: "AttestationRefused",
+        cause: { code },
+      });
     // What is encrypted for one account opens for no other.
     const foreign = { ...key, account: "a-2" };
     await expect(backEnd.release([foreign], { attestation: await attest() })).rejects.toMatchObject({

@@ -6,7 +6,7 @@
 import { loadKey, makeDataKeys, metadataKey, rotateKey } from "#protocol/contract/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
-import { isOfSeed, requestFor } from "#protocol/keys/loading/index.ts";
+import { isForAttested, isOfSeed, requestFor } from "#protocol/keys/loading/index.ts";
 import { callJson } from "./call.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
@@ -164,7 +164,8 @@ export class DataKeys {
       return;
     }
     const request = { way: "several" as const, edks: [...edks], certificate: instance.wrappingCertificate };
-    const loaded = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
+    const shown = edks.some(isForAttested) ? { attestation: await port.attestation() } : {};
+    const loaded = await callJson(this.#rest, loadKey, {}, { ...request, ...shown }, { tries: 3 });
     if (loaded.way !== "several") throw new CofferError("unexpected-response");
     await port.load(loaded);
   }
@@ -221,7 +222,8 @@ export class DataKeys {
     // The instance asks for what the KMS retains.
     if (request.way === "retained") return void (await port.load(request));
     // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
-    const load = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
+    const shown = isForAttested(edk) ? { attestation: await port.attestation() } : {};
+    const load = await callJson(this.#rest, loadKey, {}, { ...request, ...shown }, { tries: 3 });
     // Of the EDK that was asked for, whatever the answer says: the microservice finds out if it is another.
     if (load.way === "several") throw new CofferError("unexpected-response");
     await port.load({ ...load, edk });

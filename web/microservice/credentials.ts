@@ -17,6 +17,8 @@ export interface Attester {
    * the attribute of a certificate request, DER.
    */
   attest(asked: Attested): Promise<Uint8Array<ArrayBuffer>>;
+  /** A document that names this public key (SubjectPublicKeyInfo), for who gives keys to attested recipients alone (M19); undefined where it makes none. */
+  attestKey?(spki: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 export type Attested = {
   nonce: Uint8Array<ArrayBuffer>;

@@ -7,6 +7,7 @@
 import { CofferError } from "#protocol/error.ts";
 import { parseEnvelopedData } from "#protocol/pki/index.ts";
 import type { Subtle } from "./crypto.ts";
+import { isDevice, type WrappingKey } from "./device.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -17,11 +18,12 @@ const LENGTH = 48;
 /** The data key, as an HKDF key with the single usage deriveKey. Throws `key-refused` for all that does not open. */
 export async function unwrapEnveloped(
   subtle: Pick<Subtle, "unwrapKey">,
-  wrappingKey: CryptoKey,
+  wrappingKey: WrappingKey,
   cms: Bytes,
 ): Promise<CryptoKey> {
   let key: CryptoKey;
   try {
+    if (isDevice(wrappingKey)) throw new TypeError("a device unwraps no key under another");
     const { encryptedKey, iv, content } = parseEnvelopedData(cms);
     if (content.length !== LENGTH) throw new TypeError("not the length of a data key");
     const contentKey = await subtle.unwrapKey("raw", encryptedKey, wrappingKey, "RSA-OAEP", CBC, false, [

@@ -13,6 +13,7 @@ import {
   verifyLoad,
 } from "#protocol/keys/index.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
+import type { WrappingKey } from "./device.ts";
 import { type KeyServer, present } from "./presentation.ts";
 import { retainedKeys } from "./retained.ts";
 import type { LoadedKey } from "./ring.ts";
@@ -28,7 +29,15 @@ export type Loader = {
   now: number;
   /** What the receipt has to say of the channel that the key came over. */
   channel?: string | undefined;
+  openEnveloped?: OpenEnveloped | undefined;
 };
+
+/** The data key in CMS EnvelopedData to that key (`enveloped.ts`): the code of a host that may be an enclave. */
+export type OpenEnveloped = (
+  subtle: Subtle,
+  wrappingKey: WrappingKey,
+  cms: Uint8Array<ArrayBuffer>,
+) => Promise<CryptoKey>;
 
 type Means = Crypto & {
   record: InstanceRecord;
@@ -67,7 +76,7 @@ export function loadsOf<H extends Handed>(handed: H, means: Means): Promise<Load
  * `key-refused`, with the reason as `cause`.
  */
 export async function loadKey(
-  { subtle, record, trust, now, channel }: Loader,
+  { subtle, record, trust, now, channel, openEnveloped }: Loader,
   load: Load,
 ): Promise<LoadedKey> {
   let verified: Verified;
@@ -85,6 +94,9 @@ export async function loadKey(
     throw new CofferError("key-refused", { cause });
   }
   const { edk, receipt } = verified;
-  const key = await unwrapKeyOf(subtle, record, verified, edk);
+  const key =
+    verified.cms && openEnveloped
+      ? await openEnveloped(subtle, record.wrappingKey, verified.wrappedKey)
+      : await unwrapKeyOf(subtle, record, verified, edk);
   return { key, edk, receipt, load, wrapping: verified.wrapping };
 }

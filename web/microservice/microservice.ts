@@ -37,7 +37,7 @@ import {
   type TokenOptions,
   type Watch,
 } from "./ladder/index.ts";
-import { loadKey, loadsOf } from "./loading.ts";
+import { loadKey, loadsOf, type OpenEnveloped } from "./loading.ts";
 import { Mutual } from "./mutual.ts";
 import { cryptoOperations } from "./operations/index.ts";
 import type { Peers } from "./peers.ts";
@@ -94,6 +94,8 @@ export type MicroserviceOptions = {
   peers?: Peers;
   /** The platform of the enclave that this code runs in (M4); none where it runs in no enclave. */
   attester?: Attester;
+  /** Opens a data key that came in CMS (M19); none where no enclave can be. */
+  openEnveloped?: OpenEnveloped;
   /** The app-specific key, where the host keeps one or has a device for it; default: made for each enrolment. */
   appKey?: () => Promise<HostKeys>;
   /**
@@ -126,7 +128,7 @@ type Live = Verified & { ladder: Ladder | undefined };
 
 /** Makes a microservice. It knows its custodian after the first hello, and serves that one alone (M13). */
 export function createMicroservice(options: MicroserviceOptions): Microservice {
-  const { crypto, store, origin, rootKey, now, peers } = options;
+  const { crypto, store, origin, rootKey, now, peers, openEnveloped } = options;
   const { subtle } = crypto;
   const root = encodeBase64url(rootKey);
   const ring = new KeyRing<LoadedKey>({ timeToLive: TIME_TO_LIVE, ...options });
@@ -250,7 +252,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       (await store.loadedKey(lineOf(record), otherForm));
     if (!stored) return undefined;
     try {
-      const key = await loadKey({ subtle, record, trust, now: now() }, { ...loadOf(stored), edk });
+      const key = await loadKey(
+        { subtle, record, trust, now: now(), openEnveloped },
+        { ...loadOf(stored), edk },
+      );
       if (!isServed(record)) return undefined;
       ring.put(edkDigest, key, endOf(key));
       return key;
@@ -399,7 +404,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     },
 
     async certificate() {
-      return { certificate: encodeBase64url(serving().record.wrappingCertificate) };
+      const der = serving().record.wrappingCertificate;
+      const attested = await options.attester?.attestKey?.(parseCertificate(der).spki);
+      return {
+        certificate: encodeBase64url(der),
+        ...(attested && { attestation: encodeBase64url(attested) }),
+      };
     },
 
     async load(handed) {
@@ -408,7 +418,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const { loads, channel } = await loadsOf(handed, { ...crypto, record, trust, keyServer, now: now() });
       // All of them, or none.
       const loading = loads.map(async (load) => {
-        const key = await loadKey({ subtle, record, trust, now: now(), channel }, load);
+        const key = await loadKey({ subtle, record, trust, now: now(), channel, openEnveloped }, load);
         return { key, load, edkDigest: (await edkDigests(load.edk))[0] };
       });
       const loaded = await Promise.all(loading);

@@ -16,6 +16,7 @@ type AtHsm = { hsm: Hsm; ledger: Ledger; tenant: string };
 export function kmipBackEnd({ without, ...at }: AtHsm & Pick<BackEndSettings, "without">): DataKeyBackEnd {
   const { hsm, ledger } = at;
   return {
+    inHsm: true,
     standing: hsm.standing,
     holdsKeys: async () => !(await hsm.standing()).keeps.includes("account-keys"),
     async makeDataKeys({ accountKey, keys, held }) {
@@ -28,6 +29,8 @@ export function kmipBackEnd({ without, ...at }: AtHsm & Pick<BackEndSettings, "w
       // It is under no key of its account, however much the HSM keeps of others.
       if (!without.includes("account-keys") && keys.some(({ edk }) => isHeld(edk.wrapping)))
         throw new BackEndRefused("the key lives in the HSM, and the tenant does not go without account-keys");
+      if (keys.some(({ edk }) => edk.wrapping === "aws-kms"))
+        throw new BackEndRefused("the key is under one at AWS KMS, which the tenant does not name any more");
       const [first, ...others] = keys.map(wrappedOrResident);
       if (first === undefined) return [];
       const now = Date.now();

@@ -40,6 +40,7 @@ export async function receiptFor(
     ...(channel !== undefined && { channel }),
     ...(way !== undefined && { way }),
     ...(wrappedKey.length === HYBRID_LENGTH && { wrapping: "hybrid" }),
+    ...(edk.wrapping === "aws-kms" && { wrapping: "CMS" }),
     policy,
     iat,
     exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),

@@ -14,6 +14,7 @@ import {
   rewrapSeveral,
   severalOf,
 } from "./several.ts";
+import { attestedBy } from "./wanted.ts";
 
 export async function rewrapInOne(
   door: Door,
@@ -23,10 +24,11 @@ export async function rewrapInOne(
 ): Promise<Result<LoadAnswer>> {
   const { neighbours } = door;
   const thumbprint = await digestOf(request.certificate);
-  const several = await severalOf(caller, items, thumbprint ?? "");
+  const attested = attestedOf(request);
+  const several = { ...(await severalOf(caller, items, thumbprint ?? "")), ...(attested && { attested }) };
   const { about } = several;
   const action = "kms:rewrap";
-  if (thumbprint === null)
+  if (thumbprint === null || attested === null)
     return door.refuse({ action, ...about }, refuse("invalid-certificate", "certificate is not base64url"));
   const [standing, unders] = await Promise.all([
     askForSeveral(neighbours, several),
@@ -48,6 +50,15 @@ export async function rewrapInOne(
     return ok({ way: "several", keys: loads.map(({ way: _, ...key }) => key) });
   } catch (error) {
     return await failedUnderMaster(kms, "kms:rewrap-at-hsm", about, error);
+  }
+}
+
+/** Null where it is no certificate. */
+function attestedOf({ certificate, attestation }: RequestOf<"several">) {
+  try {
+    return attestedBy(decodeBase64url(certificate), attestation);
+  } catch {
+    return null;
   }
 }
 

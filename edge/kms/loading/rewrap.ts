@@ -61,11 +61,11 @@ type Released = { member: Under; policy: KeyPolicy; recipient: Recipient };
 
 async function rewrapFor(
   kms: Context,
-  { edk, token, thumbprint }: Wanted,
+  { edk, token, thumbprint, attested }: Wanted,
   { member: under, policy, recipient }: Released,
 ): Promise<LoadOf<"rewrap">> {
   const key = { edk, under, wrappedDataKey: decodeBase64url(edk.wrappedKey) };
-  const [wrappedKey] = await kms.backEnd.release([key], recipient);
+  const [wrappedKey] = await kms.backEnd.release([key], { ...recipient, attested });
   if (wrappedKey === undefined) throw new Error("a key was not rewrapped");
   const { notAfter } = recipient;
   const of = { edk, token, thumbprint, tenant: kms.store.tenant, policy, notAfter };

@@ -9,6 +9,7 @@ import type { Caller } from "../../caller.ts";
 import type { Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../../result.ts";
+import type { Attested } from "../back-ends/back-end.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
 import { countRelease } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
@@ -25,6 +26,8 @@ export type Several = {
   items: readonly Item[];
   /** SHA-256 of the instance's wrapping certificate, base64url. */
   thumbprint: string;
+  /** What the request shows of the instance's platform (M19). */
+  attested?: Attested | undefined;
   about: About;
 };
 
@@ -125,7 +128,7 @@ export async function askUnders(
 /** Rewraps all, and has the receipts signed in one batch. `channelOf`: given the wrapped keys, what the receipts say of a channel. */
 export async function rewrapSeveral(
   kms: Context,
-  { items, thumbprint }: Several,
+  { items, thumbprint, attested }: Several,
   {
     recipient,
     policies,
@@ -143,7 +146,7 @@ export async function rewrapSeveral(
       throw new Error("nobody said what a key is under");
     return { edk, under, wrappedDataKey };
   });
-  const wrapped = await kms.backEnd.release(keys, recipient);
+  const wrapped = await kms.backEnd.release(keys, { ...recipient, attested });
   const { notAfter } = recipient;
   const several = { items, thumbprint, notAfter, policies, wrapped };
   return { wrapped, sign: (channel) => signSeveral(kms, several, { channel }) };

@@ -4,12 +4,14 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import type { Edk } from "#protocol/keys/index.ts";
+import { parseCertificate } from "#protocol/pki/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { Member, Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../../result.ts";
+import type { Attested } from "../back-ends/back-end.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
 import { countRelease } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
@@ -22,6 +24,8 @@ export type Wanted = {
   token: string;
   /** SHA-256 of the instance's wrapping certificate, base64url. */
   thumbprint: string;
+  /** What the request shows of the instance's platform (M19). */
+  attested?: Attested | undefined;
   about: About;
 };
 
@@ -29,15 +33,25 @@ export type Wanted = {
 export async function readWanted(
   caller: Caller,
   edk: Edk,
-  { edk: token, certificate }: { edk: string; certificate: string },
+  { edk: token, certificate, attestation }: { edk: string; certificate: string; attestation?: string },
 ): Promise<Decision<Wanted>> {
   const resource = `key/${edk.keyId}.${edk.keyVersion}`;
   const about = { caller, resource, requestId: caller.requestId };
   try {
-    return ok({ edk, token, thumbprint: await digest(decodeBase64url(certificate)), about });
+    const der = decodeBase64url(certificate);
+    return ok({ edk, token, thumbprint: await digest(der), attested: attestedBy(der, attestation), about });
   } catch {
     return refuse("invalid-certificate", "certificate is not base64url");
   }
+}
+
+/** `der`: the certificate that is asked for. Nothing of it is verified here: a digest of it names the recipient. Throws for what is no certificate. */
+export function attestedBy(
+  der: Uint8Array<ArrayBuffer>,
+  attestation: string | undefined,
+): Attested | undefined {
+  if (attestation === undefined) return undefined;
+  return { document: decodeBase64url(attestation), spki: parseCertificate(der).spki };
 }
 
 /** What the neighbours say as things stand now, asked at the same time: `member` is the IAM's word, with more or less beside it. */

@@ -82,6 +82,11 @@ export function requestFor(edk: string, certificate: string): RequestOf<"rewrap"
   return { way: "rewrap", edk, certificate };
 }
 
+/** Whether an EDK says that its key comes to attested recipients alone (M19): whoever asks for it shows the document of the instance. Not verified. */
+export function isForAttested(edk: string): boolean {
+  return said(edk).wrapping === "aws-kms";
+}
+
 /** Whether an EDK says that its key is derived from a seed (M9). Not verified. */
 export function isOfSeed(edk: string): boolean {
   return said(edk).wrapping === "seed";

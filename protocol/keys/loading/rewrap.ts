@@ -3,22 +3,28 @@
  * who holds the certificate can wrap a key of their own to it, so without the receipt nothing may be unwrapped.
  */
 
-import { compactJws, literal, type Of, object, text } from "../../shape.ts";
+import { base64url, compactJws, literal, type Of, object, text } from "../../shape.ts";
 import { verifyEdk } from "../edk.ts";
 import { MAX_JWS_LENGTH } from "../length.ts";
 import { verifyReceipt } from "../receipt.ts";
 import type { Verified, Verifier } from "./verifier.ts";
 import { wrappedOf } from "./wrapping.ts";
 
+/** What a back end asks for that gives keys to attested recipients alone (M19): a document, minutes old, that names the wrapping key. Base64url. */
+export const attestation = /* @__PURE__ */ base64url(1, 16_640);
+
 /**
  * `certificate`: of the instance's wrapping key, DER, base64url. What is no EDK or no certificate has a problem of its own.
  * Every call is marked as pure, so that the microservice does not bundle it.
  */
-export const requested = /* @__PURE__ */ object({
-  way: /* @__PURE__ */ literal("rewrap"),
-  edk: /* @__PURE__ */ text(0, MAX_JWS_LENGTH),
-  certificate: /* @__PURE__ */ text(0, 8192),
-});
+export const requested = /* @__PURE__ */ object(
+  {
+    way: /* @__PURE__ */ literal("rewrap"),
+    edk: /* @__PURE__ */ text(0, MAX_JWS_LENGTH),
+    certificate: /* @__PURE__ */ text(0, 8192),
+  },
+  { attestation },
+);
 
 /** EDK and receipt are compact JWS; `wrappedKey` is by one of the ways of `wrapping.ts`, base64url. */
 export const loaded = /* @__PURE__ */ object({
@@ -43,7 +49,9 @@ export async function verify(
   if ((edk.wrapping === "seed") !== (receipt.way === "seed")) throw new TypeError("came another way");
   // Whoever answers by RSA-OAEP, and says so or not: what was asked for is in what is signed.
   const hybrid = wrapped.wrapping === "hybrid";
-  if ((receipt.wrapping === "hybrid") !== hybrid) throw new TypeError("another wrapping");
+  const said = hybrid ? "hybrid" : wrapped.cms ? "CMS" : undefined;
+  if (receipt.wrapping !== said || (edk.wrapping === "aws-kms") !== (said === "CMS"))
+    throw new TypeError("another wrapping");
   if (!hybrid && (edk.policy.wrapping ?? receipt.policy.wrapping)) throw new TypeError("not hybrid");
   return { ...wrapped, edk, receipt };
 }

@@ -3,15 +3,19 @@
 import { compactJws, list, literal, object, text } from "../../shape.ts";
 import { MAX_JWS_LENGTH } from "../length.ts";
 import { edks, MAX_GRANTED } from "./grant.ts";
+import { attestation } from "./rewrap.ts";
 
 const jws = /* @__PURE__ */ compactJws(MAX_JWS_LENGTH);
 
 /** All of one account, or all of the tenant and of one principal; each once. */
-export const requested = /* @__PURE__ */ object({
-  way: /* @__PURE__ */ literal("several"),
-  edks,
-  certificate: /* @__PURE__ */ text(0, 8192),
-});
+export const requested = /* @__PURE__ */ object(
+  {
+    way: /* @__PURE__ */ literal("several"),
+    edks,
+    certificate: /* @__PURE__ */ text(0, 8192),
+  },
+  { attestation },
+);
 
 /** In the order of the EDKs. */
 export const loaded = /* @__PURE__ */ object({

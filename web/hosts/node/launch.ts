@@ -16,7 +16,12 @@ export interface LaunchOptions {
   /** The vault's cookie, with which alone a grant is taken. */
   cookie?: string;
   /** The enclave that the code is to run in, where there is one: its platform has measured the code. */
-  enclave?: { environment: Tier; attest(asked: Attested): Promise<Evidence> };
+  enclave?: {
+    environment: Tier;
+    attest(asked: Attested): Promise<Evidence>;
+    /** A document that names this public key, of a platform that makes such. */
+    attestKey?(spki: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  };
 }
 
 export interface Launched {
@@ -62,6 +67,10 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     const { id } = message;
     if (message.type === "environment")
       return tell({ type: "environment", id, environment: enclave?.environment ?? "software" });
+    if (message.type === "attest-key") {
+      const document = await enclave?.attestKey?.(message.spki).catch(() => null);
+      return tell({ type: "attested-key", id, document: document ?? null });
+    }
     const evidence = await enclave?.attest(message.asked).catch(() => null);
     tell({ type: "evidence", id, evidence: evidence ?? null });
   });

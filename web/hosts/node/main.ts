@@ -54,6 +54,11 @@ const attester: Attester = {
     const { type, evidence } = answer.evidence;
     return attestationAttribute({ type, evidence: new Uint8Array(evidence) });
   },
+  async attestKey(spki) {
+    const answer = await ask((id) => ({ type: "attest-key", id, spki }));
+    if (answer.type !== "attested-key" || answer.document === null) return undefined;
+    return new Uint8Array(answer.document);
+  },
 };
 
 function start({ vault, origin, custodian, measurement, cookie }: Start): MessagePort {

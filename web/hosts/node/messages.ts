@@ -23,10 +23,13 @@ export type ToMicroservice =
   | { type: "port"; message: unknown }
   /** What the platform answers; null where there is none. */
   | { type: "evidence"; id: number; evidence: Evidence | null }
-  | { type: "environment"; id: number; environment: Tier };
+  | { type: "environment"; id: number; environment: Tier }
+  | { type: "attested-key"; id: number; document: Uint8Array | null };
 
 export type FromMicroservice =
   | { type: "port"; message: unknown }
   | { type: "attest"; id: number; asked: Attested }
+  /** A document that names this key; null is answered where the platform makes none. */
+  | { type: "attest-key"; id: number; spki: Uint8Array<ArrayBuffer> }
   /** Whether there is a platform. */
   | { type: "environment"; id: number };

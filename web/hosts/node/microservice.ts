@@ -10,6 +10,7 @@ import {
   restAuthorities,
   restKeyServer,
   restRegistration,
+  unwrapEnveloped,
   type Watch,
 } from "../../microservice/index.ts";
 
@@ -71,6 +72,7 @@ export function startMicroservice({
       ...(custodian !== undefined && { session: async () => ownerOf(custodian) }),
     },
     keyServer: restKeyServer(fetch, vault),
+    openEnveloped: unwrapEnveloped,
     authorities: (of) => restAuthorities({ ...of, fetch, vault }),
     rootKey,
     origin,
