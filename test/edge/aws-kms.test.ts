@@ -16,6 +16,7 @@ import {
 } from "#emulator/enclave/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { encodeHex, utf8 } from "#protocol/bytes.ts";
+import { codeOf } from "#protocol/error.ts";
 import type { Assurance } from "#protocol/hierarchy/index.ts";
 import type { AccountEdk, Load, Receipt } from "#protocol/keys/index.ts";
 import { parseCertificate, parseEnvelopedData } from "#protocol/pki/index.ts";
@@ -123,7 +124,7 @@ it("M19 AWS KMS: an EDK is made there, released in CMS to the attested instance 
   const receipt = claims<Receipt>(load.receipt);
   const digest = Buffer.from(await crypto.subtle.digest("SHA-256", cms)).toString("base64url");
   expect([receipt.wrapping, receipt.wrappedKeyDigest]).toEqual(["CMS", digest]);
-  await instance.port.load(load);
+  expect(await instance.port.load(load).catch(codeOf)).toMatchObject({ keyVersion: 1 });
 
   const [key = "", other = ""] = edks;
   const context = contextOf(custodian);
@@ -146,6 +147,9 @@ it("M19 AWS KMS: an EDK is made there, released in CMS to the attested instance 
   const swapped = { ...own, wrappedKey: load.wrappedKey };
   await expect(second.port.load(swapped)).rejects.toMatchObject({ code: "key-refused" });
   second.close();
+  // M10: entrusted to the custodian, and brought with the operation.
+  const [entrusted = ""] = await instance.port.entrust([key]);
+  expect(await instance.port.operate("decrypt", { key: entrusted, context, message })).toEqual({ data });
   for (const { answer } of aws.messages) expect(Object.keys(answer)).not.toContain("Plaintext");
 });
 

@@ -13,12 +13,11 @@ import {
   verifyLoad,
 } from "#protocol/keys/index.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
-import type { WrappingKey } from "./device.ts";
 import { type KeyServer, present } from "./presentation.ts";
 import { retainedKeys } from "./retained.ts";
 import type { LoadedKey } from "./ring.ts";
 import { keysOfSeed } from "./seed.ts";
-import { unwrapKeyOf } from "./signing-key.ts";
+import { type OpenEnveloped, unwrapKeyOf } from "./signing-key.ts";
 import type { InstanceRecord } from "./store.ts";
 
 /** Who loads: an enrolled instance. `now`: milliseconds since 1970. */
@@ -31,13 +30,6 @@ export type Loader = {
   channel?: string | undefined;
   openEnveloped?: OpenEnveloped | undefined;
 };
-
-/** The data key in CMS EnvelopedData to that key (`enveloped.ts`): the code of a host that may be an enclave. */
-export type OpenEnveloped = (
-  subtle: Subtle,
-  wrappingKey: WrappingKey,
-  cms: Uint8Array<ArrayBuffer>,
-) => Promise<CryptoKey>;
 
 type Means = Crypto & {
   record: InstanceRecord;
@@ -94,9 +86,6 @@ export async function loadKey(
     throw new CofferError("key-refused", { cause });
   }
   const { edk, receipt } = verified;
-  const key =
-    verified.cms && openEnveloped
-      ? await openEnveloped(subtle, record.wrappingKey, verified.wrappedKey)
-      : await unwrapKeyOf(subtle, record, verified, edk);
+  const key = await unwrapKeyOf(subtle, record, verified, edk, openEnveloped);
   return { key, edk, receipt, load, wrapping: verified.wrapping };
 }

@@ -37,7 +37,7 @@ import {
   type TokenOptions,
   type Watch,
 } from "./ladder/index.ts";
-import { loadKey, loadsOf, type OpenEnveloped } from "./loading.ts";
+import { loadKey, loadsOf } from "./loading.ts";
 import { Mutual } from "./mutual.ts";
 import { cryptoOperations } from "./operations/index.ts";
 import type { Peers } from "./peers.ts";
@@ -46,6 +46,7 @@ import type { Registration } from "./registration.ts";
 import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
 import { openAll } from "./short-messages.ts";
+import type { OpenEnveloped } from "./signing-key.ts";
 import { entrust, entrustedKey } from "./stateless.ts";
 import {
   type AppKeyCopy,
@@ -267,7 +268,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** A key that is loaded, or that the request brings. Throws `key-missing`, `key-refused`. */
   async function loadedKey(edk: string): Promise<LoadedKey> {
-    if (isLocalKey(edk)) return entrustedKey(subtle, serving().record, edk);
+    if (isLocalKey(edk)) return entrustedKey(subtle, serving().record, edk, openEnveloped);
     const loaded = await find(edk);
     if (!loaded) throw new CofferError("key-missing");
     return loaded;

@@ -8,11 +8,19 @@ import { CofferError } from "#protocol/error.ts";
 import { type Edk, isSignature, type Wrapped } from "#protocol/keys/index.ts";
 import { WEB_SIGNATURES } from "#protocol/signatures.ts";
 import type { Subtle } from "./crypto.ts";
+import type { WrappingKey } from "./device.ts";
 import { unwrapDataKey } from "./keys.ts";
 import type { InstanceRecord } from "./store.ts";
 
 const AES = [{ name: "AES-GCM", length: 256 }, "unwrapKey"] as const;
 const NONCE = 12;
+
+/** The data key in CMS EnvelopedData to that key (`enveloped.ts`, M19): the code of a host that may be an enclave. */
+export type OpenEnveloped = (
+  subtle: Subtle,
+  wrappingKey: WrappingKey,
+  cms: Uint8Array<ArrayBuffer>,
+) => Promise<CryptoKey>;
 
 /** The key of an EDK that came to this instance, as what it is for. Errors: `key-refused`, `key-unusable`. */
 export async function unwrapKeyOf(
@@ -20,7 +28,9 @@ export async function unwrapKeyOf(
   own: Pick<InstanceRecord, "wrappingKey" | "hybrid">,
   wrapped: Wrapped,
   { algorithm, signing }: Edk,
+  openEnveloped?: OpenEnveloped,
 ): Promise<CryptoKey> {
+  if (wrapped.cms && openEnveloped) return openEnveloped(subtle, own.wrappingKey, wrapped.wrappedKey);
   if (!signing || !isSignature(algorithm)) return unwrapDataKey(subtle, own, wrapped);
   const by = await unwrapDataKey(subtle, own, wrapped, AES);
   const bytes = decodeBase64url(signing.privateKey);

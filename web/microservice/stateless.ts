@@ -10,7 +10,7 @@ import { KEY_OPERATIONS, narrow } from "#protocol/policy/index.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
 import { openLocalKey, sealLocalKey } from "./local-key.ts";
 import { endOf, type LoadedKey } from "./ring.ts";
-import { unwrapKeyOf } from "./signing-key.ts";
+import { type OpenEnveloped, unwrapKeyOf } from "./signing-key.ts";
 import { type InstanceRecord, lineOf } from "./store.ts";
 
 const AES = { name: "AES-GCM", length: 256 };
@@ -56,6 +56,7 @@ export async function entrustedKey(
   subtle: Subtle,
   record: InstanceRecord,
   token: string,
+  openEnveloped?: OpenEnveloped,
 ): Promise<LoadedKey & { jws: string }> {
   const localKey = localKeyOf(record);
   const opened = await openLocalKey(subtle, localKey, token, lineOf(record)).catch((cause: unknown) => {
@@ -65,7 +66,7 @@ export async function entrustedKey(
   // It was verified when it was loaded; since then nobody but this instance can have written it.
   const edk = JSON.parse(new TextDecoder().decode(jwsParts(jws).payload)) as Edk;
   const wrapped = wrappedOf(wrappedKey);
-  const key = await unwrapKeyOf(subtle, record, wrapped, edk);
+  const key = await unwrapKeyOf(subtle, record, wrapped, edk, openEnveloped);
   return { key, edk, receipt: { policy, exp: policy.expires ?? 0 }, jws, wrapping: wrapped.wrapping };
 }
 
