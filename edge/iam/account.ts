@@ -102,6 +102,8 @@ interface Neighbours {
 }
 /** Where a key goes to the KMS alone it may stand under the old master key a little longer. Milliseconds. */
 const FOLLOW_MS = 60_000;
+/** How long who begins an account waits for its first keys: they come all the same. Milliseconds. */
+const FIRST_KEYS_MS = 1000;
 
 /** An account key for a member, and what that member is. */
 type MembersKey = AccountKey & { as: AccountRole };
@@ -184,7 +186,8 @@ export class IamAccountObject extends DurableObject<Env> {
       if (app !== undefined) intend(sql, "first-keys", { owner, app, requestId } satisfies FirstKeys);
       return ok(null);
     });
-    await outbox.send();
+    // Whoever makes it, at a first sign-in too, waits for its keys where the HSM is quick, and for no other.
+    await atMost(FIRST_KEYS_MS, outbox.send());
     return founded;
   }
 
@@ -591,6 +594,15 @@ export class IamAccountObject extends DurableObject<Env> {
 
 function neighboursOf(env: Env): Neighbours {
   return { KMS: env.KMS_FOR_IAM, DATASTORE: env.DATASTORE_FOR_IAM };
+}
+
+/** Waits for what goes on by itself, and no longer than this. */
+async function atMost(milliseconds: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const enough = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([work, enough]).finally(() => clearTimeout(timer));
 }
 
 /** For the tenant's object: an account's own has it now; for the KMS's list: there is this account. */

@@ -149,6 +149,7 @@ export class Authorization {
       principal,
       name,
       earlier: issuer === BY_NAME ? subject : null,
+      app: read.request.client.id,
       claims: { groups, admin },
       transaction: person.transaction,
       cookie,

@@ -18,7 +18,7 @@ export type Founding = {
   earlier: boolean;
   /** Of an account that its first member has made beside the own one. */
   nonce?: string;
-  /** The app that it is made in, by its client id. Without one, as at a first sign-in, its keys come with the first request for them. */
+  /** The app that it is made in, by its client id. Without one, as where an earlier release has begun it, its keys come with the first request for them. */
   app?: string;
   requestId: string;
 };

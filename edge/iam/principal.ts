@@ -102,18 +102,19 @@ export class IamPrincipalObject extends DurableObject<Env> {
 
   /**
    * Signs in this principal, for whom the tenant's provider has vouched. `earlier` is the name under which an earlier release
-   * may have known it. `cookie` is the one that the new one replaces, whoever's it is.
+   * may have known it. `app` is where it signs in, by its client id. `cookie` is the one that the new one replaces, whoever's it is.
    */
   async signIn(request: {
     principal: string;
     name: string;
     earlier: string | null;
+    app: string;
     claims: Claims;
     transaction: string;
     cookie: string | null;
     requestId: string;
   }): Promise<Result<SignedIn>> {
-    const { principal, name, earlier, claims, transaction, cookie, requestId } = request;
+    const { principal, name, earlier, app, claims, transaction, cookie, requestId } = request;
     const known = this.#opened !== undefined && isKnown(this.#opened.store.sql);
     // Before anything is kept: people who come for the first time have one pace together.
     const admitted = known
@@ -125,6 +126,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
       principal,
       name,
       earlier: admitted.value,
+      app,
       claims,
       previous: cookie,
       transaction,

@@ -117,6 +117,16 @@ it("begins with an account of its own, once, and tells that account's object", a
   expect(toOthers()).toEqual([[`account/${account!.id}`, { ...founding, requestId: "r" }]]);
 });
 
+it("W11 tells the account's object in which app the account begins, which its first data key is for", async () => {
+  const by = { principal: ADA, name: "Ada", earlier: [], previous: null, requestId: "r", now: NOW };
+  await signIn(store, { ...by, app: "https://app.example", transaction: "t" });
+  expect(toOthers()).toEqual([
+    [expect.stringMatching(/^account\//), expect.objectContaining({ app: "https://app.example" })],
+  ]);
+  // Of an earlier release the keys that it has are there.
+  expect(toOthers()[0]![1]).toMatchObject({ earlier: false });
+});
+
 it("an account that a colleague shares, older than one's own or not, comes behind it, and the others in their order", async () => {
   await enter();
   const own = await ownAccountId({ tenant: "acme", principal: ADA });

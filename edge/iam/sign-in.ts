@@ -34,6 +34,8 @@ export async function signIn(
     principal: string;
     name: string;
     earlier: Membership[];
+    /** The app in which it signs in, by its client id: for which a first account has its first data key. */
+    app?: string;
     claims?: Claims;
     previous: string | null;
     /** Id of the transaction with the provider. */
@@ -46,7 +48,7 @@ export async function signIn(
     perMinute?: number;
   },
 ): Promise<Result<SignedIn>> {
-  const { principal, name, earlier, previous, transaction, requestId, now } = request;
+  const { principal, name, earlier, app, previous, transaction, requestId, now } = request;
   const { max = DEFAULT_SIGN_INS, perMinute = DEFAULT_PER_MINUTE } = request;
   const { claims = { groups: [], admin: null } } = request;
   const { tenant } = store;
@@ -64,9 +66,10 @@ export async function signIn(
     if (isKnown(sql)) sql.exec("UPDATE principal SET name = ?", name);
     else {
       sql.exec("INSERT INTO principal VALUES (?, ?, ?)", principal, name, now);
-      const accounts = earlier.length > 0 ? earlier : [{ account, name, created: now }];
-      for (const begun of accounts)
-        joinAccount(sql, begun, { principal, earlier: earlier.length > 0, requestId });
+      const by = { principal, requestId };
+      for (const begun of earlier) joinAccount(sql, begun, { ...by, earlier: true });
+      if (earlier.length === 0)
+        joinAccount(sql, { account, name, created: now }, { ...by, earlier: false, ...(app && { app }) });
     }
     makeRoomForSession(sql, principal, max);
     sql.exec(

@@ -40,7 +40,7 @@ export async function takeRegistration(
     if (client === null || isKnown(sql)) return ok(null);
     const { name } = client;
     sql.exec("INSERT INTO principal VALUES (?, ?, ?)", principal, name, now);
-    joinAccount(sql, { account, name, created: now }, { principal, earlier: false, requestId });
+    joinAccount(sql, { account, name, created: now }, { principal, earlier: false, requestId, app });
     return ok(null);
   });
 }

@@ -32,7 +32,8 @@ describe("audit", () => {
       TENANT,
       (all) =>
         all.some(({ code }) => code === "invalid-grant") &&
-        all.some(({ action }) => action === "kms:data-keys"),
+        all.some(({ action }) => action === "kms:data-keys") &&
+        all.some(({ action }) => action === "kms:account-key"),
     );
     const seen = entries.map(({ action, outcome }) => `${action} ${outcome}`);
     expect(seen).toEqual(
@@ -41,7 +42,8 @@ describe("audit", () => {
         "iam:authorize allow",
         "iam:token allow",
         "iam:certify-custodian allow",
-        "iam:account-key allow",
+        "iam:account allow",
+        "kms:account-key allow",
         "kms:data-keys allow",
         "iam:token deny",
       ]),
