@@ -18,7 +18,7 @@ import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
 import { asResident, keepResident } from "./resident-keys.ts";
-import { keepRetained, retainAtHsm } from "./retained-keys.ts";
+import { giveRetainedUp, keepRetained, retainAtHsm } from "./retained-keys.ts";
 import { checkLives } from "./shred.ts";
 import { signEdks } from "./signing.ts";
 
@@ -158,10 +158,12 @@ async function makeThese(
   }
   // While the HSM worked the user may have left or signed out, or the account been shredded. Then nobody gets these keys.
   const member = await neighbours.IAM.member({ tenant, account, caller });
-  if (!member.ok)
-    return authorize<never>(store, { action: "kms:release-data-keys", ...about }, () =>
-      noMember(member.problem),
-    );
+  const refused = (why: Decision<never>) =>
+    authorize<never>(store, { action: "kms:release-data-keys", ...about }, (sql) => {
+      if (kept) giveRetainedUp(sql, keys);
+      return why;
+    });
+  if (!member.ok) return refused(noMember(member.problem));
   // Before they leave: an EDK without a record would be refused for ever. The account may have been shredded since it was asked for.
   const lives = store.transaction(() => {
     const alive = checkLives(store.sql);
@@ -173,6 +175,6 @@ async function makeThese(
     }
     return decision;
   });
-  if (!lives.ok) return authorize<never>(store, { action: "kms:release-data-keys", ...about }, () => lives);
+  if (!lives.ok) return refused(lives);
   return ok({ edks: signed });
 }

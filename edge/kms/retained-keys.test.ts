@@ -3,8 +3,16 @@ import type { AccountEdk } from "#protocol/keys/index.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { nameOf } from "./account-data-keys.ts";
-import { forgetRetained, keepRetained, retainedAfter, retainedNamed, useRequest } from "./retained-keys.ts";
+import {
+  forgetRetained,
+  giveRetainedUp,
+  keepRetained,
+  retainedAfter,
+  retainedNamed,
+  useRequest,
+} from "./retained-keys.ts";
 import { MIGRATIONS } from "./schema.ts";
+import { shred } from "./shred.ts";
 
 const NOW = 4_000_000_000;
 
@@ -61,6 +69,30 @@ it("M11 what was cut off while it was made is given to nobody, and goes from the
   expect(retainedAfter(sql, "page", FIRST, 9).map(nameOf)).toEqual(["kept.1"]);
   await forgetRetained(storage, hsm, NOW);
   expect([...objects].toSorted()).toEqual(["data/kept.1", "data/new.1"]);
+});
+
+it("M11 W11 a key that was being made when its account was shredded goes from the HSM too, once it is there", async () => {
+  const { sql, storage, hsm, objects, make } = setup();
+  make("kept", "kept");
+  make("refused", "making");
+  make("unheard", "making");
+  // The HSM has not heard of these yet: a sweep finds nothing.
+  for (const id of ["refused", "unheard"]) objects.delete(`data/${id}.1`);
+  shred(sql, NOW);
+  await forgetRetained(storage, hsm, NOW);
+  for (const id of ["refused", "unheard"]) objects.add(`data/${id}.1`);
+  giveRetainedUp(sql, [{ id: "refused", version: 1 }]);
+  await forgetRetained(storage, hsm, NOW);
+  expect([...objects]).toEqual(["data/unheard.1"]);
+  await forgetRetained(storage, hsm, NOW + 3600);
+  expect([objects.size, sql.exec("SELECT 1 FROM retained_keys").toArray().length]).toEqual([0, 0]);
+});
+
+it("M11 what was given up while it was made is given to nobody", async () => {
+  const { sql, storage, hsm, make } = setup();
+  make("old", "making", NOW - 3600);
+  await forgetRetained(storage, hsm, NOW);
+  expect(() => keepRetained(sql, [{ keyId: "old", keyVersion: 1 } as AccountEdk])).toThrow("given up");
 });
 
 it("M13 no other app finds a retained key", () => {

@@ -74,10 +74,21 @@ export async function retainAtHsm(
     throw new UnexpectedAnswer("the HSM does not keep the keys");
 }
 
-/** They are given out now. */
+/** They are given out now. Throws, in the caller's transaction, where one was given up meanwhile. */
 export function keepRetained(sql: SqlStorage, edks: readonly AccountEdk[]): void {
-  for (const { keyId, keyVersion } of edks)
-    sql.exec("UPDATE retained_keys SET state = 'kept' WHERE id = ? AND version = ?", keyId, keyVersion);
+  for (const { keyId, keyVersion } of edks) {
+    const kept = sql.exec(
+      "UPDATE retained_keys SET state = 'kept' WHERE id = ? AND version = ? AND state = 'making' RETURNING id",
+      ...[keyId, keyVersion],
+    );
+    if (kept.toArray().length !== 1) throw new Error("a key was given up while it was made");
+  }
+}
+
+/** The HSM has them by now, and they are given to nobody. */
+export function giveRetainedUp(sql: SqlStorage, keys: readonly Version[]): void {
+  for (const { id, version } of keys)
+    sql.exec("UPDATE retained_keys SET state = 'gone' WHERE id = ? AND version = ?", id, version);
 }
 
 /** The app's, in the order of their identifiers, after that one; one more than `most` tells that there are more. */
@@ -140,9 +151,12 @@ export function useRequest(
   return turn;
 }
 
-/** From now on they are given to nobody. */
+/**
+ * From now on they are given to nobody. Of what is being made the HSM may not have heard yet, so that nothing would be found there: that is
+ * refused when it is made, and ends then.
+ */
 export function endAllRetained(sql: SqlStorage): void {
-  sql.exec("UPDATE retained_keys SET state = 'gone'");
+  sql.exec("UPDATE retained_keys SET state = 'gone' WHERE state = 'kept'");
 }
 
 /** Ends those whose deletion is due, and those that were cut off; has the HSM forget what has ended. */
@@ -154,7 +168,7 @@ export async function forgetRetained(
   const { sql } = storage;
   sql.exec(
     `UPDATE retained_keys SET state = 'gone' WHERE (state = 'making' AND made < ?)
-      OR (id, version) IN (SELECT id, version FROM key_management WHERE ends <= ?)`,
+      OR (state = 'kept' AND (id, version) IN (SELECT id, version FROM key_management WHERE ends <= ?))`,
     ...[now - CUT_OFF, now],
   );
   const ended = sql
@@ -179,7 +193,8 @@ export async function wakeForRetained(storage: DurableObjectStorage): Promise<vo
     .exec<{ next: number | null }>(
       `SELECT min(due) AS next FROM (
         SELECT made + ${CUT_OFF} + 1 AS due FROM retained_keys WHERE state = 'making'
-        UNION ALL SELECT ends AS due FROM retained_keys JOIN key_management USING (id, version) WHERE ends IS NOT NULL
+        UNION ALL SELECT ends AS due FROM retained_keys JOIN key_management USING (id, version)
+          WHERE state = 'kept' AND ends IS NOT NULL
         UNION ALL SELECT 0 AS due FROM retained_keys WHERE state = 'gone')`,
     )
     .one();

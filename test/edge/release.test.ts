@@ -159,6 +159,16 @@ describe("new data keys", () => {
   );
 });
 
+it("M11 W11 keys that the HSM is to retain are left nowhere, when the user has the account shredded while they are made", async () => {
+  const who = await person("owner of keys that are retained");
+  const order = { account: who.client.account, count: 2, purpose: "document", custody: "kms" };
+  const answer = await meanwhile(who, () => who.client.rest("POST", "/kms/data-keys", order), shred);
+  expect(problem(answer)).toBe("403 forbidden");
+  // A row goes when the HSM has destroyed what it names.
+  const left = () => readRows(system.edgeDir, "retained_keys").length;
+  await expect.poll(left, { timeout: 60_000 }).toBe(0);
+});
+
 describe("tokens", () => {
   const endUser = async ({ client }: Pick<Person, "client">) => {
     const of = { tenant: "development", user: client.tokens.user.id, requestId: crypto.randomUUID() };
