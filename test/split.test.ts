@@ -129,7 +129,9 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "renew",
       "revocationList",
       "revoke",
+      "revokeOfUser",
       "secretZero",
+      "userInstances",
     ],
     Kms: [
       "beginRotation",
@@ -159,11 +161,11 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "publicKey", "random", "sign", "verify"],
     Datastore: [
       ...["complete", "content", "create", "delete", "list", "metadata", "putListed", "putMetadata"],
-      ...["store", "upload", "uploadPart"],
+      ...["quota", "setQuota", "store", "upload", "uploadPart"],
     ],
     AuditForDomains: ["append"],
   },
-  datastore: { IamForDatastore: ["member"], AuditForDomains: ["append"] },
+  datastore: { IamForDatastore: ["administratorOf", "member"], AuditForDomains: ["append"] },
   iam: {
     RaForIam: ["ended", "instance", "used"],
     KmsForIam: [
@@ -183,7 +185,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     AuditForDomains: ["append"],
   },
   ra: {
-    IamForRa: ["custodian", "signedIn"],
+    IamForRa: ["administrator", "custodian", "signedIn"],
     KmsForRa: ["hasMasterKey", "instancesEnded"],
     Verifier: ["accepts", "appraise", "passkey"],
     AuditForDomains: ["append"],

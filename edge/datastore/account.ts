@@ -1,10 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import type {
+  AccountQuota,
   Completion,
   DocumentPage,
   Listed,
   Part,
   PutListed,
+  SetQuota,
   TakenPart,
 } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
@@ -52,6 +55,7 @@ import {
   takeRoomForMetadata,
 } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
+import { quotaOf, readQuota, setQuota } from "./set-quota.ts";
 import { STUCK_MS, sweep } from "./sweep.ts";
 
 /** How soon after a shred its documents begin to go. Milliseconds. */
@@ -70,14 +74,15 @@ interface Neighbours {
  * into R2. Anyone may name an account: nothing is written before the IAM has said that the caller is a member of it.
  */
 export class DatastoreAccountObject extends DurableObject<Env> {
-  readonly #quota: Quota;
+  /** What the deployment allows an account. */
+  readonly #most: Quota;
   readonly #members: Members;
   #opened: { store: Store; handover: Handover } | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const IAM: Neighbours["IAM"] = env.IAM_FOR_DATASTORE;
-    this.#quota = configuredQuota(env);
+    this.#most = configuredQuota(env);
     this.#members = new Members((caller) =>
       IAM.member({ tenant: caller.tenant, account: this.#account, caller }),
     );
@@ -93,7 +98,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     return this.#decide("datastore:create", caller, `account/${account}`, (sql) => {
       this.#sweepLater();
       const repeated = id !== undefined && readRow(sql, id) !== undefined;
-      const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: 1 });
+      const room = checkRoom(sql, account, quotaOf(sql, this.#most), { documents: 1, bytes: 1 });
       if (!room.ok && !repeated) return room;
       return insertDocument(sql, { account, client: caller.client }, Date.now(), id);
     });
@@ -122,7 +127,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       if (!found.ok) return found;
       const { account, upload } = found.value;
       if (upload === null) return refuse("conflict", "upload is not open yet");
-      const room = takeRoom(sql, found.value, part, size, this.#quota);
+      const room = takeRoom(sql, found.value, part, size, quotaOf(sql, this.#most));
       return room.ok ? ok({ id, account, upload, room: room.value }) : room;
     });
   }
@@ -132,7 +137,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     return this.#decide("datastore:put-metadata", caller, `document/${id}`, (sql) => {
       const found = findDocument(sql, id, caller, ["pending", "complete"]);
       if (!found.ok) return found;
-      const room = takeRoomForMetadata(sql, found.value, size, this.#quota);
+      const room = takeRoomForMetadata(sql, found.value, size, quotaOf(sql, this.#most));
       if (!room.ok) return room;
       beginWrite(sql, id);
       return found;
@@ -164,7 +169,10 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
       if (!found.ok) return found;
       if (found.value.state === "pending") {
-        const room = checkRoom(sql, found.value.account, this.#quota, { documents: 0, bytes: 0 });
+        const room = checkRoom(sql, found.value.account, quotaOf(sql, this.#most), {
+          documents: 0,
+          bytes: 0,
+        });
         if (!room.ok) return room;
       }
       const begun = beginCompletion(sql, found.value, claimed, Date.now(), asked);
@@ -179,7 +187,10 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     const { id, size, metadata } = whole;
     return this.#decide("datastore:store", caller, `document/${id}`, (sql) => {
       const known = readRow(sql, id) !== undefined;
-      const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: size + metadata });
+      const room = checkRoom(sql, account, quotaOf(sql, this.#most), {
+        documents: 1,
+        bytes: size + metadata,
+      });
       if (!room.ok && !known) return room;
       const begun = beginWhole(sql, { account, client }, whole, Date.now());
       return this.#begin(sql, caller, begun, listed);
@@ -228,6 +239,34 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     return this.#decide("datastore:read-upload", caller, `document/${id}`, (sql) => {
       const found = findDocument(sql, id, caller, ["pending"]);
       return found.ok ? ok(takenParts(sql, id)) : found;
+    });
+  }
+
+  /** What the account uses and may use, for an admin, which the IAM has said of the caller. */
+  async quota(caller: Caller): Promise<Result<AccountQuota>> {
+    return this.#administer("datastore:quota", caller, (sql) =>
+      ok(readQuota(sql, this.#account, this.#most)),
+    );
+  }
+
+  /** The same says what it may use. Errors: `quota-exceeded`. */
+  async setQuota(caller: Caller, quota: SetQuota): Promise<Result<null>> {
+    const by = { by: caller.user, now: seconds(Date.now()) };
+    return this.#administer("datastore:set-quota", caller, (sql) => setQuota(sql, quota, this.#most, by));
+  }
+
+  /** For an admin of the tenant, who need not be a member. */
+  async #administer<T>(
+    action: string,
+    caller: Caller,
+    work: (sql: SqlStorage) => Decision<T>,
+  ): Promise<Result<T>> {
+    const { store, handover } = this.#open();
+    // What an earlier release has of it counts.
+    await handover.take();
+    return authorize(store, aboutRequest(action, caller, `account/${this.#account}`), (sql) => {
+      const lives = checkLives(sql);
+      return lives.ok ? work(sql) : lives;
     });
   }
 

@@ -1,10 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import type {
+  AccountQuota,
   Completion,
   DocumentPage,
   Part,
   PutListed,
+  SetQuota,
   ShortDocument,
   TakenPart,
   UploadOpened,
@@ -25,6 +27,12 @@ import {
   storePart,
   storeWhole,
 } from "./writes.ts";
+
+/** What the door needs of its neighbours. */
+interface Neighbours {
+  /** Whether the caller administers the tenant, which has this account. */
+  IAM: { administratorOf(caller: Caller, account: string): Promise<Result<null>> };
+}
 
 const READABLE: DocumentRow["state"][] = ["complete"];
 
@@ -139,6 +147,22 @@ export class Datastore extends WorkerEntrypoint<Env> {
     if (!decision.ok) return decision;
     await erase(this.#place(caller, account), decision.value);
     return ok(undefined);
+  }
+
+  /** `GET /admin/accounts/{account}/quota`. Errors: `invalid-token`, `forbidden`, `not-found`. */
+  async quota(caller: Caller, account: string): Promise<Result<AccountQuota>> {
+    const admin = await this.#iam.administratorOf(caller, account);
+    return admin.ok ? this.#object(caller, account).quota(caller) : admin;
+  }
+
+  /** `PUT /admin/accounts/{account}/quota`. Errors: those, `quota-exceeded`. */
+  async setQuota(caller: Caller, account: string, quota: SetQuota): Promise<Result<null>> {
+    const admin = await this.#iam.administratorOf(caller, account);
+    return admin.ok ? this.#object(caller, account).setQuota(caller, quota) : admin;
+  }
+
+  get #iam(): Neighbours["IAM"] {
+    return this.env.IAM_FOR_DATASTORE;
   }
 
   async #read(

@@ -3,6 +3,7 @@ import { KEPT_TABLE } from "../keeping.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { SHREDDED_TABLE } from "./erase.ts";
 import { LISTED_COLUMNS } from "./listed.ts";
+import { SET_QUOTA_TABLE } from "./set-quota.ts";
 
 /** Tables of the datastore's objects. Migrations are only ever appended to. */
 const DOCUMENTS: readonly string[] = [
@@ -113,6 +114,7 @@ export const MIGRATIONS: readonly string[] = [
   KEPT_TABLE,
   PLACED_IDENTIFIERS_TABLE,
   LISTED_COLUMNS,
+  SET_QUOTA_TABLE,
 ];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */

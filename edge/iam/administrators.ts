@@ -31,6 +31,13 @@ export class Administrators {
     return this.#asked(caller, (by) => this.#at.object(caller.tenant).administrator(by, resource));
   }
 
+  /** The same about an account, which opens nothing of it. Errors: `forbidden`, `not-found` where the tenant has none of this id. */
+  async administratorOf(caller: Caller, account: string): Promise<Result<null>> {
+    const admin = await this.administrator(caller, `account/${account}`);
+    if (!admin.ok) return admin;
+    return (await this.#at.account(caller.tenant, account).isFounded()) ? admin : fail("not-found");
+  }
+
   /** Errors: `forbidden`, `quota-exceeded`. */
   appoint(caller: Caller, change: Appointing): Promise<Result<null>> {
     return this.#asked(caller, (by) => this.#at.object(caller.tenant).appoint(by, change));

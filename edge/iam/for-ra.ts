@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Result } from "../result.ts";
 import { Accounts } from "./accounts.ts";
 import { Addresses } from "./addresses.ts";
+import { Administrators } from "./administrators.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Custodian } from "./types.ts";
 
@@ -9,6 +10,7 @@ import type { Custodian } from "./types.ts";
 export class IamForRa extends WorkerEntrypoint<Env> {
   readonly #at = new Addresses(this.env);
   readonly #accounts = new Accounts(this.#at);
+  readonly #administrators = new Administrators(this.#at, this.#accounts);
 
   /** M5: the user's registered custodian with this name and DPoP key. */
   async custodian(wanted: {
@@ -23,5 +25,10 @@ export class IamForRa extends WorkerEntrypoint<Env> {
 
   signedIn(...given: Arguments<Accounts, "signedIn">) {
     return this.#accounts.signedIn(...given);
+  }
+
+  /** Who sees and ends instances of others is an admin. */
+  administrator(...given: Arguments<Administrators, "administrator">) {
+    return this.#administrators.administrator(...given);
   }
 }

@@ -20,12 +20,16 @@ import type {
   Published,
   SecretZeroIssued,
   SecretZeroRequest,
+  UserInstance,
 } from "./types.ts";
 
 /** What the door needs of its neighbours. */
 interface Neighbours {
   /** A token holds for a while after a sign-out: whether the sign-in lives. */
-  IAM: { signedIn(caller: Caller): Promise<Result<Person>> };
+  IAM: {
+    signedIn(caller: Caller): Promise<Result<Person>>;
+    administrator(caller: Caller, resource: string): Promise<Result<null>>;
+  };
 }
 
 /**
@@ -93,6 +97,18 @@ export class Ra extends WorkerEntrypoint<Env> {
   async revoke(caller: Caller, id: string): Promise<Result<void>> {
     const signedIn = await this.#iam.signedIn(caller);
     return signedIn.ok ? this.#principal(caller.tenant, caller.user).revoke(caller, id) : signedIn;
+  }
+
+  /** Instances of any user of the tenant, for its admins. Errors: `invalid-token`, `forbidden`. */
+  async userInstances(caller: Caller, user: string): Promise<Result<UserInstance[]>> {
+    const admin = await this.#iam.administrator(caller, `user/${user}/instances`);
+    return admin.ok ? this.#principal(caller.tenant, user).userInstances(caller) : admin;
+  }
+
+  /** Ends one of them. Errors: `invalid-token`, `forbidden`, `not-found`. */
+  async revokeOfUser(caller: Caller, user: string, id: string): Promise<Result<void>> {
+    const admin = await this.#iam.administrator(caller, `user/${user}/instances`);
+    return admin.ok ? this.#principal(caller.tenant, user).revokeOfUser(caller, id) : admin;
   }
 
   get #iam(): Neighbours["IAM"] {

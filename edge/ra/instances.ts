@@ -8,7 +8,7 @@ import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
 import { readRegisters } from "./registers.ts";
 import { endedBy, UNLISTED } from "./revocations.ts";
-import type { Binding, Instance, Recipient } from "./types.ts";
+import type { Binding, Instance, Recipient, UserInstance } from "./types.ts";
 
 export type NewInstance = {
   id: string;
@@ -228,23 +228,34 @@ export function listInstances(sql: SqlStorage, { user, client }: InstanceOwner, 
     user,
     client,
   );
-  return [...rows].map((row) => {
-    const { id, custodian, origin, method, tier, enrolled, not_after: notAfter } = row;
-    return { id, custodian, origin, method, tier, enrolled, notAfter, status: statusOf(row, now) };
-  });
+  return [...rows].map((row) => listedOf(row, now));
 }
 
-/** Marks one revoked, with what it was renewed from and by: from then on the KMS releases nothing to it, whatever the HSM still has. */
+/** The newest instances of a user in all apps first, at most 100: for an admin. */
+export function listUserInstances(sql: SqlStorage, user: string, now: number): UserInstance[] {
+  const rows = sql.exec<Row>("SELECT * FROM instances WHERE user = ? ORDER BY enrolled DESC LIMIT 100", user);
+  return [...rows].map((row) => ({ ...listedOf(row, now), client: row.client }));
+}
+
+function listedOf(row: Row, now: number): Instance {
+  const { id, custodian, origin, method, tier, enrolled, not_after: notAfter } = row;
+  return { id, custodian, origin, method, tier, enrolled, notAfter, status: statusOf(row, now) };
+}
+
+/**
+ * Marks one revoked, with what it was renewed from and by: from then on the KMS releases nothing to it, whatever the HSM still has. Without `client` in
+ * whichever app it is, as an admin ends it.
+ */
 export function revokeInstance(
   sql: SqlStorage,
   id: string,
-  { user, client }: InstanceOwner,
+  { user, client = null }: { user: string; client?: string | null },
   now: number,
 ): Decision<void> {
   const rows = [
     ...sql.exec<Ended>(
       `UPDATE instances SET status = 'revoked', ${endedBy("privilegeWithdrawn")}
-       WHERE line IN (SELECT line FROM instances WHERE id = ?2) AND user = ?3 AND client = ?4 ${ENDED}`,
+       WHERE line IN (SELECT line FROM instances WHERE id = ?2) AND user = ?3 AND client = coalesce(?4, client) ${ENDED}`,
       now,
       id,
       user,

@@ -17,7 +17,7 @@ import type { Custodian } from "../iam/types.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
 import { type Decision, fail, ok, type Result, refuse, turnAway } from "../result.ts";
-import { hasStore, openStore, type Store } from "../store.ts";
+import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
 import { appraisalOf, passkeyOf, type VerifierDoor } from "./appraisal.ts";
 import { checkStanding } from "./custodian.ts";
@@ -31,6 +31,7 @@ import {
   findRecipient,
   insertInstance,
   listInstances,
+  listUserInstances,
   makeRoom,
   noteUse,
   revokeInstance,
@@ -83,6 +84,7 @@ import type {
   Recipient,
   SecretZeroIssued,
   SecretZeroRequest,
+  UserInstance,
 } from "./types.ts";
 
 /** What the RA needs of its neighbours. */
@@ -598,6 +600,32 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const about = { action: "ra:revoke", caller, resource, requestId };
     const { store, outbox } = this.#open();
     const decision = authorize(store, about, (sql) => revokeInstance(sql, id, caller, seconds(Date.now())));
+    if (decision.ok) await Promise.all([this.#retire(outbox), this.#listRevoked(store)]);
+    return decision;
+  }
+
+  /** This principal's instances in all apps, for an admin, which the IAM has said of the caller. Nothing is kept for whom nobody knows. */
+  userInstances(caller: Caller): Result<UserInstance[]> {
+    if (this.#opened === undefined) return ok([]);
+    const { store } = this.#opened;
+    const user = subjectOf(store.sql);
+    const about = {
+      action: "ra:user-instances",
+      caller,
+      resource: `user/${user}`,
+      requestId: caller.requestId,
+    };
+    return authorize(store, about, (sql) => ok(listUserInstances(sql, user, seconds(Date.now()))));
+  }
+
+  /** The same ends one of them. Errors: `not-found`. */
+  async revokeOfUser(caller: Caller, id: string): Promise<Result<void>> {
+    if (this.#opened === undefined) return fail("not-found");
+    const { store, outbox } = this.#opened;
+    const user = subjectOf(store.sql);
+    const resource = `user/${user}/instance/${String(id).slice(0, 64)}`;
+    const about = { action: "ra:revoke-of-user", caller, resource, requestId: caller.requestId };
+    const decision = authorize(store, about, (sql) => revokeInstance(sql, id, { user }, seconds(Date.now())));
     if (decision.ok) await Promise.all([this.#retire(outbox), this.#listRevoked(store)]);
     return decision;
   }

@@ -6,6 +6,7 @@ import type {
   issueGrant,
   issueSecretZero,
   listInstances,
+  listUserInstances,
   openAttestation,
   openEnrolment,
   redeemEnrolment,
@@ -82,6 +83,9 @@ export type Recipient = {
 
 /** An instance as its user sees it. */
 export type Instance = AnswerOf<typeof listInstances>["instances"][number];
+
+/** The same as an admin sees it: of whichever app. */
+export type UserInstance = AnswerOf<typeof listUserInstances>["instances"][number];
 
 /** Whom an instance is bound to for its life (M13). */
 export type Binding = { user: string; custodian: string; client: string; jkt: string; origin: string };

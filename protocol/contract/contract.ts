@@ -17,12 +17,14 @@ import * as members from "./members.ts";
 import * as passkeys from "./passkeys.ts";
 import * as policies from "./policies.ts";
 import type { ProblemCode } from "./problems.ts";
+import * as quotas from "./quotas.ts";
 import * as registration from "./registration.ts";
 import * as rotation from "./rotation.ts";
 import type { Route } from "./route.ts";
 import * as sessions from "./session.ts";
 import { token } from "./token.ts";
 import * as versionIndex from "./version-index.ts";
+import * as userInstances from "./user-instances.ts";
 
 /** These files export routes and types alone, so that a new one is here by itself. */
 export const contract = {
@@ -46,6 +48,8 @@ export const contract = {
   ...administration,
   ...clients,
   ...policies,
+  ...userInstances,
+  ...quotas,
   readAudit,
 } satisfies Record<string, Route>;
 

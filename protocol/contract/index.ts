@@ -30,6 +30,7 @@ export {
   problemDocument,
   problems,
 } from "./problems.ts";
+export * from "./quotas.ts";
 export * from "./registration.ts";
 export * from "./rotation.ts";
 export {
@@ -56,3 +57,4 @@ export {
 export * from "./session.ts";
 export * from "./token.ts";
 export * from "./version-index.ts";
+export * from "./user-instances.ts";

@@ -1,11 +1,9 @@
 /** What a custodian asks of the registration authority: grants (M3), secret zeros (M2), its instances; and which of them it tells the IAM of. Times are seconds since 1970. */
 
-import { MAX_SECRET_ZERO, METHOD_NAMES } from "../enrolment.ts";
-import { compactJws, line, list, literal, object, open, seconds, text, whole } from "../shape.ts";
-import { certificate, enrolmentId, instanceId } from "./names.ts";
+import { MAX_SECRET_ZERO } from "../enrolment.ts";
+import { compactJws, line, list, object, open, seconds, text, whole } from "../shape.ts";
+import { certificate, enrolmentId, instanceId, listedInstance } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
-
-const method = literal(...METHOD_NAMES);
 
 /** `grant`: whom it is for and 256 random bits, base64url; works once. */
 export const issueGrant = {
@@ -64,20 +62,7 @@ export const listInstances = {
   answer: {
     status: 200,
     json: open({
-      instances: list(
-        open({
-          id: instanceId,
-          custodian: line(1024),
-          origin: line(512),
-          method,
-          tier: literal("software", "emulated", "hardware"),
-          enrolled: seconds,
-          notAfter: seconds,
-          status: literal("active", "revoked", "expired"),
-        }),
-        0,
-        100,
-      ),
+      instances: list(open(listedInstance), 0, 100),
     }),
   },
   problems: ["forbidden"],

@@ -1,6 +1,7 @@
-/** What an admin of the tenant does: roles and groups. An admin opens no documents by it. */
+/** What an admin of the tenant does: roles and groups, instances of others, quotas of accounts. An admin opens no documents by it. */
 
 import {
+  type AccountQuota,
   type AnswerOf,
   addToGroup,
   grantRole,
@@ -9,12 +10,17 @@ import {
   listGroups,
   listPolicies,
   listRoles,
+  listUserInstances,
   putPolicy,
   type RegisteredClient,
+  readQuota,
   readStanding,
   registerClient,
   removeClient,
   removeFromGroup,
+  revokeUserInstance,
+  type SetQuota,
+  setQuota,
   withdrawRole,
 } from "#protocol/contract/index.ts";
 import type { EcPublicJwk } from "#protocol/jwk.ts";
@@ -25,6 +31,7 @@ import { Rotation } from "./rotation.ts";
 
 export type RoleHolder = AnswerOf<typeof listRoles>["roles"][number];
 export type Group = AnswerOf<typeof listGroups>["groups"][number];
+export type UserInstance = AnswerOf<typeof listUserInstances>["instances"][number];
 export type GroupMember = AnswerOf<typeof listGroup>["members"][number];
 
 /** Users are named by their ids. Errors: `forbidden` for who is no admin, and those of every request. */
@@ -87,6 +94,26 @@ export class Administration {
 
   removeFromGroup(group: string, user: string): Promise<void> {
     return callEmpty(this.#rest, removeFromGroup, { group, user }, {});
+  }
+
+  /** A user's instances in all apps, the newest first. */
+  async userInstances(user: string): Promise<UserInstance[]> {
+    return (await callJson(this.#rest, listUserInstances, { user }, {})).instances;
+  }
+
+  /** No key is released to it any more; the user's others go on. Errors: `not-found`. */
+  revokeUserInstance(user: string, id: string): Promise<void> {
+    return callEmpty(this.#rest, revokeUserInstance, { user, id }, {});
+  }
+
+  /** What an account uses and may use; sizes in bytes of ciphertext. Errors: `not-found`. */
+  quota(account: string): Promise<AccountQuota> {
+    return callJson(this.#rest, readQuota, { account }, {});
+  }
+
+  /** What it may use; what is left out is as the deployment has it. Errors: `not-found`, `quota-exceeded` for more than that. */
+  setQuota(account: string, quota: SetQuota): Promise<void> {
+    return callEmpty(this.#rest, setQuota, { account }, quota);
   }
 
   /** Application servers that are clients of their own. */

@@ -4,7 +4,7 @@ import { fail, ok } from "../../result.ts";
 import type { GatewayContext } from "../context.ts";
 import type { ContractHandlers } from "../serve.ts";
 
-/** Roles, groups and the policy of a tenant, for its admins. */
+/** Roles, groups and the policy of a tenant, instances of others and quotas, for its admins. */
 export const administration = {
   async readStanding({ c, caller }) {
     const found = await c.env.IAM.signedIn(caller);
@@ -32,6 +32,13 @@ export const administration = {
   },
   registerClient: ({ c, caller, input: { client }, body }) => c.env.IAM.registerClient(caller, client, body),
   removeClient: ({ c, caller, input: { client } }) => c.env.IAM.removeClient(caller, client),
+  async listUserInstances({ c, caller, input: { user } }) {
+    const found = await c.env.RA.userInstances(caller, user);
+    return found.ok ? ok({ instances: found.value }) : found;
+  },
+  revokeUserInstance: ({ c, caller, input: { user, id } }) => c.env.RA.revokeOfUser(caller, user, id),
+  readQuota: ({ c, caller, input: { account } }) => c.env.DATASTORE.quota(caller, account),
+  setQuota: ({ c, caller, input: { account }, body }) => c.env.DATASTORE.setQuota(caller, account, body),
   listPolicies: ({ c, caller }) => c.env.KMS.listPolicies(caller),
   putPolicy: ({ c, caller, body }) => c.env.KMS.putPolicy(caller, body),
 } satisfies Partial<ContractHandlers>;
