@@ -7,12 +7,20 @@ import { CommandError } from "./command-error.ts";
 import { BY_NAME } from "./development-issuer.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { shown } from "./shown.ts";
 
 export const ADMIN_HELP = `coffer admin role list
 coffer admin role add ROLE USER, or remove ROLE USER: who administers the tenant (admin), who reads its audit log (auditor)
 
 coffer admin group list [GROUP]
 coffer admin group add GROUP USER, or remove GROUP USER: groups of people, which policies speak of
+
+coffer admin instance list USER
+coffer admin instance revoke USER ID: no key is released to that microservice of theirs any more; their others go on
+
+coffer admin quota show ACCOUNT
+coffer admin quota set ACCOUNT [--documents N] [--bytes N]: what the account may use, which is no more than the deployment
+allows; what is left out is as the deployment has it
 
 The first admins are named by the deployment's setting (admins in COFFER_TENANTS; here \`coffer start --admin NAME\`). What is
 given or taken holds from the next request on, and is in the audit log. An admin opens nobody's documents.
@@ -24,6 +32,7 @@ Exit code: 0 done, 1 not, 2 the command line is wrong.
 
 Examples: ${COFFER} admin role add auditor grace --user ada
           ${COFFER} admin group list staff --user ada
+          ${COFFER} admin quota set ACCOUNT --documents 1000 --user ada
 `;
 
 /** `coffer admin` */
@@ -31,18 +40,28 @@ export async function admin(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { ...sessionOptions, issuer: { type: "string", default: BY_NAME } },
+    options: {
+      ...sessionOptions,
+      issuer: { type: "string", default: BY_NAME },
+      documents: { type: "string" },
+      bytes: { type: "string" },
+    },
   });
   const [what = "", verb = "", ...rest] = positionals;
   const work = WORK[`${what} ${verb}`];
   if (work === undefined)
-    throw new CommandError("coffer admin: say role or group, and list, add or remove. Try --help.", 2);
-  const lines = await withClient(values, (client) => work(client, rest, values.issuer));
+    throw new CommandError("coffer admin: say role, group, instance or quota, and what. Try --help.", 2);
+  const { dir, user, issuer } = values;
+  const quota = quotaOf(values);
+  if (`${what} ${verb}` !== "quota set" && Object.keys(quota).length > 0)
+    throw new CommandError("--documents and --bytes go with `coffer admin quota set`.", 2);
+  const lines = await withClient({ dir, user }, (client) => work(client, rest, { issuer, quota }));
   for (const line of lines) process.stdout.write(`${line}\n`);
   return 0;
 }
 
-type Work = (client: Client, rest: string[], issuer: string) => Promise<string[]>;
+type Options = { issuer: string; quota: { documents?: number; bytes?: number } };
+type Work = (client: Client, rest: string[], options: Options) => Promise<string[]>;
 
 const WORK: Readonly<Record<string, Work>> = {
   "role list": async ({ administration }, rest) => {
@@ -51,8 +70,8 @@ const WORK: Readonly<Record<string, Work>> = {
       ({ user, role, since }) => `${user}  ${dateOf(since)}  ${role}`,
     );
   },
-  "role add": (client, rest, issuer) => changeRole(client, rest, issuer, "grantRole"),
-  "role remove": (client, rest, issuer) => changeRole(client, rest, issuer, "withdrawRole"),
+  "role add": (client, rest, { issuer }) => changeRole(client, rest, issuer, "grantRole"),
+  "role remove": (client, rest, { issuer }) => changeRole(client, rest, issuer, "withdrawRole"),
   "group list": async ({ administration }, [group, ...rest]) => {
     expectNone(rest);
     if (group === undefined)
@@ -64,9 +83,50 @@ const WORK: Readonly<Record<string, Work>> = {
       members.push(`${user}  ${dateOf(since)}`);
     return members;
   },
-  "group add": (client, rest, issuer) => changeGroup(client, rest, issuer, "addToGroup"),
-  "group remove": (client, rest, issuer) => changeGroup(client, rest, issuer, "removeFromGroup"),
+  "group add": (client, rest, { issuer }) => changeGroup(client, rest, issuer, "addToGroup"),
+  "group remove": (client, rest, { issuer }) => changeGroup(client, rest, issuer, "removeFromGroup"),
+  "instance list": async (client, [user = "", ...rest], { issuer }) => {
+    expectNone(rest);
+    const listed = await client.administration.userInstances(await userOf(client, user, issuer));
+    return listed.map(
+      ({ id, status, tier, notAfter, origin }) =>
+        `${id}  ${status.padEnd(7)}  ${tier.padEnd(8)}  ${dateOf(notAfter)}  ${shown(origin)}`,
+    );
+  },
+  "instance revoke": async (client, [user = "", id, ...rest], { issuer }) => {
+    expectNone(rest);
+    if (id === undefined) throw new CommandError("Say whose instance, and its id. Try --help.", 2);
+    await client.administration.revokeUserInstance(await userOf(client, user, issuer), id);
+    return [];
+  },
+  "quota show": async ({ administration }, rest) => {
+    const { used, quota, most, set } = await administration.quota(accountIn(rest));
+    const line = (what: "documents" | "bytes") =>
+      `${what.padEnd(9)}  ${used[what]} of ${quota[what]}${quota[what] < most[what] ? ` (the deployment allows ${most[what]})` : ""}`;
+    return [line("documents"), line("bytes"), ...(set ? [`set by ${set.by}  ${dateOf(set.since)}`] : [])];
+  },
+  "quota set": async ({ administration }, rest, { quota }) => {
+    await administration.setQuota(accountIn(rest), quota);
+    return [];
+  },
 };
+
+function quotaOf(values: { documents?: string | undefined; bytes?: string | undefined }): Options["quota"] {
+  const quota: Options["quota"] = {};
+  for (const name of ["documents", "bytes"] as const) {
+    const text = values[name];
+    if (text === undefined) continue;
+    if (!/^\d{1,15}$/.test(text)) throw new CommandError(`--${name} takes a whole number.`, 2);
+    quota[name] = Number(text);
+  }
+  return quota;
+}
+
+function accountIn([account, ...rest]: string[]): string {
+  expectNone(rest);
+  if (account === undefined) throw new CommandError("Say which account. Try --help.", 2);
+  return account;
+}
 
 async function changeRole(
   client: Client,

@@ -135,6 +135,56 @@ describe("coffer admin", () => {
   });
 });
 
+describe("coffer admin instance and quota", () => {
+  const admin = (...args: string[]) => coffer("admin", ...args, "--user", "grace");
+
+  it("W12 lists and revokes microservices of others, for who is an admin alone", async () => {
+    expect(await coffer("list", "--user", "lea")).toMatchObject({ code: 0 });
+    const own = JSON.parse((await coffer("instance", "list", "--json", "--user", "lea")).stdout);
+    const { stdout } = await admin("instance", "list", "lea");
+    expect(
+      stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => line.split("  ")[0]),
+    ).toEqual(own.map(({ id }: { id: string }) => id));
+    const [{ id }] = own as [{ id: string }];
+    for (const verb of [
+      ["list", "lea"],
+      ["revoke", "lea", id],
+    ])
+      expect(await coffer("admin", "instance", ...verb, "--user", "lea")).toMatchObject({
+        code: 1,
+        stdout: "",
+      });
+    expect(await admin("instance", "revoke", "lea", id)).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect((await admin("instance", "list", "lea")).stdout).toContain(`${id}  revoked`);
+    expect(await admin("instance", "revoke", "lea", "unknown")).toMatchObject({ code: 1 });
+    expect(await admin("instance", "revoke", "lea")).toMatchObject({ code: 2 });
+  });
+
+  it("shows what an account uses and sets what it may use, for who is an admin alone", async () => {
+    const listed = JSON.parse((await coffer("account", "list", "--json", "--user", "lea")).stdout);
+    const [{ id }] = listed as [{ id: string }];
+    expect((await admin("quota", "show", id)).stdout).toMatch(/^documents {2}0 of \d+\nbytes {6}0 of \d+\n$/);
+    expect(await admin("quota", "set", id, "--documents", "7")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect((await admin("quota", "show", id)).stdout).toMatch(
+      /^documents {2}0 of 7 \(the deployment allows \d+\)\n.*\nset by [a-z2-7]{32} /,
+    );
+    expect(await admin("quota", "set", id)).toMatchObject({ code: 0 });
+    expect((await admin("quota", "show", id)).stdout).not.toContain("of 7 ");
+    const refused = await coffer("admin", "quota", "set", id, "--bytes", "1", "--user", "lea");
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    for (const wrong of [
+      ["set", id, "--bytes", "-1"],
+      ["set", id, "--documents", "many"],
+      ["show"],
+      ["show", id, "--bytes", "1"],
+    ])
+      expect(await admin("quota", ...wrong), wrong.join(" ")).toMatchObject({ code: 2, stdout: "" });
+  });
+});
+
 describe("coffer member", () => {
   it("W11 adds a colleague, who then lists what was sealed before, and removes them", async () => {
     const member = (...args: string[]) => coffer("member", ...args, "--user", "ada");

@@ -1,9 +1,10 @@
-/** Roles and groups of a tenant on the page, in Chromium with all real parts. */
+/** Roles, groups, vaults of others and quotas of a tenant on the page, in Chromium with all real parts. */
 
 import type { Locator, Page } from "playwright";
 import { expect, it } from "vitest";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
+import { instanceOf } from "../support/instance.ts";
 import { openEnrolled, useSystemAndBrowser } from "../system/index.ts";
 
 const { system, browsing } = useSystemAndBrowser({ admins: ["Ada"] });
@@ -62,4 +63,44 @@ it("M12 who is no admin is offered no administration, and refused it where the p
   const panel = page.getByRole("dialog", { name: "Administration" });
   await expect.poll(() => said(panel)).toBe("This is for admins of the organization.");
   expect(await panel.getByRole("list", { name: "Who has which role" }).getByRole("listitem").count()).toBe(0);
+});
+
+it("W12 an admin sees a colleague's vaults on the page and revokes one, and another person is not offered it", async () => {
+  const page = await openEnrolled({ system, browsing }, "Ada");
+  const lost = await instanceOf(await EdgeClient.signedIn(system, "Lea"));
+  const panel = await openAdministration(page);
+  await panel.getByLabel("Id of whose vaults").fill(lost.client.tokens.user.id);
+  await panel.getByRole("button", { name: "Show vaults" }).click();
+  await panel.getByRole("button", { name: `Revoke the vault ${lost.enrolled.instance}` }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Revoke", exact: true }).click();
+  await expect.poll(() => said(panel)).toContain("no key is released to it any more");
+  const vaults = panel.getByRole("list", { name: "Vaults of this person" });
+  expect(await vaults.getByRole("listitem").textContent()).toContain("revoked");
+  expect(await vaults.getByRole("button").count()).toBe(0);
+  const order = { account: lost.client.account, count: 1, purpose: "document" };
+  const { edks } = json<{ edks: [string] }>(await lost.client.rest("POST", "/kms/data-keys", order));
+  const load = { way: "rewrap", edk: edks[0], certificate: lost.enrolled.wrappingCertificate };
+  expect(problem(await lost.client.rest("POST", "/kms/loads", load))).toBe("403 not-recipient");
+});
+
+it("an admin sees on the page what an account uses, and sets what it may use", async () => {
+  const page = await openEnrolled({ system, browsing }, "Ada");
+  const mia = await EdgeClient.signedIn(system, "Mia");
+  const panel = await openAdministration(page);
+  await panel.getByLabel("Id of the account").fill("nobody-s");
+  await panel.getByRole("button", { name: "Show use" }).click();
+  await expect.poll(() => said(panel)).toBe("There is nothing of this id here.");
+  await panel.getByLabel("Id of the account").fill(mia.account);
+  await panel.getByRole("button", { name: "Show use" }).click();
+  await panel.getByText("0 of 100000 documents").waitFor();
+  await panel.getByLabel("Documents at most").fill("0");
+  await panel.getByRole("button", { name: "Set", exact: true }).click();
+  await expect.poll(() => said(panel)).toContain("from the next request on");
+  await panel.getByText("0 of 0 documents").waitFor();
+  const create = () => mia.rest("POST", mia.documents, { id: crypto.randomUUID() });
+  expect(problem(await create())).toBe("403 quota-exceeded");
+  await panel.getByLabel("Documents at most").fill("");
+  await panel.getByRole("button", { name: "Set", exact: true }).click();
+  await panel.getByText("0 of 100000 documents").waitFor();
+  expect((await create()).status).toBe(201);
 });

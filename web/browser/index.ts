@@ -6,6 +6,7 @@
 export {
   type Account,
   type AccountMember,
+  type AccountQuota,
   type AccountState,
   type AuditPage,
   type Coffer,
@@ -40,6 +41,7 @@ export {
   type SeedOptions,
   type Source,
   type TenantRole,
+  type UserInstance,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export { offerPasskey, type PasskeyOutcome } from "./passkey.ts";

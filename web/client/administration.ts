@@ -31,6 +31,7 @@ import { Rotation } from "./rotation.ts";
 
 export type RoleHolder = AnswerOf<typeof listRoles>["roles"][number];
 export type Group = AnswerOf<typeof listGroups>["groups"][number];
+export type { AccountQuota };
 export type UserInstance = AnswerOf<typeof listUserInstances>["instances"][number];
 export type GroupMember = AnswerOf<typeof listGroup>["members"][number];
 

@@ -1,11 +1,17 @@
-/** `<coffer-administration>`: who has which role in the organization, and who is in which group. For admins, who open nothing by it. */
+/**
+ * `<coffer-administration>`: who has which role in the organization, and who is in which group; vaults of others, and what accounts may use. For
+ * admins, who open nothing by it.
+ */
 
 import type { Group, RoleHolder, TenantRole } from "#web/browser/index.ts";
+import { AccountQuotaForm } from "./account-quota.ts";
+import { administrationRow } from "./administration-row.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatDay } from "./format.ts";
 import { MasterKeyMove } from "./master-key-move.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
+import { VaultsOfOthers } from "./vaults-of-others.ts";
 
 const ROLES: Readonly<Record<string, string>> = { admin: "Admin", auditor: "Auditor" };
 /** Members of a group that are shown at a time. */
@@ -14,13 +20,16 @@ const PAGE = 100;
 export class CofferAdministration extends PanelElement {
   protected override readonly sentences = {
     forbidden: "This is for admins of the organization.",
-    "quota-exceeded": "There is room for no more.",
+    "quota-exceeded": "There is room for no more, or this deployment allows no more.",
+    "not-found": "There is nothing of this id here.",
     "strict-tenant":
       "The key store of this organization keeps no master key, so that there is none to move to.",
   };
   /** The members of the group that is shown, as far as they have been asked for. */
   #members: AsyncGenerator<{ user: string; since: number }> | undefined;
   #group = "";
+  #vaults: VaultsOfOthers | undefined;
+  #quota: AccountQuotaForm | undefined;
   readonly #move = new MasterKeyMove(this, (error) => this.tell(error));
 
   protected override ready(): void {
@@ -36,6 +45,12 @@ export class CofferAdministration extends PanelElement {
       void this.#put();
     });
     onPress(this, "more", () => void this.attempt(() => this.#more()));
+    const panel = {
+      attempt: (work: () => Promise<unknown>) => this.attempt(work),
+      say: (words: string) => this.say(words),
+    };
+    this.#vaults = new VaultsOfOthers(this, () => this.coffer, panel);
+    this.#quota = new AccountQuotaForm(this, () => this.coffer, panel);
   }
 
   protected override clear(): void {
@@ -43,6 +58,8 @@ export class CofferAdministration extends PanelElement {
     for (const name of ["one", "move"]) part(this, name).hidden = true;
     this.#members = undefined;
     this.#group = "";
+    this.#vaults?.clear();
+    this.#quota?.clear();
   }
 
   protected override async read(): Promise<void> {
@@ -59,7 +76,7 @@ export class CofferAdministration extends PanelElement {
 
   #draw(roles: readonly RoleHolder[], groups: readonly Group[]): void {
     const holders = roles.map(({ user, role, since }) =>
-      this.#item(user, `${ROLES[role] ?? role} since ${formatDay(new Date(since * 1000))}`, {
+      administrationRow(user, `${ROLES[role] ?? role} since ${formatDay(new Date(since * 1000))}`, {
         label: "Take",
         name: `Take the role ${role} from ${user}`,
         run: () => this.#take(role, user),
@@ -68,7 +85,7 @@ export class CofferAdministration extends PanelElement {
     part(this, "roles").replaceChildren(...holders);
     part(this, "no-roles").hidden = roles.length > 0;
     const listed = groups.map(({ group, members }) =>
-      this.#item(group, members === 1 ? "1 member" : `${members} members`, {
+      administrationRow(group, members === 1 ? "1 member" : `${members} members`, {
         label: "Show",
         name: `Show the group ${group}`,
         run: () => this.#show(group),
@@ -76,31 +93,6 @@ export class CofferAdministration extends PanelElement {
     );
     part(this, "groups").replaceChildren(...listed);
     part(this, "no-groups").hidden = groups.length > 0;
-  }
-
-  #item(
-    what: string,
-    about: string,
-    { label, name, run }: { label: string; name: string; run: () => Promise<void> },
-  ): HTMLElement {
-    const item = document.createElement("li");
-    const [words, title, meta] = ["div", "code", "span"].map((tag) => document.createElement(tag));
-    const button = document.createElement("button");
-    if (words && title && meta) {
-      words.className = "about";
-      title.textContent = what;
-      meta.className = "meta";
-      meta.textContent = about;
-      words.append(title, meta);
-      item.append(words);
-    }
-    button.type = "button";
-    button.className = "quiet";
-    button.textContent = label;
-    button.setAttribute("aria-label", name);
-    button.addEventListener("click", () => void run());
-    item.append(button);
-    return item;
   }
 
   async #give(): Promise<void> {
@@ -155,7 +147,7 @@ export class CofferAdministration extends PanelElement {
       if (next.done) break;
       const { user, since } = next.value;
       items.push(
-        this.#item(user, `since ${formatDay(new Date(since * 1000))}`, {
+        administrationRow(user, `since ${formatDay(new Date(since * 1000))}`, {
           label: "Remove",
           name: `Remove ${user} from ${group}`,
           run: () => this.#remove(group, user),
