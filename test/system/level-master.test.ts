@@ -18,6 +18,7 @@ import {
 
 const { system, browsing } = useSystemAndBrowser({ level: "master", record: true });
 const watched = watchKeys();
+const AHEAD = "**/instances/accounts/*/data-keys";
 let page: Page;
 /** What is asked of the vault's origin for instances, and of the app's for keys: in order. */
 const asked: string[] = [];
@@ -33,7 +34,7 @@ beforeAll(async () => {
     if (pathname.startsWith("/kms/")) asked.push(named);
   });
   // Had ahead, Enc(data) and Enc(account) would not be asked for when data comes.
-  await opened.context.route("**/instances/accounts/*/data-keys", (route) => route.abort());
+  await opened.context.route(AHEAD, (route) => route.abort());
   await signIn(page, system, "Ada");
   await untilEnrolled(page);
 });
@@ -76,6 +77,7 @@ it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data 
   asked.length = 0;
   const from = browsing.recorder!.calls.length;
   await sealFile(page, "letter.txt", "a letter at level master");
+  await page.context().unroute(AHEAD);
   expect(asked[0]).toBe("key-identifiers");
   expect(asked.filter((path) => path.startsWith("/kms/"))).toEqual([]);
   expect(asked.slice(1).sort()).toEqual(["accounts/…/data-keys/KI", "accounts/…/key"]);
