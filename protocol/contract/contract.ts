@@ -23,8 +23,8 @@ import * as rotation from "./rotation.ts";
 import type { Route } from "./route.ts";
 import * as sessions from "./session.ts";
 import { token } from "./token.ts";
-import * as versionIndex from "./version-index.ts";
 import * as userInstances from "./user-instances.ts";
+import * as versionIndex from "./version-index.ts";
 
 /** These files export routes and types alone, so that a new one is here by itself. */
 export const contract = {

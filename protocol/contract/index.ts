@@ -56,5 +56,5 @@ export {
 } from "./service.ts";
 export * from "./session.ts";
 export * from "./token.ts";
-export * from "./version-index.ts";
 export * from "./user-instances.ts";
+export * from "./version-index.ts";
