@@ -12,7 +12,7 @@ import {
   setUpload,
   takenParts,
 } from "./documents.ts";
-import { parseRange } from "./range.ts";
+import { parseRange } from "#protocol/byte-range.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 const MIB = 1024 * 1024;

@@ -16,7 +16,7 @@ import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
-import { parseRange } from "./range.ts";
+import { parseRange } from "#protocol/byte-range.ts";
 import { type Content, PART_SIZE } from "./types.ts";
 import {
   erase,

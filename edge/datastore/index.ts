@@ -7,4 +7,4 @@ export { DatastoreAccountObject } from "./account.ts";
 export { Datastore } from "./entrypoint.ts";
 export { DatastoreForIam } from "./for-iam.ts";
 export { DatastoreObject } from "./object.ts";
-export type { ByteRange, Content } from "./types.ts";
+export type { Content } from "./types.ts";

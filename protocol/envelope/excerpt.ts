@@ -2,10 +2,11 @@
  * A part of a message that somebody else has cut out: the header, and the frames that hold the part. For a reader that has the
  * key and cannot fetch, as the microservice behind its port.
  */
+import type { ByteRange } from "../byte-range.ts";
 import { CofferError } from "../error.ts";
 import { type Deliver, frameJobs } from "./body.ts";
 import type { Header } from "./header.ts";
-import { type ByteRange, frameOffset, framesOf, type Layout, layoutOf } from "./layout.ts";
+import { frameOffset, framesOf, type Layout, layoutOf } from "./layout.ts";
 import { mapError, type OpenOptions, openHeader, readHeader } from "./opening.ts";
 import { type Job, pipeline } from "./pipeline.ts";
 import { ByteReader, type Source } from "./reader.ts";

@@ -4,6 +4,8 @@
  * an HKDF key with the usage deriveKey alone.
  * May import: protocol/*.ts. Imported by web/microservice, web/client (headers, lengths), cli and tests.
  */
+
+export type { ByteRange } from "../byte-range.ts";
 export { type EncryptionContext, equalContext } from "./context.ts";
 export { attachKey, detachKey } from "./detached-key.ts";
 export { type Excerpt, excerptOf, openExcerpt } from "./excerpt.ts";
@@ -12,7 +14,6 @@ export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from
 export { type HttpSourceOptions, httpSource } from "./http-source.ts";
 export type { EnvelopeCrypto } from "./keys.ts";
 export type { Layer } from "./layer.ts";
-export type { ByteRange } from "./layout.ts";
 export { open, openStream } from "./open.ts";
 export type { OpenOptions } from "./opening.ts";
 export { type Draft, draftMessage, joinMessage, type Piece, splitMessage } from "./pieces.ts";

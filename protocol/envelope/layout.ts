@@ -1,9 +1,7 @@
 /** Where the frames of a framed message lie, by arithmetic alone. */
+import type { ByteRange } from "../byte-range.ts";
 import { MAX_FRAMES, overheadOf } from "./frame.ts";
 import type { Header } from "./header.ts";
-
-/** A part of a plaintext, in bytes. `length` may reach beyond the end. */
-export type ByteRange = { offset: number; length: number };
 
 /** How a message is cut into frames, by its length: as trustworthy as that, until the final frame has verified. */
 export type Layout = {

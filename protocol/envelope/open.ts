@@ -1,10 +1,10 @@
 /** Opening: message in, plaintext out, frame by frame. Only a stream that has closed was complete and genuine. */
+import type { ByteRange } from "../byte-range.ts";
 import { concat } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import { type Deliver, decryptBlock, frameJobs } from "./body.ts";
 import { verifyFooter } from "./footer.ts";
 import type { Header } from "./header.ts";
-import type { ByteRange } from "./layout.ts";
 import { mapError, type OpenOptions, openHeader, readHeader } from "./opening.ts";
 import { type Job, pipeline } from "./pipeline.ts";
 import { openRanged } from "./ranged.ts";

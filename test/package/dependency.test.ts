@@ -66,7 +66,7 @@ it("B7 the microservice as an imported dependency: the whole of B1, message by m
     origins: { appOrigin: system.appOrigin, vaultOrigin: system.vaultOrigin },
     rootKey: encodeBase64url(system.running.rootKey),
   };
-  const child = spawn(process.execPath, [script, JSON.stringify(settings)], {
+  const child = spawn(process.execPath, ["--no-warnings", script, JSON.stringify(settings)], {
     cwd: fileURLToPath(new URL("../..", import.meta.url)),
   });
   let [out, err] = ["", ""];

@@ -3,6 +3,8 @@
 import { LOAN, type Loan, WANTED } from "#protocol/lent.ts";
 import type { Coffer } from "../client/index.ts";
 
+export { type PlayOptions, playFrom } from "./media.ts";
+
 /** Where the Service Worker is served; its scope is the whole origin, and it answers below `/microservice/` alone. */
 const SCRIPT = "/service-worker.js";
 
@@ -35,17 +37,26 @@ export async function serveByServiceWorker(coffer: Coffer): Promise<void> {
     // A Service Worker that was stopped meanwhile has forgotten its port.
     if (data?.type === WANTED && source instanceof ServiceWorker) void lend(source).catch(() => {});
   });
+  await lend(await registered());
+}
+
+/** Registers the Service Worker if it isn't yet, and resolves with the one that answers this page's requests. */
+export async function registered(): Promise<ServiceWorker | null> {
+  const container = navigator.serviceWorker;
   container.startMessages();
   await container.register(trusted(SCRIPT));
   const { active } = await container.ready;
-  await lend(active);
   if (!container.controller)
     await new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
+  return active;
 }
+
+let policy: ReturnType<TrustedTypes["createPolicy"]> | undefined;
 
 function trusted(url: string): string {
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  const policy = trustedTypes?.createPolicy("service-worker", {
+  // A page makes a policy of a name once.
+  policy ??= trustedTypes?.createPolicy("service-worker", {
     createScriptURL(asked) {
       if (asked !== SCRIPT) throw new TypeError("not the Service Worker");
       return asked;

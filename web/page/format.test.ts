@@ -74,6 +74,8 @@ it("never shows as itself what could carry a script", async () => {
   expect(previewOf({ name: "a.xhtml", type: "application/xhtml+xml", size })).toBe("text");
   expect(previewOf({ name: "a.svg", type: "application/octet-stream", size })).toBe("text");
   expect(previewOf({ name: "a.png", type: "image/png", size })).toBe("image");
+  expect(previewOf({ name: "a.mp4", type: "video/mp4", size: 1e12 })).toBe("video");
+  expect(previewOf({ name: "a.flac", type: "audio/flac", size: 1e12 })).toBe("audio");
   expect(previewOf({ name: "a.pdf", type: "application/pdf", size })).toBe("pdf");
   expect(previewOf({ name: "a.png", type: "image/png", size: 1e9 })).toBe("large");
   expect(previewOf({ name: "a.exe", type: "application/x-msdownload", size })).toBe("none");

@@ -1,10 +1,10 @@
 /**
  * What of a document may be shown in the page. Anything that could carry a script (HTML, SVG, XML) is shown as the text
- * that it is; images are drawn by `<img>`, in which nothing runs; a PDF goes to the browser's own viewer in its own tab.
+ * that it is; images are drawn by `<img>` and what plays by `<audio>` and `<video>`, in which nothing runs; a PDF goes to the browser's own viewer in its own tab.
  */
 
 /** How a document is shown. */
-export type Preview = "image" | "text" | "pdf" | "large" | "none";
+export type Preview = "image" | "audio" | "video" | "text" | "pdf" | "large" | "none";
 
 /** Raster images that browsers draw. SVG is not among them on purpose. */
 const IMAGES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"]);
@@ -20,6 +20,9 @@ const LIMITS = { image: 64e6, text: 2e6, pdf: 128e6 };
 /** Decides by media type, name and size. */
 export function previewOf({ name, type, size }: { name: string; type: string; size: number }): Preview {
   const unknown = type === "application/octet-stream";
+  const [group] = type.split("/", 1);
+  // Of any size: it is fetched as it plays.
+  if (group === "audio" || group === "video") return group;
   let kind: keyof typeof LIMITS;
   if (IMAGES.has(type)) kind = "image";
   else if (type === "application/pdf") kind = "pdf";

@@ -1,6 +1,7 @@
 /** `<coffer-viewer>`: a document, open. Fires `coffer-save`. Its plaintext is let go when it closes. */
 
-import { type Coffer, type Document, isAbort } from "#web/browser/index.ts";
+import { type Coffer, CofferError, type Document, isAbort, messageOf } from "#web/browser/index.ts";
+import { playFrom } from "#web/browser/service-worker.ts";
 import { formatBytes, formatWait } from "./format.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 import { isPdf, previewOf } from "./preview.ts";
@@ -51,6 +52,7 @@ export class CofferViewer extends TemplateElement {
     this.#dialog.showModal();
     this.#opening = reading;
     try {
+      if (kind === "audio" || kind === "video") return await this.#play(kind, coffer, document, signal);
       const open = await coffer.open(document.id, {
         account: document.account,
         signal,
@@ -112,6 +114,35 @@ export class CofferViewer extends TemplateElement {
     );
     image.src = this.#hold(blob);
     this.#fill(image);
+  }
+
+  /** Its parts are fetched as they are played; what cannot be is said by why. */
+  async #play(kind: "audio" | "video", coffer: Coffer, { id, account }: Document, signal: AbortSignal) {
+    const player = document.createElement(kind);
+    const ranged = await coffer.openRanged(id, { account, signal });
+    const refused = () =>
+      this.#say(
+        `Your browser cannot play this ${kind === "audio" ? "recording" : "video"}.`,
+        "Save it to this device to open it with another program.",
+      );
+    if (player.canPlayType(ranged.type) === "") return refused();
+    let failure: unknown;
+    const end = () => this.#say(messageOf(failure), "Nothing more of it is shown.");
+    const onError = (error: unknown) => {
+      failure = error;
+      // The element would ask again and again for what stays as it is.
+      if (error instanceof CofferError && error.code === "decrypt-failed") end();
+    };
+    player.src = await playFrom(ranged, { signal, onError });
+    player.addEventListener("error", () => {
+      if (signal.aborted) return;
+      if (failure === undefined) refused();
+      else end();
+    });
+    player.controls = true;
+    player.setAttribute("aria-label", ranged.name);
+    this.#fill(player);
+    player.focus();
   }
 
   #text(text: string): void {

@@ -3,3 +3,4 @@
  * May import: protocol/*.ts, web/hosts/service. Imported by nothing: web/build.ts compiles it.
  */
 export { Lenders, type PageClient, type Pages } from "./lenders.ts";
+export { PlayingMedia } from "./media.ts";

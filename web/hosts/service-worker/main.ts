@@ -1,11 +1,13 @@
 /**
- * The Service Worker of an app: answers the service contract below `/microservice/`, by the microservice of a page that has lent it. It has
- * no key, caches nothing and leaves every other request to the network.
+ * The Service Worker of an app: answers the service contract below `/microservice/`, by the microservice of a page that has lent it, and below
+ * `/coffer-media/` a media element, by the page that plays. It has no key, caches nothing and leaves every other request to the network.
  */
 import { codeOf } from "#protocol/error.ts";
 import { LOAN, type Loan } from "#protocol/lent.ts";
+import { isMedia, MEDIA_PATH } from "#protocol/media.ts";
 import { refusal } from "../service/index.ts";
-import { Lenders, type PageClient } from "./lenders.ts";
+import { Lenders, type PageClient, type Pages } from "./lenders.ts";
+import { PlayingMedia } from "./media.ts";
 
 /** As far as it is used; its types are of a library that pages do not have. */
 type Extendable = Event & { waitUntil(work: Promise<unknown>): void };
@@ -21,7 +23,11 @@ type Scope = {
   addEventListener(
     type: "fetch",
     listener: (
-      event: Extendable & { request: Request; respondWith(answer: Promise<Response>): void },
+      event: Extendable & {
+        request: Request;
+        clientId: string;
+        respondWith(answer: Promise<Response>): void;
+      },
     ) => void,
   ): void;
 };
@@ -29,10 +35,12 @@ type Scope = {
 const PREFIX = "/microservice";
 declare const self: Scope;
 const { clients } = self;
-const lenders = new Lenders({
+const pages: Pages = {
   get: (id) => clients.get(id),
   all: () => clients.matchAll({ type: "window", includeUncontrolled: true }),
-});
+};
+const lenders = new Lenders(pages);
+const playing = new PlayingMedia(pages);
 
 self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
 self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
@@ -40,14 +48,19 @@ self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 self.addEventListener("message", ({ data, source, ports: [port] }) => {
   // Pages of this origin alone reach it.
   const page = source !== null && "id" in source ? (source as PageClient) : undefined;
-  if (isLoan(data) && page && port) lenders.take(data, page.id, port);
+  if (!page || !port) return;
+  if (isLoan(data)) lenders.take(data, page.id, port);
+  else if (isMedia(data)) playing.take(data, page.id, port);
 });
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
-  if (origin !== location.origin || !pathname.startsWith(`${PREFIX}/`)) return;
-  event.respondWith(answer(request).catch((error: unknown) => refusal(codeOf(error))));
+  if (origin !== location.origin) return;
+  const answered = pathname.startsWith(`${PREFIX}/`)
+    ? answer(request)
+    : pathname.startsWith(MEDIA_PATH) && playing.serve(request, event.clientId);
+  if (answered) event.respondWith(answered.catch((error: unknown) => refusal(codeOf(error))));
 });
 
 async function answer(request: Request): Promise<Response> {

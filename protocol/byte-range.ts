@@ -1,4 +1,5 @@
-import type { ByteRange } from "./types.ts";
+/** First byte and number of bytes; `length` may reach beyond the end. */
+export type ByteRange = { offset: number; length: number };
 
 /**
  * One byte range of a Range header (RFC 9110 §14.1.2) for content of `size` bytes. Null: serve the whole (no header,

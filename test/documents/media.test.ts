@@ -1,0 +1,143 @@
+/** A sealed video in a media element of the page, by way of the app's Service Worker: it plays and seeks, and no more is fetched than it needs. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Locator, Page } from "playwright";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { openEnrolled, useSystemAndBrowser } from "../system/index.ts";
+import { webm } from "./webm.ts";
+
+const running = useSystemAndBrowser();
+const SECONDS = 48;
+const folder = mkdtempSync(join(tmpdir(), "coffer-media-"));
+let page: Page;
+/** Bytes of the document's content that came in answers, and how many times they were asked for. */
+const fetched = { bytes: 0, requests: 0 };
+/** Alters what the datastore answers from this byte of the content on. */
+let spoilFrom = Number.POSITIVE_INFINITY;
+
+beforeAll(async () => {
+  page = await openEnrolled(running, "Ada");
+  const path = join(folder, "holiday.webm");
+  writeFileSync(path, await webm(page, SECONDS, 1 << 20));
+  await page.getByLabel("Files to seal").setInputFiles(path);
+  await page.getByRole("button", { name: "Save holiday.webm" }).waitFor();
+  await page.context().route("**/content", async (route) => {
+    const response = await route.fetch();
+    const body = await response.body();
+    const [, start = 0] = /^bytes (\d+)-/.exec(response.headers()["content-range"] ?? "") ?? [];
+    fetched.bytes += body.length;
+    fetched.requests++;
+    if (Number(start) + body.length > spoilFrom) body[body.length - 1]! ^= 1;
+    await route.fulfill({ response, body });
+  });
+});
+afterAll(async () => {
+  await page?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function show(): Promise<Locator> {
+  await page.getByRole("button", { name: "Open holiday.webm" }).click();
+  const video = page.getByRole("dialog").locator("video");
+  await video.waitFor();
+  return video;
+}
+const close = () => page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+
+/** The video's own properties, in Node's words. */
+const read = <T>(video: Locator, name: string) =>
+  video.evaluate((element, name) => (element as unknown as Record<string, unknown>)[name] as T, name);
+
+/** Goes to a second and waits until the picture of it is there: its grey. */
+const seek = (video: Locator, second: number) =>
+  video.evaluate(async (element, second) => {
+    const player = element as HTMLVideoElement;
+    player.currentTime = second;
+    await new Promise((resolve, reject) => {
+      player.addEventListener("seeked", resolve, { once: true });
+      player.addEventListener("error", () => reject(player.error), { once: true });
+    });
+    const context = new OffscreenCanvas(1, 1).getContext("2d")!;
+    context.drawImage(player, 0, 0, 1, 1);
+    return context.getImageData(0, 0, 1, 1).data[0]!;
+  }, second);
+
+/** Give or take what the video's range of levels makes of it. */
+const greyOf = (second: number) => (second / SECONDS) * 255;
+
+it("plays and seeks in a document of which little more than that is fetched", async () => {
+  const video = await show();
+  await expect.poll(() => read<number>(video, "readyState"), { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+  expect(await read<number>(video, "duration")).toBe(SECONDS);
+  for (const second of [40, 12]) {
+    const grey = await seek(video, second + 0.5);
+    expect(Math.abs(grey - greyOf(second))).toBeLessThan(24);
+  }
+  expect(fetched.requests).toBeGreaterThan(1);
+  const MIB = 2 ** 20;
+  expect(fetched.bytes / MIB).toBeLessThan(SECONDS / 2);
+  await video.evaluate(async (element) => {
+    const player = element as HTMLVideoElement;
+    player.currentTime = 0;
+    player.muted = true;
+    await player.play();
+  });
+  await expect.poll(() => read<number>(video, "currentTime"), { timeout: 20_000 }).toBeGreaterThan(1);
+  await close();
+});
+
+it("is played by the page's element alone, and by none when it is closed", async () => {
+  const video = await show();
+  const address = await read<string>(video, "src");
+  const got = (url: string) => page.evaluate((url) => fetch(url).then(({ status }) => status), url);
+  expect(await got(address)).toBe(403);
+  const other = await page.context().newPage();
+  const followed = await other.goto(address);
+  expect(followed?.status()).toBe(403);
+  await other.goto(running.system.appOrigin);
+  const playedThere = await other.evaluate(
+    (url) =>
+      new Promise((resolve) => {
+        const player = document.createElement("video");
+        player.onerror = () => resolve("refused");
+        player.onloadedmetadata = () => resolve("played");
+        player.src = url;
+      }),
+    address,
+  );
+  expect(playedThere).toBe("refused");
+  await other.close();
+  await close();
+  const afterwards = await page.evaluate(
+    (url) =>
+      new Promise((resolve) => {
+        const player = document.createElement("video");
+        player.onerror = () => resolve("refused");
+        player.onloadedmetadata = () => resolve("played");
+        player.src = url;
+      }),
+    address,
+  );
+  expect(afterwards).toBe("refused");
+});
+
+it("says that a part is not genuine, and shows nothing of it", async () => {
+  const video = await show();
+  await expect.poll(() => read<number>(video, "readyState"), { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+  spoilFrom = 20 * 2 ** 20;
+  try {
+    await video.evaluate((element) => {
+      (element as HTMLVideoElement).currentTime = 44;
+    });
+    const dialog = page.getByRole("dialog");
+    await expect
+      .poll(() => dialog.textContent(), { timeout: 20_000 })
+      .toContain("Nothing more of it is shown.");
+    expect(await video.count()).toBe(0);
+    await close();
+  } finally {
+    spoilFrom = Number.POSITIVE_INFINITY;
+  }
+});
