@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { parseRange } from "#protocol/byte-range.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import {
   beginCompletion,
@@ -12,7 +13,6 @@ import {
   setUpload,
   takenParts,
 } from "./documents.ts";
-import { parseRange } from "#protocol/byte-range.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeBase64url } from "#protocol/base64url.ts";
+import { parseRange } from "#protocol/byte-range.ts";
 import type {
   AccountQuota,
   Completion,
@@ -16,7 +17,6 @@ import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
-import { parseRange } from "#protocol/byte-range.ts";
 import { type Content, PART_SIZE } from "./types.ts";
 import {
   erase,

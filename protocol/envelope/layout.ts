@@ -1,5 +1,4 @@
 /** Where the frames of a framed message lie, by arithmetic alone. */
-import type { ByteRange } from "../byte-range.ts";
 import { MAX_FRAMES, overheadOf } from "./frame.ts";
 import type { Header } from "./header.ts";
 

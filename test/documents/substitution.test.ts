@@ -166,6 +166,20 @@ it("the page shows no name and saves nothing that was put in another's place", a
   expect(downloads).toBe(0);
   expect(await showFile(page, "more.txt")).toBe("other words!");
 
+  // A bit of a frame, which is found while it is opened.
+  const whole = readStored(system.edgeDir, more, "content");
+  const changed = Buffer.from(whole);
+  changed[changed.length - 1]! ^= 1;
+  replaceStored(system.edgeDir, more, "content", changed);
+  await page.reload();
+  await rows.filter({ hasText: "more.txt" }).getByRole("button", { name: "Open more.txt" }).click();
+  await page
+    .getByRole("alert")
+    .filter({ hasText: messageOf(new CofferError("decrypt-failed")) })
+    .waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  replaceStored(system.edgeDir, more, "content", whole);
+
   // The list has a copy of each name; the document is opened by its own metadata alone.
   replaceStored(system.edgeDir, more, "metadata", readStored(system.edgeDir, mine, "metadata"));
   await page.reload();

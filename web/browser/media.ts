@@ -1,6 +1,7 @@
 /** A document that a media element plays: its parts are fetched and opened as they are needed, by way of the app's Service Worker. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { readAll } from "#protocol/chunks.ts";
 import { codeOf } from "#protocol/error.ts";
 import {
   isPlayable,
@@ -49,8 +50,8 @@ export async function playFrom(document: RangedDocument, { signal, onError }: Pl
   };
   const piece = async ({ call, start, end }: PieceCall, port: MessagePort) => {
     try {
-      if (end - start > MAX_PIECE) throw new RangeError("no such part");
-      const bytes = await new Response(await document.slice(start, end, signal)).bytes();
+      // Not by a Response, which hides why it could not be read.
+      const bytes = await readAll(await document.slice(start, end, signal), MAX_PIECE);
       port.postMessage({ call, bytes } satisfies PieceAnswer, [bytes.buffer]);
     } catch (error) {
       if (signal.aborted) return;

@@ -26,6 +26,7 @@ import {
   namesContent,
   sameContent,
 } from "./belonging.ts";
+import { blobOf } from "./blob.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
 import { type Content, fetchContent, type Place } from "./content.ts";
 import { documentKeyOf } from "./document-key.ts";
@@ -533,7 +534,7 @@ export class Documents {
       ...place,
       ...metadata,
       stream: readable,
-      blob: () => new Response(readable, { headers: { "content-type": metadata.type } }).blob(),
+      blob: () => blobOf(readable, metadata.type),
     };
   }
 

@@ -43,7 +43,10 @@ export class PlayingMedia {
   /** A page has a document played. A document that another page has under the same id stays that page's. */
   take(media: Media, page: string, port: MessagePort): void {
     const known = this.#playing.get(media.id);
-    if (known && known.page !== page) return port.close();
+    if (known && known.page !== page) {
+      port.close();
+      return;
+    }
     known?.close();
     this.#playing.delete(media.id);
     const of = [...this.#playing.values()].filter((one) => one.page === page);
