@@ -173,7 +173,9 @@ it("the page shows no name and saves nothing that was put in another's place", a
   replaceStored(system.edgeDir, more, "content", changed);
   await page.reload();
   await rows.filter({ hasText: "more.txt" }).getByRole("button", { name: "Open more.txt" }).click();
-  await page.getByRole("alert").filter({ hasText: "it was changed or is incomplete" }).waitFor();
+  await expect
+    .poll(() => page.getByRole("alert").allTextContents(), { timeout: 20_000 })
+    .toContainEqual(expect.stringContaining("it was changed or is incomplete"));
   expect(await page.getByRole("dialog").count()).toBe(0);
   replaceStored(system.edgeDir, more, "content", whole);
 
