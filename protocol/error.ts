@@ -36,7 +36,6 @@ export const KIT_CODES = [
   "another-file",
   "context-invalid",
   "document-too-long",
-  "folder",
   "header-too-long",
   "name-too-long",
   "newer-format",

@@ -217,6 +217,17 @@ export class Coffer extends EventTarget {
   }
 
   /**
+   * Gives a document another name. What is stored under an id never changes, so it is sealed again, as by `reEncrypt`, and its id is another
+   * one. Errors: `name-too-long`, and as of `open` and `seal`.
+   *
+   * @example
+   * const { id } = await coffer.rename(document.id, "contract.pdf", { account: document.account });
+   */
+  rename(id: string, name: string, options: OpenOptions = {}): Promise<Document> {
+    return this.#run(({ documents }) => documents.reEncrypt(id, { ...options, name }));
+  }
+
+  /**
    * All documents of an account, one after the other. It can be stopped by its signal and gone on with later, after a reload too, with
    * the `before` of the first time.
    */

@@ -34,6 +34,7 @@ import { type Document, DocumentList, type ListOptions, nameOf, type Opened } fr
 import { asCofferError, isTransient, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
+  cleanFolder,
   cleanName,
   cleanType,
   decodeMetadata,
@@ -115,6 +116,11 @@ export interface OpenOptions {
   account?: string;
   signal?: AbortSignal;
   onProgress?: ProgressListener;
+}
+
+export interface ReEncryptOptions extends OpenOptions {
+  /** Another name for it. */
+  name?: string;
 }
 
 export interface RemoveOptions {
@@ -561,16 +567,20 @@ export class Documents {
    * Seals a document again under a new key, and deletes the old one when the new one is complete. Its id is another one. Until then
    * nothing changes; asked for again after a stop in between, it goes on. Errors as of `open` and `seal`.
    */
-  async reEncrypt(id: string, { account, signal, onProgress }: OpenOptions = {}): Promise<Document> {
+  async reEncrypt(
+    id: string,
+    { account, signal, onProgress, name }: ReEncryptOptions = {},
+  ): Promise<Document> {
     await this.#forgetOlderKeys();
     const old = await this.open(id, { ...(account !== undefined && { account }), ...(signal && { signal }) });
     const place = { account: old.account, id };
-    const next = await nextDocumentId(place);
-    const { name, type, modified, size, stream } = old;
+    const next = await nextDocumentId(place, name);
+    const { type, modified, folder, size, stream } = old;
     const options = {
-      name,
+      name: name ?? old.name,
       type,
       modified,
+      ...(folder !== undefined && { folder }),
       size,
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
@@ -747,11 +757,13 @@ function isInterruption(
 function describe(source: Source, options: SealOptions): Metadata {
   const file = source instanceof File ? source : undefined;
   const modified = options.modified ?? file?.lastModified;
+  const folder = cleanFolder(options.folder ?? "");
   return {
     name: cleanName(options.name ?? file?.name ?? "document"),
     type: cleanType(options.type ?? (source instanceof Blob ? source.type : "")),
     size: sizeOf(source) ?? options.size ?? 0,
     ...(modified === undefined ? {} : { modified }),
+    ...(folder === "" ? {} : { folder }),
   };
 }
 

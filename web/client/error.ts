@@ -60,7 +60,6 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "not-resumable":
     "This upload was begun in another browser, or too long ago. Remove it and seal the file again.",
   paused: "Paused. What was sent is kept for a day.",
-  folder: "Folders cannot be sealed yet. Choose the files in it.",
   "unknown-whether-stored":
     "The server did not confirm that the document is stored. Reload the list: if it is there, it is complete; if not, seal it again.",
   "newer-format":

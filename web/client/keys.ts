@@ -133,9 +133,12 @@ export class DataKeys {
   }
 
   #ahead(account: string): void {
-    const [first] = this.#pool(account);
+    const pool = this.#pool(account);
+    const [first] = pool;
     if (first) {
       this.ensure(first).catch(() => {});
+      // Where many are wanted, the next ones are on their way before these are used up.
+      if (this.#batch > BATCH && 2 * pool.length < this.#batch) this.#fetch(account).catch(() => {});
     } else {
       this.#fetch(account).then(
         () => this.#pool(account).length > 0 && this.#ahead(account),

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { utf8 } from "#protocol/bytes.ts";
-import { cleanName, cleanType, decodeMetadata, encodeMetadata } from "./metadata.ts";
+import { cleanFolder, cleanName, cleanType, decodeMetadata, encodeMetadata } from "./metadata.ts";
 
 it("comes back as it was, and does not tell the length of a name", () => {
   const metadata = {
@@ -82,4 +82,19 @@ it("takes the essence of a media type, or none", () => {
   expect(cleanType("Text/HTML; charset=utf-8")).toBe("text/html");
   expect(cleanType("")).toBe("application/octet-stream");
   expect(cleanType("a/b\r\nx: y")).toBe("application/octet-stream");
+});
+
+it("keeps the folder that a file was in, relative and below itself whatever it says", () => {
+  const metadata = { name: "a", type: "a/b", size: 1, folder: "Taxes/2025" };
+  expect(decodeMetadata(encodeMetadata(metadata))).toEqual(metadata);
+  expect(cleanFolder("/../../etc//./x\\y\u202e/")).toBe("etc/x/y");
+  expect(cleanFolder("..")).toBe("");
+  const sealed = (folder: unknown) => utf8(JSON.stringify({ name: "a", type: "a/b", size: 1, folder }));
+  expect(decodeMetadata(sealed("../x")).folder).toBe("x");
+  expect(decodeMetadata(sealed("..")).folder).toBeUndefined();
+  expect(decodeMetadata(sealed(["x"])).folder).toBeUndefined();
+  expect(decodeMetadata(sealed("x".repeat(5000))).folder).toHaveLength(1024);
+  expect(() => encodeMetadata({ ...metadata, folder: "x".repeat(1025) })).toThrow(
+    expect.objectContaining({ code: "name-too-long" }),
+  );
 });

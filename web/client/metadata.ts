@@ -18,6 +18,8 @@ export interface Metadata {
   size: number;
   /** Last modification in milliseconds since the epoch, where known. */
   modified?: number;
+  /** The folder that it was in, its parts joined by `/`, up to 1,024 characters; none for a file that came alone. */
+  folder?: string;
 }
 
 /** Metadata as it was sealed. `content` is present from format 2 on. */
@@ -36,11 +38,13 @@ export const METADATA_LIMIT = putMetadata.request.limit;
 /** Plaintext is padded to a multiple of this, so that the ciphertext does not reveal the length of a name. */
 const BLOCK = 256;
 const NAME_LIMIT = 255;
+const FOLDER_LIMIT = 1024;
 const TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
 
 /** Metadata as bytes to be sealed: JSON, then spaces up to the block. Error: `name-too-long`. */
 export function encodeMetadata({ content, key, ...metadata }: SealedMetadata): Uint8Array<ArrayBuffer> {
-  if (metadata.name.length > NAME_LIMIT) throw new CofferError("name-too-long");
+  if (metadata.name.length > NAME_LIMIT || (metadata.folder?.length ?? 0) > FOLDER_LIMIT)
+    throw new CofferError("name-too-long");
   const json = utf8(JSON.stringify(content ? { format: FORMAT, ...metadata, content, key } : metadata));
   const padded = new Uint8Array(Math.ceil(json.length / BLOCK) * BLOCK).fill(0x20);
   padded.set(json);
@@ -55,7 +59,7 @@ export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
   } catch (cause) {
     throw new CofferError("decrypt-failed", { cause });
   }
-  const { format, name, type, size, modified, content, key } = value ?? {};
+  const { format, name, type, size, modified, folder, content, key } = value ?? {};
   if (typeof name !== "string" || !Number.isSafeInteger(size) || (size as number) < 0) {
     throw new CofferError("decrypt-failed");
   }
@@ -66,6 +70,7 @@ export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
     type: cleanType(typeof type === "string" ? type : ""),
     size: size as number,
     ...(Number.isSafeInteger(modified) ? { modified: modified as number } : {}),
+    ...(typeof folder === "string" ? folderOf(folder) : {}),
     ...(format === FORMAT ? { content: decodeContentName(content) } : {}),
     ...(fits(documentKey, key) ? { key } : {}),
   };
@@ -82,13 +87,30 @@ function isDigest(value: unknown): value is string {
   return typeof value === "string" && /^[\w-]{43}$/.test(value);
 }
 
+/** Control characters, and those that change a direction. */
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/gu;
+
 /** A name fit to show and to save under: no path, no control or direction-changing characters. */
 export function cleanName(name: string): string {
   const base = name
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/gu, "")
+    .replaceAll(CONTROLS, "")
     .replace(/^.*[/\\]/s, "")
     .trim();
   return base === "" || base === "." || base === ".." ? "document" : base;
+}
+
+/** A folder fit to show and to save under: relative, and nowhere above itself. Empty where nothing is left of it. */
+export function cleanFolder(folder: string): string {
+  const parts = folder.replaceAll(CONTROLS, "").split(/[/\\]/);
+  return parts
+    .map((part) => part.trim())
+    .filter((part) => part !== "" && part !== "." && part !== "..")
+    .join("/");
+}
+
+function folderOf(folder: string): Pick<Metadata, "folder"> {
+  const clean = cleanFolder(folder.slice(0, FOLDER_LIMIT));
+  return clean === "" ? {} : { folder: clean };
 }
 
 /** A media type without parameters, in lower case. */

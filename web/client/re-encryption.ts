@@ -7,9 +7,13 @@
 import { encodeHex } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/digest.ts";
 
-/** The id under which a document is sealed again: a UUID of version 8 (RFC 9562 §5.8), as `createDocumentId` makes them. */
-export async function nextDocumentId({ account, id }: { account: string; id: string }): Promise<string> {
-  const bytes = (await sha256(JSON.stringify(["coffer-re-encrypt-v1", account, id]))).slice(0, 16);
+/** The id under which a document is sealed again, under another name perhaps: a UUID of version 8 (RFC 9562 §5.8), as `createDocumentId` makes them. */
+export async function nextDocumentId(
+  { account, id }: { account: string; id: string },
+  name?: string,
+): Promise<string> {
+  const of = ["coffer-re-encrypt-v1", account, id, ...(name === undefined ? [] : [name])];
+  const bytes = (await sha256(JSON.stringify(of))).slice(0, 16);
   const hex = encodeHex(
     bytes.map((byte, i) => (i === 6 ? 0x80 | (byte & 0x0f) : i === 8 ? 0x80 | (byte & 0x3f) : byte)),
   );

@@ -7,23 +7,26 @@ import {
   type ErrorCode,
   isAbort,
   type ListOptions,
+  type OpenOptions,
 } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
 import type { CofferChain, Link } from "./chain.ts";
 import type { CofferConfirm } from "./confirm.ts";
-import type { CofferDocument } from "./document-row.ts";
-import { dropTarget } from "./drop.ts";
-import { formatBytes } from "./format.ts";
-import { LongList } from "./long-list.ts";
+import { Desk, nameOf } from "./desk.ts";
+import { chosenFiles, dropTarget, type Incoming } from "./drop.ts";
+import { type CofferHelp, singleKeyShortcuts } from "./help.ts";
+import { nameInWords } from "./names.ts";
 import type { CofferNotice } from "./notice.ts";
 import { Panels } from "./panels.ts";
 import { element, onPress, part } from "./part.ts";
-import { chooseTarget } from "./save.ts";
+import type { CofferRename } from "./rename.ts";
+import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import { Transfers } from "./transfers.ts";
 import type { CofferViewer } from "./viewer.ts";
+import { choose, type Language, languageOfPage, t } from "./words.ts";
 
-/** The search field appears from this many documents on. */
-const SEARCHABLE = 8;
+/** Documents that are deleted at a time. */
+const DELETING = 4;
 /** Bytes from which a file is sent in several parts, and can be paused. */
 const PAUSABLE = 8 << 20;
 
@@ -44,45 +47,46 @@ export class CofferApp extends HTMLElement {
   readonly #removed = new Set<string>();
   /** Uploads of before that have a row. */
   readonly #unfinished = new Set<string>();
-  #frame: number | undefined;
-  #rows!: LongList<Document>;
-  /** Of accounts, where there are several. */
-  #accountNames = new Map<string, string>();
+  #desk!: Desk;
 
   connectedCallback(): void {
     this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
     onPress(this, "sign-in", () => this.#attempt(() => this.#connected.signIn()));
     onPress(this, "sign-out", () => this.#attempt(() => this.#connected.signOut()));
-    this.#rows = new LongList(part(this, "documents"), "Documents", {
-      key: ({ account, id }) => `${account}/${id}`,
-      make: () => {
-        const item = document.createElement("div");
-        item.role = "listitem";
-        item.append(document.createElement("coffer-document"));
-        return item;
-      },
-      fill: (item, entry) => {
-        const row = element<CofferDocument>(item, "coffer-document");
-        row.accountName = this.#accountNames.get(entry.account) ?? "";
-        row.document = entry;
-      },
+    this.#desk = new Desk(this, {
+      open: (document) => this.#open(document),
+      rename: (document) => void this.#rename(document),
+      save: (documents) => this.#saveAll(documents),
+      delete: (documents) => void this.#delete(documents),
     });
-    const files = part<HTMLInputElement>(this, "files");
-    onPress(this, "choose", () => files.click());
-    files.addEventListener("change", () => {
-      this.#seal([...(files.files ?? [])]);
-      // Choosing the same file again must count as a change.
-      files.value = "";
-    });
+    for (const name of ["files", "folders"]) {
+      const input = part<HTMLInputElement>(this, name);
+      onPress(this, name === "files" ? "choose" : "choose-folder", () => input.click());
+      input.addEventListener("change", () => {
+        this.#seal(chosenFiles(input));
+        // Choosing the same file again must count as a change.
+        input.value = "";
+      });
+    }
     dropTarget(part(this, "drop"), {
       accepts: () => this.#coffer?.identity !== undefined,
       onFiles: (dropped) => this.#seal(dropped),
-      onFolder: () => this.notify(new CofferError("folder")),
+      onFailure: (error) => this.notify(error),
     });
-    part(this, "find").addEventListener("input", () => this.#showSoon());
+    const help = () => element<CofferHelp>(this, "coffer-help").show();
+    onPress(this, "help", help);
+    singleKeyShortcuts({ "?": help, "/": () => this.#desk.find() });
+    const language = part<HTMLSelectElement>(this, "language");
+    language.value = languageOfPage();
+    language.addEventListener("change", () => {
+      choose(language.value as Language);
+      location.reload();
+    });
     this.addEventListener("coffer-open", (event) => this.#open((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-save", (event) => this.#save((event as CustomEvent<Document>).detail));
-    this.addEventListener("coffer-delete", (event) => this.#delete((event as CustomEvent<Document>).detail));
+    this.addEventListener("coffer-delete", (event) =>
+      this.#delete([(event as CustomEvent<Document>).detail]),
+    );
     this.addEventListener("coffer-re-encrypt", (event) =>
       this.#reEncrypt((event as CustomEvent<Document>).detail),
     );
@@ -143,8 +147,11 @@ export class CofferApp extends HTMLElement {
     const notice = document.createElement("coffer-notice") as CofferNotice;
     notices.append(notice);
     if (code !== undefined && SIGN_IN.has(code) && this.#coffer) {
-      notice.show(error, { label: "Sign in", run: () => void this.#attempt(() => this.#connected.signIn()) });
-    } else notice.show(error, again && { label: "Try again", run: again });
+      notice.show(error, {
+        label: t("Sign in"),
+        run: () => void this.#attempt(() => this.#connected.signIn()),
+      });
+    } else notice.show(error, again && { label: t("Try again"), run: again });
   }
 
   #view(name: "loading" | "signed-out" | "signed-in"): void {
@@ -157,7 +164,7 @@ export class CofferApp extends HTMLElement {
     this.#view(identity ? "signed-in" : "signed-out");
     part(this, "who").hidden = !identity;
     part(this, "panels").hidden = !identity;
-    part<HTMLInputElement>(this, "files").disabled = !identity;
+    for (const name of ["files", "folders"]) part<HTMLInputElement>(this, name).disabled = !identity;
     part(this, "user").textContent = identity?.user.name ?? "";
     this.#offerAccounts();
     if (!identity) {
@@ -169,7 +176,7 @@ export class CofferApp extends HTMLElement {
       this.#documents = [];
       this.#sealed.clear();
       this.#unfinished.clear();
-      this.#showDocuments();
+      this.#desk.clear();
     }
     this.#showState();
   }
@@ -177,8 +184,8 @@ export class CofferApp extends HTMLElement {
   #showState(): void {
     const state = this.#connected.microservice;
     for (const chain of this.#chains()) chain.show(state);
-    if (state.phase === "enrolling") this.#say("Making keys and enrolling the vault…");
-    if (state.phase === "ready") this.#say("The vault is ready.");
+    if (state.phase === "enrolling") this.#say(t("Making keys and enrolling the vault…"));
+    if (state.phase === "ready") this.#say(t("The vault is ready."));
     this.#mark(
       new Set(
         state.phase === "enrolling" ? ["vault", "edge", "hsm"] : state.phase === "starting" ? ["vault"] : [],
@@ -232,41 +239,11 @@ export class CofferApp extends HTMLElement {
     this.#documents = [...sealed.reverse(), ...listed].filter(({ id }) => !this.#removed.has(id));
     part(this, "reading").hidden = true;
     part(this, "empty").hidden = this.#documents.length > 0;
-    this.#showSoon();
-  }
-
-  /** Once a frame, however much has changed. */
-  #showSoon(): void {
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = undefined;
-      this.#showDocuments();
-    });
+    this.#showDocuments();
   }
 
   #showDocuments(): void {
-    const list = part(this, "documents");
-    const accounts = this.#coffer?.identity?.accounts ?? [];
-    const wanted = part<HTMLInputElement>(this, "find").value.trim().toLocaleLowerCase();
-    const shown = this.#documents.filter(
-      ({ metadata }) => wanted === "" || metadata?.name.toLocaleLowerCase().includes(wanted),
-    );
-    this.#accountNames =
-      accounts.length > 1 ? new Map(accounts.map(({ id, name }) => [id, name])) : new Map();
-    this.#rows.show(shown);
-    list.hidden = shown.length === 0;
-    part(this, "search").hidden = this.#documents.length < SEARCHABLE && wanted === "";
-    part(this, "nothing-found").hidden = wanted === "" || shown.length > 0;
-    if (this.#documents.length > 0) part(this, "empty").hidden = true;
-    const size = this.#documents.reduce(
-      (sum, { metadata, sealedSize }) => sum + (metadata?.size ?? sealedSize),
-      0,
-    );
-    const count = this.#documents.length;
-    const named = this.#documents.filter(({ metadata }) => metadata !== undefined).length;
-    // For whoever measures how long all names take (bench/page.ts).
-    part(this, "count").dataset.named = String(named);
-    part(this, "count").textContent =
-      count === 0 ? "" : `${count} ${count === 1 ? "document" : "documents"} · ${formatBytes(size)}`;
+    this.#desk.show(this.#documents, this.#coffer?.identity?.accounts ?? []);
   }
 
   #offerAccounts(): void {
@@ -274,9 +251,9 @@ export class CofferApp extends HTMLElement {
     offerAccounts(label, part<HTMLSelectElement>(this, "into"), this.#coffer?.identity?.accounts ?? []);
   }
 
-  #seal(files: File[]): void {
+  #seal(files: readonly Incoming[]): void {
     const account = part<HTMLSelectElement>(this, "into").value || undefined;
-    for (const file of files) {
+    for (const { file, folder } of files) {
       let begun: { id: string; account: string } | undefined;
       void this.#transfers.add({
         direction: "seal",
@@ -293,6 +270,7 @@ export class CofferApp extends HTMLElement {
               onProgress,
               resumable: true,
               onUpload,
+              ...(folder !== "" && { folder }),
               ...(account && { account }),
             }),
           );
@@ -304,8 +282,8 @@ export class CofferApp extends HTMLElement {
   #show(sealed: Document): void {
     this.#sealed.set(sealed.id, sealed);
     this.#documents = [sealed, ...this.#documents];
-    this.#showSoon();
-    this.#say(`${sealed.metadata?.name ?? "The document"} is sealed.`);
+    this.#showDocuments();
+    this.#say(t("{name} is sealed.", { name: nameInWords(sealed.metadata?.name ?? "") }));
   }
 
   /** Uploads that a reload or a lost connection has stopped: a press on one and the file again, and it goes on. */
@@ -367,60 +345,112 @@ export class CofferApp extends HTMLElement {
 
   #save(entry: Document): void {
     if (!entry.metadata) return;
-    const { name, size, type } = entry.metadata;
+    const { name, size } = entry.metadata;
     void this.#attempt(async () => {
       // Asked first: browsers allow the question only as a direct answer to a press.
-      const target = await chooseTarget(name, size);
-      void this.#transfers.add({
-        direction: "save",
-        name,
-        type,
-        again: true,
-        run: async (signal, onProgress) => {
-          await target(
-            await this.#connected.open(entry.id, { account: entry.account, signal, onProgress }),
-            signal,
-          );
-          this.#say(`${name} is saved.`);
-        },
-      });
+      this.#saveTo(await chooseTarget(name, size), entry);
+    });
+  }
+
+  #saveAll(entries: readonly Document[]): void {
+    const named = entries.filter(({ metadata }) => metadata !== undefined);
+    const [first] = named;
+    if (first && named.length === 1) this.#save(first);
+    if (named.length < 2) return;
+    void this.#attempt(async () => {
+      const targets = await chooseTargets();
+      for (const entry of named) if (entry.metadata) this.#saveTo(await targets(entry.metadata), entry);
+    });
+  }
+
+  #saveTo(target: Target, { id, account, metadata }: Document): void {
+    if (!metadata) return;
+    const { name, type } = metadata;
+    void this.#transfers.add({
+      direction: "save",
+      name,
+      type,
+      again: true,
+      run: async (signal, onProgress) => {
+        await target(await this.#connected.open(id, { account, signal, onProgress }), signal);
+        this.#say(t("{name} is saved.", { name: nameInWords(name) }));
+      },
     });
   }
 
   #reEncrypt(entry: Document): void {
     if (!entry.metadata) return;
-    const { name, type } = entry.metadata;
+    const name = nameInWords(entry.metadata.name);
+    this.#sealAgain(entry, t("{name} is sealed under a new key.", { name }), (options) =>
+      this.#connected.reEncrypt(entry.id, options),
+    );
+  }
+
+  async #rename(entry: Document): Promise<void> {
+    if (!entry.metadata) return;
+    const name = await element<CofferRename>(this, "coffer-rename").ask(entry.metadata.name);
+    if (name === undefined) return;
+    this.#sealAgain(entry, t("{name} is its name now.", { name: nameInWords(name) }), (options) =>
+      this.#connected.rename(entry.id, name, options),
+    );
+  }
+
+  /** One that is sealed again takes the place of what it was. */
+  #sealAgain(
+    { id, account, metadata }: Document,
+    said: string,
+    seal: (options: OpenOptions) => Promise<Document>,
+  ): void {
+    if (!metadata) return;
+    const { name, type } = metadata;
     void this.#transfers.add({
-      direction: "seal",
-      name,
-      type,
-      again: true,
+      ...{ direction: "seal", name, type, again: true },
       run: async (signal, onProgress) => {
-        const { account } = entry;
-        const sealed = await this.#connected.reEncrypt(entry.id, { account, signal, onProgress });
-        this.#removed.add(entry.id);
+        const sealed = await seal({ account, signal, onProgress });
+        this.#removed.add(id);
         this.#sealed.set(sealed.id, sealed);
-        this.#documents = [sealed, ...this.#documents.filter(({ id }) => id !== entry.id)];
+        this.#documents = [sealed, ...this.#documents.filter((each) => each.id !== id)];
         this.#showDocuments();
-        this.#say(`${name} is sealed under a new key.`);
+        this.#say(said);
       },
     });
   }
 
-  async #delete(entry: Document): Promise<void> {
-    const name = entry.metadata?.name ?? "A document that cannot be opened";
+  async #delete(entries: readonly Document[]): Promise<void> {
+    const [first] = entries;
+    if (!first) return;
+    const count = entries.length;
+    const name =
+      count > 1
+        ? t("{count} documents", { count })
+        : nameInWords(first.metadata?.name ?? t("A document that cannot be opened"));
     const question = {
-      ...{ title: "Delete this document?", name, yes: "Delete", no: "Keep it" },
-      text: "will be removed from the server. It cannot be brought back.",
+      ...{ name, yes: t("Delete"), no: count > 1 ? t("Keep them") : t("Keep it") },
+      title: count > 1 ? t("Delete these documents?") : t("Delete this document?"),
+      text:
+        count > 1
+          ? t("will be removed from the server. They cannot be brought back.")
+          : t("will be removed from the server. It cannot be brought back."),
     };
     if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
     await this.#attempt(async () => {
-      await this.#connected.remove(entry.id, { account: entry.account });
-      this.#removed.add(entry.id);
-      this.#documents = this.#documents.filter(({ id }) => id !== entry.id);
-      this.#showDocuments();
-      part(this, "empty").hidden = this.#documents.length > 0;
-      this.#say(`${name} is deleted.`);
+      // Once more after a failure, those alone that are there still.
+      const waiting = entries.filter((entry) => !this.#removed.has(entry.id)).values();
+      const remove = async () => {
+        for (const { id, account } of waiting) {
+          await this.#connected.remove(id, { account });
+          this.#removed.add(id);
+        }
+      };
+      try {
+        await settled(Array.from({ length: DELETING }, remove));
+      } finally {
+        const gone = new Set(entries.filter(({ id }) => this.#removed.has(id)).map(nameOf));
+        this.#documents = this.#documents.filter((entry) => !gone.has(nameOf(entry)));
+        this.#showDocuments();
+        part(this, "empty").hidden = this.#documents.length > 0;
+      }
+      this.#say(count > 1 ? t("{name} are deleted.", { name }) : t("{name} is deleted.", { name }));
       // The row that had the focus is gone.
       part(this, "heading").focus();
     });
@@ -446,6 +476,11 @@ export class CofferApp extends HTMLElement {
   #say(words: string): void {
     part(this, "status").textContent = words;
   }
+}
+
+/** When all have ended; the first failure is that of them all. */
+async function settled(work: readonly Promise<void>[]): Promise<void> {
+  for (const each of await Promise.allSettled(work)) if (each.status === "rejected") throw each.reason;
 }
 
 function accountsOf({ identity }: Coffer): string {

@@ -1,13 +1,30 @@
-/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`. */
+/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`, `coffer-pick`. */
 
 import { CofferError, type Document, type DocumentKey } from "#web/browser/index.ts";
+import { messageInWords } from "./error-words.ts";
 import { formatBytes, formatKind, formatMoment } from "./format.ts";
+import { nameInWords, shownName } from "./names.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
+import { t, type Words } from "./words.ts";
 
-const TITLES = { save: "Save to this device", delete: "Delete", "re-encrypt": "Seal again under a new key" };
+const TITLES = {
+  save: "Save to this device",
+  delete: "Delete",
+  "re-encrypt": "Seal again under a new key",
+} as const satisfies Record<string, Words>;
+
+const LABELS = {
+  open: "Open {name}",
+  save: "Save {name}",
+  delete: "Delete {name}",
+  "re-encrypt": "Re-encrypt {name}",
+} as const satisfies Record<string, Words>;
+
+const ACTIONS = ["open", "save", "delete", "re-encrypt"] as const;
 
 export class CofferDocument extends TemplateElement {
   #document: Document | undefined;
+  #selected = false;
   /** What of it is shown. */
   #shown: unknown[] = [];
   /** Whose it is, where that is not plain: set before the document. */
@@ -23,13 +40,24 @@ export class CofferDocument extends TemplateElement {
     if (this.firstElementChild) this.#show();
   }
 
+  set selected(selected: boolean) {
+    this.#selected = selected;
+    if (this.firstElementChild) this.#showSelected();
+  }
+
   protected override ready(): void {
-    for (const action of ["open", "save", "delete", "re-encrypt"]) {
-      onPress(this, action, () =>
-        this.dispatchEvent(new CustomEvent(`coffer-${action}`, { bubbles: true, detail: this.document })),
-      );
-    }
+    for (const action of ACTIONS) onPress(this, action, () => this.#fire(action, this.document));
+    part(this, "pick").addEventListener("click", (event) => {
+      this.#fire("pick", { row: this.document, range: (event as MouseEvent).shiftKey });
+    });
     if (this.#document) this.#show();
+    this.#showSelected();
+  }
+
+  #showSelected(): void {
+    const selected = this.#selected;
+    part<HTMLInputElement>(this, "pick").checked = selected;
+    this.toggleAttribute("data-selected", selected);
   }
 
   #show(): void {
@@ -38,34 +66,38 @@ export class CofferDocument extends TemplateElement {
     if (shown.every((value, at) => value === this.#shown[at])) return;
     this.#shown = shown;
     this.dataset.document = id;
-    const name = metadata?.name ?? (error ? "Cannot be opened" : "Reading its name…");
-    part(this, "name").textContent = name;
+    const name = metadata?.name ?? (error ? t("Cannot be opened") : t("Reading its name…"));
+    part(this, "name").textContent = shownName(name);
+    part(this, "name").title = shownName(name);
     part(this, "kind").textContent = metadata ? formatKind(metadata.name, metadata.type) : error ? "!" : "";
     this.toggleAttribute("data-broken", error !== undefined);
-    const meta = part(this, "meta");
+    const folder = part(this, "folder");
+    folder.textContent = metadata?.folder ? shownName(metadata.folder).replaceAll("/", " / ") : "";
+    folder.hidden = !metadata?.folder;
     const size = formatBytes(metadata?.size ?? sealedSize);
-    meta.textContent = error
-      ? `${error instanceof CofferError ? error.message : "Its name could not be read."} (${size})`
-      : [size, `sealed ${formatMoment(created)}`, this.accountName, key && wordsOf(key)]
+    part(this, "meta").textContent = error
+      ? `${error instanceof CofferError ? messageInWords(error) : t("Its name could not be read.")} (${size})`
+      : [size, t("sealed {when}", { when: formatMoment(created) }), this.accountName, key && wordsOf(key)]
           .filter(Boolean)
           .join(" · ");
-    for (const [action, verb] of [
-      ["open", "Open"],
-      ["save", "Save"],
-      ["delete", "Delete"],
-      ["re-encrypt", "Re-encrypt"],
-    ] as const) {
+    const said = nameInWords(name);
+    part(this, "pick").setAttribute("aria-label", t("Select {name}", { name: said }));
+    for (const action of ACTIONS) {
       const button = part<HTMLButtonElement>(this, action);
-      button.setAttribute("aria-label", `${verb} ${name}`);
-      if (action !== "open") button.title = TITLES[action];
+      button.setAttribute("aria-label", t(LABELS[action], { name: said }));
+      if (action !== "open") button.title = t(TITLES[action]);
       button.disabled = !metadata && !(error && action === "delete");
     }
+  }
+
+  #fire(action: (typeof ACTIONS)[number] | "pick", detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(`coffer-${action}`, { bubbles: true, detail }));
   }
 }
 
 /** A key that was never replaced goes without saying. */
 function wordsOf({ version, accountKeyVersion }: DocumentKey): string {
-  const own = version > 1 ? `key ${version}` : "";
-  const above = accountKeyVersion > 1 ? `account key ${accountKeyVersion}` : "";
+  const own = version > 1 ? t("key {version}", { version }) : "";
+  const above = accountKeyVersion > 1 ? t("account key {version}", { version: accountKeyVersion }) : "";
   return [own, above].filter((words) => words !== "").join(", ");
 }

@@ -59,6 +59,18 @@ export class LongList<T> {
       focused.focus({ preventScroll: true });
   }
 
+  /** The row at this place, drawn wherever it is. */
+  reach(at: number): HTMLElement | undefined {
+    const block = this.#blocks[Math.floor(at / ROWS)];
+    if (!block) return undefined;
+    if (!this.#near.has(block)) {
+      this.#near.add(block);
+      this.#draw(Math.floor(at / ROWS));
+    }
+    const row = block.children[at % ROWS];
+    return row instanceof HTMLElement ? row : undefined;
+  }
+
   #moved(entries: readonly IntersectionObserverEntry[]): void {
     for (const { target, isIntersecting, boundingClientRect } of entries) {
       const at = this.#blocks.indexOf(target as HTMLElement);

@@ -11,19 +11,29 @@ import { CofferApp } from "./app.ts";
 import { CofferChain } from "./chain.ts";
 import { CofferConfirm } from "./confirm.ts";
 import { CofferDocument } from "./document-row.ts";
+import { CofferHelp } from "./help.ts";
 import { CofferKeys } from "./keys.ts";
 import { CofferMember } from "./member-row.ts";
 import { CofferMembers } from "./members.ts";
 import { CofferNotice } from "./notice.ts";
 import { element } from "./part.ts";
+import { CofferRename } from "./rename.ts";
 import { sweepDownloads } from "./save.ts";
 import { CofferTransfer } from "./transfer-row.ts";
 import { CofferVaults } from "./vaults.ts";
 import { CofferViewer } from "./viewer.ts";
+import { CofferWaiting } from "./waiting-row.ts";
+import { speak } from "./words.ts";
+
+// Before an element takes its words from the page.
+await speak();
 
 customElements.define("coffer-chain", CofferChain);
 customElements.define("coffer-document", CofferDocument);
 customElements.define("coffer-transfer", CofferTransfer);
+customElements.define("coffer-waiting", CofferWaiting);
+customElements.define("coffer-rename", CofferRename);
+customElements.define("coffer-help", CofferHelp);
 customElements.define("coffer-notice", CofferNotice);
 customElements.define("coffer-viewer", CofferViewer);
 customElements.define("coffer-confirm", CofferConfirm);

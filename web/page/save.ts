@@ -27,6 +27,51 @@ export async function chooseTarget(name: string, size: number): Promise<Target> 
   return size > MEMORY && (await hasPrivateFiles()) ? throughDisk : throughMemory;
 }
 
+/** A place for each of several documents, by its name, its folder and its bytes. */
+export type Targets = (document: { name: string; folder?: string; size: number }) => Promise<Target>;
+
+type FolderPicker = (options: { mode: "readwrite" }) => Promise<FileSystemDirectoryHandle>;
+
+/**
+ * Asks for a folder to save several documents to, in the folders that they came from; where the browser cannot ask, they are downloaded one by
+ * one. Rejects with an `AbortError` when the person changes his mind.
+ */
+export async function chooseTargets(): Promise<Targets> {
+  const picker = (globalThis as { showDirectoryPicker?: FolderPicker }).showDirectoryPicker;
+  if (!picker) {
+    const disk = await hasPrivateFiles();
+    return async ({ size }) => (size > MEMORY && disk ? throughDisk : throughMemory);
+  }
+  const top = await picker.call(globalThis, { mode: "readwrite" });
+  return async ({ name, folder }) => {
+    let place = top;
+    for (const part of folder?.split("/") ?? [])
+      place = await place.getDirectoryHandle(part, { create: true });
+    const handle = await freshFile(place, name);
+    return async (document, signal) => {
+      try {
+        await document.stream.pipeTo(await handle.createWritable(), { signal });
+      } catch (error) {
+        await place.removeEntry(handle.name).catch(() => {});
+        throw error;
+      }
+    };
+  };
+}
+
+/** Nothing that is there already is written over. */
+async function freshFile(folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemFileHandle> {
+  const end = name.lastIndexOf(".") > 0 ? name.lastIndexOf(".") : name.length;
+  for (let number = 1; ; number++) {
+    const wanted = number === 1 ? name : `${name.slice(0, end)} (${number})${name.slice(end)}`;
+    const there = await folder.getFileHandle(wanted).catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "NotFoundError") return undefined;
+      throw error;
+    });
+    if (!there) return folder.getFileHandle(wanted, { create: true });
+  }
+}
+
 /** Safari before 26 has the private file system, and no way to write to it from here; a private window may have none. */
 async function hasPrivateFiles(): Promise<boolean> {
   if (!("FileSystemFileHandle" in globalThis && "createWritable" in FileSystemFileHandle.prototype))

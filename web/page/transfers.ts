@@ -3,9 +3,12 @@
 import { CofferError, isAbort, type ProgressListener } from "#web/browser/index.ts";
 import type { Link } from "./chain.ts";
 import type { CofferTransfer, Direction } from "./transfer-row.ts";
+import type { CofferWaiting } from "./waiting-row.ts";
 
-/** Documents under way at a time. Each already keeps several parts under way. */
-const AT_ONCE = 2;
+/** Documents under way at a time. A large one already keeps several parts under way. */
+const AT_ONCE = 4;
+/** Rows of those that wait; how many more there are is said in one line. */
+const WAITING_ROWS = 4;
 
 /** What is to be done, and how it is called. */
 export interface Task {
@@ -31,22 +34,33 @@ export interface Stopped {
   onRemove: () => void;
 }
 
+type Entry = {
+  task: Task;
+  cancelled: AbortController;
+  row: CofferTransfer | undefined;
+  ended: (through: boolean) => void;
+};
+
 export class Transfers {
   readonly #list: HTMLElement;
   readonly #changed: (working: Set<Link>) => void;
-  readonly #waiting: (() => void)[] = [];
+  /** Those that wait for their turn, in order; the first few have rows. */
+  readonly #waiting = new Set<Entry>();
   readonly #rows = new Map<CofferTransfer, AbortController>();
+  readonly #more: CofferWaiting;
   #running = 0;
 
   /** Rows go into `list`; `changed` is told which links of the chain are at work. */
   constructor(list: HTMLElement, changed: (working: Set<Link>) => void) {
     this.#list = list;
     this.#changed = changed;
+    this.#more = document.createElement("coffer-waiting") as CofferWaiting;
+    this.#more.onCancel = () => this.#cancelWaiting();
   }
 
   /** Transfers that have not ended. */
   get active(): number {
-    return this.#running + this.#waiting.length;
+    return this.#running + this.#waiting.size;
   }
 
   /** Shows an upload that was stopped before. Returns what takes its row away. */
@@ -63,49 +77,11 @@ export class Transfers {
   }
 
   /** Runs a task when its turn comes. Resolves to whether it went through; failures are shown in its row. */
-  async add(task: Task): Promise<boolean> {
-    const cancelled = new AbortController();
-    const row = this.#row(cancelled);
-    row.begin(task.direction, task.name, task.type, { pausable: task.pausable ?? false });
-    row.onPause = () => cancelled.abort(new CofferError("paused"));
-    row.onCancel = () => {
-      cancelled.abort();
-      this.#drop(row);
-    };
-    await this.#turn();
-    try {
-      cancelled.signal.throwIfAborted();
-      await task.run(cancelled.signal, (progress) => {
-        if (!cancelled.signal.aborted) row.progress(progress, performance.now());
-        this.#tell();
-      });
-      this.#drop(row);
-      return true;
-    } catch (error) {
-      // To seal once more what may be stored would make two of it.
-      const code = error instanceof CofferError ? error.code : undefined;
-      const unknown = code === "unknown-whether-stored";
-      const paused = code === "paused";
-      if (!unknown && !paused && (cancelled.signal.aborted || isAbort(error))) this.#drop(row);
-      else {
-        if (paused) row.pause();
-        else row.fail(error, task.again && !unknown && code !== "another-file");
-        row.onRetry = () => {
-          this.#drop(row);
-          void this.add(task);
-        };
-        row.onCancel = () => {
-          this.#drop(row);
-          // A failure is dismissed, and what was sent can be gone on with after a reload; what was paused is removed.
-          if (paused) task.discard?.();
-        };
-      }
-      return false;
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
-      this.#tell();
-    }
+  add(task: Task): Promise<boolean> {
+    return new Promise((ended) => {
+      this.#waiting.add({ task, cancelled: new AbortController(), row: undefined, ended });
+      this.#next();
+    });
   }
 
   /** The server asked this page to come later: said in each row at work, since all share the user's bound. */
@@ -115,10 +91,101 @@ export class Transfers {
 
   /** Cancels everything, for example when the sign-in ends. */
   cancel(): void {
+    this.#cancelWaiting();
     for (const [row, controller] of this.#rows) {
       controller.abort();
       this.#drop(row);
     }
+  }
+
+  #cancelWaiting(): void {
+    for (const entry of [...this.#waiting]) this.#leave(entry);
+    this.#showMore();
+  }
+
+  /** It has not begun, and will not. */
+  #leave(entry: Entry): void {
+    this.#waiting.delete(entry);
+    entry.cancelled.abort();
+    if (entry.row) this.#drop(entry.row);
+    entry.ended(false);
+  }
+
+  /** Begins what has its turn, and shows the first of those that wait. */
+  #next(): void {
+    for (const entry of this.#waiting) {
+      if (this.#running >= AT_ONCE) break;
+      this.#waiting.delete(entry);
+      this.#running++;
+      void this.#run(entry);
+    }
+    let shown = 0;
+    for (const entry of this.#waiting) {
+      if (++shown > WAITING_ROWS) break;
+      this.#show(entry);
+    }
+    this.#showMore();
+  }
+
+  #show(entry: Entry): CofferTransfer {
+    if (entry.row) return entry.row;
+    const { task, cancelled } = entry;
+    const row = this.#row(cancelled);
+    entry.row = row;
+    row.begin(task.direction, task.name, task.type, { pausable: task.pausable ?? false });
+    row.onPause = () => cancelled.abort(new CofferError("paused"));
+    row.onCancel = () => {
+      if (this.#waiting.has(entry)) {
+        this.#leave(entry);
+        return this.#next();
+      }
+      cancelled.abort();
+      this.#drop(row);
+    };
+    return row;
+  }
+
+  async #run(entry: Entry): Promise<void> {
+    const { task, cancelled } = entry;
+    const row = this.#show(entry);
+    let through = false;
+    try {
+      await task.run(cancelled.signal, (progress) => {
+        if (!cancelled.signal.aborted) row.progress(progress, performance.now());
+        this.#tell();
+      });
+      this.#drop(row);
+      through = true;
+    } catch (error) {
+      this.#failed(task, row, cancelled.signal, error);
+    } finally {
+      this.#running--;
+      this.#next();
+      this.#tell();
+      entry.ended(through);
+    }
+  }
+
+  #failed(task: Task, row: CofferTransfer, signal: AbortSignal, error: unknown): void {
+    // To seal once more what may be stored would make two of it.
+    const code = error instanceof CofferError ? error.code : undefined;
+    const unknown = code === "unknown-whether-stored";
+    const paused = code === "paused";
+    if (!unknown && !paused && (signal.aborted || isAbort(error))) {
+      this.#drop(row);
+      return;
+    }
+    if (paused) row.pause();
+    else row.fail(error, task.again && !unknown && code !== "another-file");
+    row.onRetry = () => {
+      this.#drop(row);
+      void this.add(task);
+    };
+    row.onCancel = () => {
+      this.#drop(row);
+      // A failure is dismissed, and what was sent can be gone on with after a reload; what was paused is removed.
+      if (paused) task.discard?.();
+    };
   }
 
   #row(cancelled: AbortController): CofferTransfer {
@@ -126,18 +193,20 @@ export class Transfers {
     this.#rows.set(row, cancelled);
     const item = document.createElement("li");
     item.append(row);
-    this.#list.append(item);
+    this.#list.insertBefore(item, this.#more.isConnected ? this.#more.closest("li") : null);
     this.#list.hidden = false;
     return row;
   }
 
-  async #turn(): Promise<void> {
-    if (this.#running >= AT_ONCE) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
+  #showMore(): void {
+    const more = this.#waiting.size - WAITING_ROWS;
+    if (more <= 0) return void this.#more.closest("li")?.remove();
+    if (!this.#more.isConnected) {
+      const item = document.createElement("li");
+      item.append(this.#more);
+      this.#list.append(item);
     }
-    this.#running++;
+    this.#more.count = more;
   }
 
   #drop(row: CofferTransfer): void {

@@ -1,0 +1,67 @@
+/** Which documents of a list are shown, and in which order. */
+
+import type { Document } from "#web/browser/index.ts";
+import { comparableName } from "./names.ts";
+
+export const ORDERS = ["newest", "oldest", "name", "name-back", "largest", "smallest"] as const;
+export type Order = (typeof ORDERS)[number];
+
+type Metadata = NonNullable<Document["metadata"]>;
+
+/** What a document is found by, made once. */
+const comparables = new WeakMap<Metadata, string>();
+const collators = new Map<string | undefined, Intl.Collator>();
+
+/** What a name is compared by in a search, its folder before it. */
+export function comparableOf({ metadata }: Document): string | undefined {
+  if (!metadata) return undefined;
+  let made = comparables.get(metadata);
+  if (made === undefined) {
+    made = comparableName(metadata.folder ? `${metadata.folder}/${metadata.name}` : metadata.name);
+    comparables.set(metadata, made);
+  }
+  return made;
+}
+
+/** Those whose names have every word of `wanted` in them, in any order. */
+export function found(documents: readonly Document[], wanted: string): readonly Document[] {
+  const words = comparableName(wanted).split(/\s+/).filter(Boolean);
+  if (words.length === 0) return documents;
+  return documents.filter((document) => {
+    const name = comparableOf(document);
+    return name !== undefined && words.every((word) => name.includes(word));
+  });
+}
+
+/** In this order; `documents` are the newest first. What has no name yet comes last where names or sizes count. */
+export function ordered(documents: readonly Document[], order: Order, locale?: string): readonly Document[] {
+  switch (order) {
+    case "newest":
+      return documents;
+    case "oldest":
+      return documents.toReversed();
+    case "largest":
+    case "smallest": {
+      const sign = order === "largest" ? -1 : 1;
+      return documents.toSorted((a, b) => sign * (sizeOf(a) - sizeOf(b)));
+    }
+    default: {
+      const sign = order === "name" ? 1 : -1;
+      const { compare } = collatorOf(locale);
+      return documents.toSorted(({ metadata: a }, { metadata: b }) =>
+        a && b ? sign * compare(a.name, b.name) : Number(!a) - Number(!b),
+      );
+    }
+  }
+}
+
+function sizeOf({ metadata, sealedSize }: Document): number {
+  return metadata?.size ?? sealedSize;
+}
+
+/** Numbers in names by their value; composed and decomposed letters are the same to it. */
+function collatorOf(locale: string | undefined): Intl.Collator {
+  const made = collators.get(locale) ?? new Intl.Collator(locale, { numeric: true });
+  collators.set(locale, made);
+  return made;
+}
