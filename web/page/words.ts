@@ -9,7 +9,7 @@ import type { GERMAN } from "./german.ts";
 export type Words = keyof typeof GERMAN;
 export type Language = "en" | "de";
 
-const LANGUAGES: readonly Language[] = ["en", "de"];
+const LANGUAGES: readonly Language[] = ["en"];
 const CHOSEN = "coffer-language";
 
 let table: Readonly<Record<string, string>> = {};
