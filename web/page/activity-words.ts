@@ -1,10 +1,11 @@
 /** Words for what the audit log names. What has no words here is shown by its name. */
 
 import type { AuditPage } from "#web/browser/index.ts";
+import { t, type Words, wordFor } from "./words.ts";
 
 type AuditEntry = AuditPage["entries"][number];
 
-export const ACTIONS: Readonly<Record<string, string>> = {
+export const ACTIONS: Readonly<Record<string, Words>> = {
   "iam:account": "began the account",
   "iam:account-key": "used the account key",
   "iam:release-account-key": "was to get the account key",
@@ -93,11 +94,11 @@ export const ACTIONS: Readonly<Record<string, string>> = {
 };
 
 export function titleOf({ action }: Pick<AuditEntry, "action">): string {
-  return ACTIONS[action] ?? action;
+  return wordFor(ACTIONS, action);
 }
 
 /** Nothing of what was allowed: that it stands there says so. */
 export function outcomeOf({ outcome, code }: Pick<AuditEntry, "outcome" | "code">): string {
   if (outcome === "allow") return "";
-  return outcome === "deny" ? `Refused (${code ?? "forbidden"})` : "Failed";
+  return outcome === "deny" ? t("Refused ({code})", { code: code ?? "forbidden" }) : t("Failed");
 }

@@ -5,6 +5,7 @@ import { outcomeOf, titleOf } from "./activity-words.ts";
 import { formatStamp } from "./format.ts";
 import { PanelElement } from "./panel.ts";
 import { onPress, part } from "./part.ts";
+import { t } from "./words.ts";
 
 type AuditEntry = AuditPage["entries"][number];
 
@@ -15,7 +16,7 @@ const TENANT = "tenant";
 export class CofferActivity extends PanelElement {
   protected override readonly sentences = {
     forbidden: "Only owners of this account read its activity, and auditors that of others.",
-  };
+  } as const;
   #entries: AuditEntry[] = [];
   /** Where the next page begins; undefined at the end. */
   #before: string | undefined;
@@ -53,9 +54,9 @@ export class CofferActivity extends PanelElement {
     const select = part<HTMLSelectElement>(this, "subject");
     const { identity } = this.coffer;
     const options = [
-      ...accounts.map(({ id, name }) => new Option(`Account ${name}`, id)),
-      new Option("Your sign-ins and vaults", SELF),
-      new Option("The whole organization (auditors)", TENANT),
+      ...accounts.map(({ id, name }) => new Option(t("Account {name}", { name }), id)),
+      new Option(t("Your sign-ins and vaults"), SELF),
+      new Option(t("The whole organization (auditors)"), TENANT),
     ];
     select.replaceChildren(...options);
     if (!options.some(({ value }) => value === this.#subject) || this.#subject === SELF)
@@ -110,14 +111,18 @@ export class CofferActivity extends PanelElement {
     list.append(...added.map((entry) => this.#item(entry)));
     part(this, "more").hidden = this.#before === undefined;
     const all = this.#entries.length;
-    const oldest = this.#before === undefined ? "all there are" : "older ones on request";
-    part(this, "counted").textContent = `${list.childElementCount} of the newest ${all}, ${oldest}`;
+    const oldest = this.#before === undefined ? t("all there are") : t("older ones on request");
+    part(this, "counted").textContent = t("{shown} of the newest {all}, {oldest}", {
+      shown: list.childElementCount,
+      all,
+      oldest,
+    });
   }
 
   #item(entry: AuditEntry): HTMLElement {
     const item = document.createElement("li");
     item.toggleAttribute("data-refused", entry.outcome !== "allow");
-    const who = entry.user === undefined ? "The system" : (this.#names.get(entry.user) ?? entry.user);
+    const who = entry.user === undefined ? t("The system") : (this.#names.get(entry.user) ?? entry.user);
     const [head, detail] = [document.createElement("div"), document.createElement("div")];
     head.className = "deed";
     const [actor, what, when] = [element("bdi", who), element("span", titleOf(entry)), element("time", "")];
@@ -130,7 +135,9 @@ export class CofferActivity extends PanelElement {
     const about = [`account/${this.#subject}`, `audit/${this.#subject}`];
     const common = about.find((start) => entry.resource.startsWith(start)) ?? "";
     const resource = entry.resource.slice(common.length).replace(/^\//, "");
-    const named = [entry.action, resource, `request ${entry.requestId}`].filter((name) => name !== "");
+    const named = [entry.action, resource, t("request {id}", { id: entry.requestId })].filter(
+      (name) => name !== "",
+    );
     const facts = element("code", named.join(" · "));
     item.append(head, ...(detail.textContent === "" ? [] : [detail]), facts);
     return item;

@@ -12,8 +12,9 @@ import { MasterKeyMove } from "./master-key-move.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
 import { VaultsOfOthers } from "./vaults-of-others.ts";
+import { t, type Words, wordFor } from "./words.ts";
 
-const ROLES: Readonly<Record<string, string>> = { admin: "Admin", auditor: "Auditor" };
+const ROLES: Readonly<Record<string, Words>> = { admin: "Admin", auditor: "Auditor" };
 /** Members of a group that are shown at a time. */
 const PAGE = 100;
 
@@ -24,7 +25,7 @@ export class CofferAdministration extends PanelElement {
     "not-found": "There is nothing of this id here.",
     "strict-tenant":
       "The key store of this organization keeps no master key, so that there is none to move to.",
-  };
+  } as const;
   /** The members of the group that is shown, as far as they have been asked for. */
   #members: AsyncGenerator<{ user: string; since: number }> | undefined;
   #group = "";
@@ -76,18 +77,22 @@ export class CofferAdministration extends PanelElement {
 
   #draw(roles: readonly RoleHolder[], groups: readonly Group[]): void {
     const holders = roles.map(({ user, role, since }) =>
-      administrationRow(user, `${ROLES[role] ?? role} since ${formatDay(new Date(since * 1000))}`, {
-        label: "Take",
-        name: `Take the role ${role} from ${user}`,
-        run: () => this.#take(role, user),
-      }),
+      administrationRow(
+        user,
+        t("{role} since {day}", { role: wordFor(ROLES, role), day: formatDay(new Date(since * 1000)) }),
+        {
+          label: t("Take"),
+          name: t("Take the role {role} from {user}", { role, user }),
+          run: () => this.#take(role, user),
+        },
+      ),
     );
     part(this, "roles").replaceChildren(...holders);
     part(this, "no-roles").hidden = roles.length > 0;
     const listed = groups.map(({ group, members }) =>
-      administrationRow(group, members === 1 ? "1 member" : `${members} members`, {
-        label: "Show",
-        name: `Show the group ${group}`,
+      administrationRow(group, members === 1 ? t("1 member") : t("{count} members", { count: members }), {
+        label: t("Show"),
+        name: t("Show the group {group}", { group }),
         run: () => this.#show(group),
       }),
     );
@@ -100,21 +105,21 @@ export class CofferAdministration extends PanelElement {
     const role = part<HTMLSelectElement>(this, "role").value as TenantRole;
     const done = await this.#change((admin) => admin.grantRole(role, user));
     if (!done) return;
-    this.say(`${user} is ${role} from the next request on.`);
+    this.say(t("{user} is {role} from the next request on.", { user, role }));
     element<HTMLFormElement>(this, "[data-give]").reset();
   }
 
   async #beginMove(): Promise<void> {
-    if (await this.attempt(() => this.#move.begin(this.coffer))) this.say("The move has begun.");
+    if (await this.attempt(() => this.#move.begin(this.coffer))) this.say(t("The move has begun."));
   }
 
   async #take(role: TenantRole, user: string): Promise<void> {
     const question = {
-      ...{ title: "Take this role?", name: user, yes: "Take", no: "Cancel" },
-      text: `is no ${role} any more, from the next request on.`,
+      ...{ title: t("Take this role?"), name: user, yes: t("Take"), no: t("Cancel") },
+      text: t("is no {role} any more, from the next request on.", { role }),
     };
     if (!(await element<CofferConfirm>(document, "coffer-confirm").ask(question))) return;
-    if (await this.#change((admin) => admin.withdrawRole(role, user))) this.say("The role is taken.");
+    if (await this.#change((admin) => admin.withdrawRole(role, user))) this.say(t("The role is taken."));
     part(this, "close").focus();
   }
 
@@ -122,7 +127,7 @@ export class CofferAdministration extends PanelElement {
     const group = part<HTMLInputElement>(this, "name").value.trim();
     const user = part<HTMLInputElement>(this, "member").value.trim();
     if (!(await this.#change((admin) => admin.addToGroup(group, user)))) return;
-    this.say(`${user} is in ${group}.`);
+    this.say(t("{user} is in {group}.", { user, group }));
     element<HTMLFormElement>(this, "[data-put]").reset();
     await this.#show(group);
   }
@@ -147,9 +152,9 @@ export class CofferAdministration extends PanelElement {
       if (next.done) break;
       const { user, since } = next.value;
       items.push(
-        administrationRow(user, `since ${formatDay(new Date(since * 1000))}`, {
-          label: "Remove",
-          name: `Remove ${user} from ${group}`,
+        administrationRow(user, t("since {day}", { day: formatDay(new Date(since * 1000)) }), {
+          label: t("Remove"),
+          name: t("Remove {user} from {group}", { user, group }),
           run: () => this.#remove(group, user),
         }),
       );
@@ -161,7 +166,7 @@ export class CofferAdministration extends PanelElement {
 
   async #remove(group: string, user: string): Promise<void> {
     if (!(await this.#change((admin) => admin.removeFromGroup(group, user)))) return;
-    this.say(`${user} is in ${group} no more.`);
+    this.say(t("{user} is in {group} no more.", { user, group }));
     await this.#show(group);
   }
 

@@ -4,11 +4,12 @@ import type { MicroserviceState } from "#web/browser/index.ts";
 import { formatMeasurement, formatMoment } from "./format.ts";
 import { element, part, TemplateElement } from "./part.ts";
 import { METHODS } from "./vault-words.ts";
+import { t, type Words, wordFor } from "./words.ts";
 
 /** A link of the chain. */
 export type Link = "page" | "vault" | "edge" | "hsm";
 
-const PHASES: Record<MicroserviceState["phase"], string> = {
+const PHASES: Record<MicroserviceState["phase"], Words> = {
   idle: "Encrypts and decrypts, with keys that no script can read.",
   starting: "Starting…",
   enrolling: "Making its own keys and having them certified…",
@@ -23,13 +24,13 @@ export class CofferChain extends TemplateElement {
 
   /** Shows where the microservice stands. */
   show(state: MicroserviceState): void {
-    part(this, "vault-state").textContent = PHASES[state.phase];
+    part(this, "vault-state").textContent = t(PHASES[state.phase]);
     const vault = element(this, "[data-link=vault]");
     vault.dataset.phase = state.phase;
     part(this, "facts").hidden = state.phase !== "ready";
     if (state.phase !== "ready") return;
     const { instance, measurement } = state;
-    part(this, "method").textContent = METHODS[instance.method] ?? instance.method;
+    part(this, "method").textContent = wordFor(METHODS, instance.method);
     part(this, "certificate").textContent = formatMoment(new Date(instance.notAfter));
     const code = part(this, "measurement");
     code.textContent = formatMeasurement(measurement);

@@ -1,9 +1,11 @@
 /** Sizes, times and dates as people write them, in the reader's language. */
 
+import { localeOfPage, t } from "./words.ts";
+
 const LARGER = ["kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 /** Bytes in decimal units: `0 byte`, `12 kB`, `1.4 MB`. */
-export function formatBytes(bytes: number, locale?: string): string {
+export function formatBytes(bytes: number, locale = localeOfPage()): string {
   let value = bytes;
   let unit: "byte" | (typeof LARGER)[number] = "byte";
   for (const larger of LARGER) {
@@ -20,19 +22,21 @@ export function formatBytes(bytes: number, locale?: string): string {
 
 /** How long it will take, roughly: `5 s left`, `2 min left`. */
 export function formatLeft(seconds: number): string {
-  if (seconds < 1) return "almost done";
-  if (seconds < 55) return `${seconds < 10 ? Math.ceil(seconds) : Math.ceil(seconds / 5) * 5} s left`;
-  if (seconds < 3300) return `${Math.round(seconds / 60)} min left`;
-  return `${Math.round(seconds / 360) / 10} h left`;
+  if (seconds < 1) return t("almost done");
+  if (seconds < 55) {
+    return t("{seconds} s left", { seconds: seconds < 10 ? Math.ceil(seconds) : Math.ceil(seconds / 5) * 5 });
+  }
+  if (seconds < 3300) return t("{minutes} min left", { minutes: Math.round(seconds / 60) });
+  return t("{hours} h left", { hours: formatNumber(Math.round(seconds / 360) / 10) });
 }
 
 /** That the server asked to come later; `milliseconds` until then. */
 export function formatWait(milliseconds: number): string {
-  return `The server asks to wait ${Math.ceil(milliseconds / 1000)} s …`;
+  return t("The server asks to wait {seconds} s …", { seconds: Math.ceil(milliseconds / 1000) });
 }
 
 /** A moment in words: the time for today, the day for this year, else the date. */
-export function formatMoment(moment: Date, now: Date = new Date(), locale?: string): string {
+export function formatMoment(moment: Date, now: Date = new Date(), locale = localeOfPage()): string {
   if (Number.isNaN(moment.getTime())) return "";
   const time = formatter(
     `time ${locale}`,
@@ -62,7 +66,7 @@ function formatter<T>(name: string, make: () => T): T {
 }
 
 /** How far off a moment is, in its largest unit: `in 23 hours`. */
-export function formatRemaining(moment: Date, now: Date = new Date(), locale?: string): string {
+export function formatRemaining(moment: Date, now: Date = new Date(), locale = localeOfPage()): string {
   const minutes = Math.floor((moment.getTime() - now.getTime()) / 60_000);
   const words = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
   if (Math.abs(minutes) < 120) return words.format(minutes, "minute");
@@ -70,13 +74,18 @@ export function formatRemaining(moment: Date, now: Date = new Date(), locale?: s
   return words.format(Math.trunc(minutes / 1440), "day");
 }
 
+/** A number as the reader writes it. */
+export function formatNumber(number: number, locale = localeOfPage()): string {
+  return new Intl.NumberFormat(locale).format(number);
+}
+
 /** A moment to the second, for what is looked up. */
-export function formatStamp(moment: Date, locale?: string): string {
+export function formatStamp(moment: Date, locale = localeOfPage()): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(moment);
 }
 
 /** A day without its time. */
-export function formatDay(moment: Date, locale?: string): string {
+export function formatDay(moment: Date, locale = localeOfPage()): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(moment);
 }
 

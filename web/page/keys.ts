@@ -5,6 +5,7 @@ import { offerAccounts } from "./account-choice.ts";
 import { formatMoment } from "./format.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 import { ReEncryption, type ReEncryptionState } from "./re-encryption.ts";
+import { localeOfPage, t } from "./words.ts";
 
 export class CofferKeys extends TemplateElement {
   #coffer: Coffer | undefined;
@@ -21,10 +22,10 @@ export class CofferKeys extends TemplateElement {
       void this.#attempt(() => this.#read());
     });
     onPress(this, "rotate-account", () =>
-      this.#change("The account has another key.", (life) => life.rotateKey(this.#account)),
+      this.#change(t("The account has another key."), (life) => life.rotateKey(this.#account)),
     );
     onPress(this, "rotate-data", () =>
-      this.#change("There is a new version.", (life) => {
+      this.#change(t("There is a new version."), (life) => {
         const by = part<HTMLSelectElement>(this, "maker").value === "instance" ? "instance" : undefined;
         return life.rotateDataKey(this.#account, { by });
       }),
@@ -33,10 +34,10 @@ export class CofferKeys extends TemplateElement {
     onPress(this, "stop", () => this.#reEncryption?.stop());
     onPress(this, "delete-account", () => {
       const days = Number(part<HTMLSelectElement>(this, "days").value);
-      this.#change("The account will be deleted.", (life) => life.delete(this.#account, { days }), true);
+      this.#change(t("The account will be deleted."), (life) => life.delete(this.#account, { days }), true);
     });
     onPress(this, "keep-account", () =>
-      this.#change("The account is kept.", (life) => life.keep(this.#account), true),
+      this.#change(t("The account is kept."), (life) => life.keep(this.#account), true),
     );
     element<HTMLFormElement>(this, "form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -68,7 +69,7 @@ export class CofferKeys extends TemplateElement {
 
   #create(name: string): void {
     this.#change(
-      `The account ${name} is made, with keys of its own.`,
+      t("The account {name} is made, with keys of its own.", { name }),
       async (life) => {
         const { id } = await life.create(name);
         element<HTMLFormElement>(this, "form").reset();
@@ -112,23 +113,32 @@ export class CofferKeys extends TemplateElement {
   #row({ keyId, keyVersion, created, ends }: DataKeyVersion, newest: boolean): HTMLElement {
     const row = document.createElement("li");
     const said =
-      ends === undefined ? `made ${formatMoment(new Date(created * 1000))}` : `deleted on ${dateOf(ends)}`;
+      ends === undefined
+        ? t("made {when}", { when: formatMoment(new Date(created * 1000)) })
+        : t("deleted on {when}", { when: dateOf(ends) });
     const words = document.createElement("span");
-    words.textContent = `Version ${keyVersion}${newest ? ", the newest" : ""} · ${said}`;
+    const version = { version: keyVersion };
+    const title = newest ? t("Version {version}, the newest", version) : t("Version {version}", version);
+    words.textContent = `${title} · ${said}`;
     row.append(words);
     if (newest) return row;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = ends === undefined ? "Delete" : "Keep";
-    button.setAttribute("aria-label", `${button.textContent} version ${keyVersion}`);
+    button.textContent = ends === undefined ? t("Delete") : t("Keep");
+    button.setAttribute(
+      "aria-label",
+      ends === undefined ? t("Delete version {version}", version) : t("Keep version {version}", version),
+    );
     const key = `${keyId}.${keyVersion}`;
     button.addEventListener("click", () =>
       ends === undefined
-        ? this.#change(`Version ${keyVersion} will be deleted.`, (life) =>
+        ? this.#change(t("Version {version} will be deleted.", version), (life) =>
             life.deleteDataKey(this.#account, key),
           )
-        : this.#change(`Version ${keyVersion} is kept.`, (life) => life.keepDataKey(this.#account, key)),
+        : this.#change(t("Version {version} is kept.", version), (life) =>
+            life.keepDataKey(this.#account, key),
+          ),
     );
     row.append(button);
     return row;
@@ -144,8 +154,11 @@ export class CofferKeys extends TemplateElement {
     if (all === undefined) bar.removeAttribute("value");
     else bar.value = done + failed;
     const words =
-      all === undefined ? "Looking at the documents…" : `${done} of ${all} documents sealed again`;
-    part(this, "progress-words").textContent = failed > 0 ? `${words}, ${failed} could not be` : words;
+      all === undefined
+        ? t("Looking at the documents…")
+        : t("{done} of {all} documents sealed again", { done, all });
+    part(this, "progress-words").textContent =
+      failed > 0 ? t("{words}, {failed} could not be", { words, failed }) : words;
     if (state?.error !== undefined) this.#notify(state.error);
     // Once for all of them: a list of hundreds is not read again for each.
     if (state === undefined) this.#changed();
@@ -185,7 +198,7 @@ export class CofferKeys extends TemplateElement {
 
 /** Seconds since 1970. */
 function dateOf(seconds: number): string {
-  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(
+  return new Intl.DateTimeFormat(localeOfPage(), { dateStyle: "medium", timeStyle: "short" }).format(
     new Date(seconds * 1000),
   );
 }

@@ -2,6 +2,7 @@
 
 import type { Coffer, RotationProgress } from "#web/browser/index.ts";
 import { part } from "./part.ts";
+import { t } from "./words.ts";
 
 /** How often the edge is asked. Milliseconds. */
 const INTERVAL = 1000;
@@ -50,8 +51,11 @@ export class MasterKeyMove {
     const bar = part<HTMLProgressElement>(this.#root, "move-bar");
     bar.max = Math.max(1, all);
     bar.value = all === 0 ? 1 : moved;
-    const behind = failed > 0 ? `; ${failed} have failed and are tried again` : "";
-    part(this.#root, "move-words").textContent = `${moved} of ${all} accounts have moved${behind}.`;
+    const far = { moved, all, failed };
+    part(this.#root, "move-words").textContent =
+      failed > 0
+        ? t("{moved} of {all} accounts have moved; {failed} have failed and are tried again.", far)
+        : t("{moved} of {all} accounts have moved.", far);
     if (moved < all) this.#timer = setTimeout(() => this.watch(coffer).catch(this.#failed), INTERVAL);
   }
 }

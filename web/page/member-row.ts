@@ -3,10 +3,11 @@
 import type { AccountMember } from "#web/browser/index.ts";
 import { formatDay } from "./format.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
+import { t, type Words } from "./words.ts";
 
 export type Role = AccountMember["role"];
 
-export const ROLES: Readonly<Record<Role, string>> = {
+const ROLES: Readonly<Record<Role, Words>> = {
   owner: "Owner",
   member: "Member",
   reader: "Reader",
@@ -25,7 +26,7 @@ export class CofferMember extends TemplateElement {
   }
 
   get name(): string {
-    return this.#member?.name || "Somebody without a name";
+    return this.#member?.name || t("Somebody without a name");
   }
 
   protected override ready(): void {
@@ -34,18 +35,18 @@ export class CofferMember extends TemplateElement {
     this.dataset.member = user;
     part(this, "name").textContent = this.name;
     part(this, "you").hidden = !this.#own;
-    const joined = since > 0 ? [`since ${formatDay(new Date(since * 1000))}`] : [];
+    const joined = since > 0 ? [t("since {day}", { day: formatDay(new Date(since * 1000)) })] : [];
     // Where the role can be chosen, the choice says it.
-    part(this, "meta").textContent = [...(this.#managed ? [] : [ROLES[role]]), ...joined].join(" · ");
+    part(this, "meta").textContent = [...(this.#managed ? [] : [t(ROLES[role])]), ...joined].join(" · ");
     const id = part(this, "user");
     id.textContent = user;
     id.title = user;
     const select = part<HTMLSelectElement>(this, "role");
-    select.replaceChildren(...Object.entries(ROLES).map(([value, name]) => new Option(name, value)));
+    select.replaceChildren(...Object.entries(ROLES).map(([value, name]) => new Option(t(name), value)));
     select.value = role;
-    select.setAttribute("aria-label", `Role of ${this.name}`);
+    select.setAttribute("aria-label", t("Role of {name}", { name: this.name }));
     select.addEventListener("change", () => this.#fire("coffer-role", select.value));
-    part(this, "remove").setAttribute("aria-label", `Remove ${this.name}`);
+    part(this, "remove").setAttribute("aria-label", t("Remove {name}", { name: this.name }));
     onPress(this, "remove", () => this.#fire("coffer-remove"));
     // The own membership ends by leaving.
     part(this, "remove").hidden = !this.#managed;

@@ -2,13 +2,20 @@
 
 import type { AccountMember } from "#web/browser/index.ts";
 import type { CofferConfirm, Question } from "./confirm.ts";
-import { type CofferMember, ROLES, type Role } from "./member-row.ts";
+import type { CofferMember, Role } from "./member-row.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
+import { t, type Words } from "./words.ts";
 
-const REMOVAL =
+const REMOVAL: Words =
   "is given nothing from then on: the next request is refused. A key that their vault has loaded already ends within 8 hours, and opens until then what they have kept.";
-const LEAVING = "opens no document for you from then on. Only an owner can make you a member again.";
+const LEAVING: Words = "opens no document for you from then on. Only an owner can make you a member again.";
+
+const FROM_NOW_ON = {
+  owner: "{name}: owner from now on.",
+  member: "{name}: member from now on.",
+  reader: "{name}: reader from now on.",
+} as const satisfies Record<Role, Words>;
 
 export class CofferMembers extends PanelElement {
   protected override readonly sentences = {
@@ -16,7 +23,7 @@ export class CofferMembers extends PanelElement {
     conflict: "An account keeps an owner. Make somebody else an owner first.",
     "quota-exceeded": "There is room for no more members.",
     forbidden: "You may not do that in this account any more.",
-  };
+  } as const;
   protected override ready(): void {
     super.ready();
     element<HTMLFormElement>(this, "form").addEventListener("submit", (event) => {
@@ -74,11 +81,11 @@ export class CofferMembers extends PanelElement {
     const field = part<HTMLInputElement>(this, "colleague");
     const user = field.value.trim();
     const role = part<HTMLSelectElement>(this, "as").value as Role;
-    if (user === this.#own) return this.say("That is your own id. Ask your colleague for theirs.", true);
+    if (user === this.#own) return this.say(t("That is your own id. Ask your colleague for theirs."), true);
     const done = await this.#change((account) => this.coffer.putMember(user, role, account));
     if (!done) return field.focus();
-    const name = this.#rowOf(user)?.name ?? "Your colleague";
-    this.say(`${name} is a member now, and opens what is in this account.`);
+    const name = this.#rowOf(user)?.name ?? t("Your colleague");
+    this.say(t("{name} is a member now, and opens what is in this account.", { name }));
     element<HTMLFormElement>(this, "form").reset();
     field.focus();
   }
@@ -89,22 +96,24 @@ export class CofferMembers extends PanelElement {
     const done = await this.#change((account) => this.coffer.putMember(user, role, account));
     // The select shows what was chosen: back to what is.
     if (!done) return void (await this.attempt(() => this.read()));
-    this.say(`${name}: ${ROLES[role].toLowerCase()} from now on.`);
+    this.say(t(FROM_NOW_ON[role], { name }));
     this.#rowOf(user)?.querySelector<HTMLElement>("select")?.focus();
   }
 
   async #remove({ name, dataset }: CofferMember): Promise<void> {
     const user = dataset.member ?? "";
-    if (!(await this.#ask({ title: "Remove this member?", name, text: REMOVAL, yes: "Remove" }))) return;
+    if (!(await this.#ask({ title: t("Remove this member?"), name, text: t(REMOVAL), yes: t("Remove") })))
+      return;
     if (!(await this.#change((account) => this.coffer.removeMember(user, account)))) return;
-    this.say(`${name} is no member any more.`);
+    this.say(t("{name} is no member any more.", { name }));
     this.#offer(name);
   }
 
   async #leave(): Promise<void> {
     const { account } = this;
     const name = this.coffer.identity?.accounts.find(({ id }) => id === account)?.name ?? "";
-    if (!(await this.#ask({ title: "Leave this account?", name, text: LEAVING, yes: "Leave" }))) return;
+    if (!(await this.#ask({ title: t("Leave this account?"), name, text: t(LEAVING), yes: t("Leave") })))
+      return;
     this.overtake();
     const done = await this.attempt(async () => {
       this.choose(await this.coffer.leave(account));
@@ -112,14 +121,14 @@ export class CofferMembers extends PanelElement {
       await this.read();
     });
     if (!done) return;
-    this.say("You have left the account.");
+    this.say(t("You have left the account."));
     this.changed();
     part(this, "close").focus();
   }
 
   #ask(question: Omit<Question, "no">): Promise<boolean> {
     this.#offer("");
-    return element<CofferConfirm>(document, "coffer-confirm").ask({ ...question, no: "Cancel" });
+    return element<CofferConfirm>(document, "coffer-confirm").ask({ ...question, no: t("Cancel") });
   }
 
   /** Offers new keys, since somebody of that name has gone; with an empty one no more. */
@@ -139,13 +148,13 @@ export class CofferMembers extends PanelElement {
     });
     if (!done) return;
     this.#offer("");
-    this.say("The account has new keys. Under Keys you can seal again what was sealed before.");
+    this.say(t("The account has new keys. Under Keys you can seal again what was sealed before."));
     part(this, "close").focus();
   }
 
   async #copy(): Promise<void> {
     const done = await this.attempt(() => navigator.clipboard.writeText(this.#own));
-    if (done) this.say("Your id is copied.");
+    if (done) this.say(t("Your id is copied."));
   }
 
   async #change(work: (account: string) => Promise<void>): Promise<boolean> {

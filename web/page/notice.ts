@@ -1,7 +1,9 @@
 /** `<coffer-notice>`: a failure that is not of one transfer, with what to do about it. */
 
-import { CofferError, messageOf } from "#web/browser/index.ts";
+import { CofferError } from "#web/browser/index.ts";
+import { messageInWords } from "./error-words.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
+import { t } from "./words.ts";
 
 export class CofferNotice extends TemplateElement {
   protected override ready(): void {
@@ -11,12 +13,14 @@ export class CofferNotice extends TemplateElement {
 
   /** Shows an error; `act` offers a way out of it. */
   show(error: unknown, act?: { label: string; run: () => void }): void {
-    part(this, "message").textContent = messageOf(error);
+    part(this, "message").textContent = messageInWords(error);
     const code = part(this, "code");
     code.hidden = !(error instanceof CofferError);
     if (error instanceof CofferError) {
       this.dataset.code = error.code;
-      code.textContent = error.requestId ? `${error.code} · request ${error.requestId}` : error.code;
+      code.textContent = error.requestId
+        ? t("{code} · request {id}", { code: error.code, id: error.requestId })
+        : error.code;
     }
     const button = part(this, "act");
     button.hidden = !act;

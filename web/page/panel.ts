@@ -1,8 +1,10 @@
 /** A panel of the page about one of the user's accounts: a dialog, the choice of the account, and one line that says what was done or why not. */
 
-import { type Account, type Coffer, CofferError, type ErrorCode, messageOf } from "#web/browser/index.ts";
+import { type Account, type Coffer, CofferError, type ErrorCode } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
+import { messageInWords } from "./error-words.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
+import { t, type Words } from "./words.ts";
 
 export abstract class PanelElement extends TemplateElement {
   #coffer: Coffer | undefined;
@@ -47,7 +49,7 @@ export abstract class PanelElement extends TemplateElement {
   /** Takes away what was shown. */
   protected abstract clear(): void;
   /** A sentence for a code that means something of its own here. */
-  protected readonly sentences: Readonly<Partial<Record<ErrorCode, string>>> = {};
+  protected readonly sentences: Readonly<Partial<Record<ErrorCode, Words>>> = {};
 
   protected get coffer(): Coffer {
     if (!this.#coffer) throw new Error("not started");
@@ -88,7 +90,8 @@ export abstract class PanelElement extends TemplateElement {
 
   protected tell(error: unknown): void {
     const code = error instanceof CofferError ? error.code : undefined;
-    this.say((code && this.sentences[code]) ?? messageOf(error), true);
+    const own = code && this.sentences[code];
+    this.say(own ? t(own) : messageInWords(error), true);
   }
 
   protected say(words: string, failed = false): void {

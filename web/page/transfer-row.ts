@@ -1,15 +1,18 @@
 /** `<coffer-transfer>`: one transfer under way, with what it is doing, its bytes and the time left. */
 
-import { CofferError, messageOf, type Progress } from "#web/browser/index.ts";
+import { CofferError, type Progress } from "#web/browser/index.ts";
 import type { Link } from "./chain.ts";
+import { messageInWords } from "./error-words.ts";
 import { formatBytes, formatKind, formatLeft, formatWait } from "./format.ts";
+import { nameInWords, shownName } from "./names.ts";
 import { Pace } from "./pace.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
+import { t, type Words } from "./words.ts";
 
 /** What a transfer does. */
 export type Direction = "seal" | "save";
 
-const STEPS: Record<Progress["step"] | "waiting", (direction: Direction) => string> = {
+const STEPS: Record<Progress["step"] | "waiting", (direction: Direction) => Words> = {
   waiting: () => "Waiting…",
   key: (direction) =>
     direction === "seal" ? "Making a key in the key store…" : "Getting its key from the key store…",
@@ -17,6 +20,17 @@ const STEPS: Record<Progress["step"] | "waiting", (direction: Direction) => stri
   opening: () => "Opening…",
   finishing: () => "Sealing its name…",
 };
+
+/** How it can be gone on with, and taken away. */
+const AGAIN = {
+  again: { words: "Try again", label: "Try {name} again" },
+  on: { words: "Go on", label: "Go on: {name}" },
+  choose: { words: "Choose file…", label: "Choose file: {name}" },
+} as const satisfies Record<string, Record<"words" | "label", Words>>;
+const AWAY = {
+  dismiss: { words: "Dismiss", label: "Dismiss {name}" },
+  remove: { words: "Remove", label: "Remove {name}" },
+} as const satisfies Record<string, Record<"words" | "label", Words>>;
 
 const LINKS: Record<Progress["step"] | "waiting", Link[]> = {
   waiting: [],
@@ -31,6 +45,7 @@ export class CofferTransfer extends TemplateElement {
   #step: Progress["step"] | "waiting" = "waiting";
   #direction: Direction = "seal";
   #settled = false;
+  #name = "";
   #pausable = false;
   /** Called when the person cancels or takes a failed one away. */
   onCancel: () => void = () => {};
@@ -52,13 +67,18 @@ export class CofferTransfer extends TemplateElement {
   begin(direction: Direction, name: string, type: string, { pausable = false } = {}): void {
     this.#direction = direction;
     this.#pausable = pausable;
-    part(this, "name").textContent = name;
+    const said = { name: nameInWords(name) };
+    part(this, "name").textContent = shownName(name);
+    this.#name = said.name;
     part(this, "kind").textContent = formatKind(name, type);
-    part(this, "bar").setAttribute("aria-label", `${direction === "seal" ? "Sealing" : "Opening"} ${name}`);
-    part(this, "cancel").setAttribute("aria-label", `Cancel ${name}`);
-    part(this, "retry").setAttribute("aria-label", `Try ${name} again`);
-    part(this, "pause").setAttribute("aria-label", `Pause ${name}`);
-    part(this, "meta").textContent = STEPS.waiting(direction);
+    part(this, "bar").setAttribute(
+      "aria-label",
+      direction === "seal" ? t("Sealing {name}", said) : t("Opening {name}", said),
+    );
+    part(this, "cancel").setAttribute("aria-label", t("Cancel {name}", said));
+    part(this, "retry").setAttribute("aria-label", t("Try {name} again", said));
+    part(this, "pause").setAttribute("aria-label", t("Pause {name}", said));
+    part(this, "meta").textContent = t(STEPS.waiting(direction));
     part<HTMLProgressElement>(this, "bar").value = 0;
   }
 
@@ -68,12 +88,14 @@ export class CofferTransfer extends TemplateElement {
     const bar = part<HTMLProgressElement>(this, "bar");
     const moving = step === "sealing" || step === "opening";
     part(this, "pause").hidden = !(this.#pausable && step === "sealing");
-    const doing = STEPS[step](this.#direction);
+    const doing = t(STEPS[step](this.#direction));
     const words = [doing];
     if (moving && total) {
       bar.max = total;
       bar.value = bytes;
-      words[0] = `${doing.replace("…", "")} ${formatBytes(bytes)} of ${formatBytes(total)}`;
+      const far = { bytes: formatBytes(bytes), total: formatBytes(total) };
+      words[0] =
+        step === "sealing" ? t("Sealing {bytes} of {total}", far) : t("Opening {bytes} of {total}", far);
       const left = this.#pace.left(bytes, total, time);
       if (left !== undefined && bytes < total) words.push(formatLeft(left));
     } else if (step === "finishing") {
@@ -97,12 +119,12 @@ export class CofferTransfer extends TemplateElement {
     part(this, "bar").hidden = true;
     part(this, "meta").setAttribute("role", "alert");
     if (error instanceof CofferError) this.dataset.code = error.code;
-    this.#settle(messageOf(error), { again: again ? "Try again" : undefined, away: "Dismiss" });
+    this.#settle(messageInWords(error), { again: again ? "again" : undefined, away: "dismiss" });
   }
 
   /** Shows that it was paused, by the person. */
   pause(): void {
-    this.#settle("Paused. What was sent is kept for a day.", { again: "Go on", away: "Remove" });
+    this.#settle(t("Paused. What was sent is kept for a day."), { again: "on", away: "remove" });
   }
 
   /** Shows an upload of before that can be gone on with. `sent` and `total` in bytes. */
@@ -110,24 +132,30 @@ export class CofferTransfer extends TemplateElement {
     const bar = part<HTMLProgressElement>(this, "bar");
     bar.max = total;
     bar.value = Math.min(sent, total);
-    const far = `Stopped at ${formatBytes(Math.min(sent, total))} of ${formatBytes(total)}.`;
-    this.#settle(`${far} Choose the file again to go on.`, { again: "Choose file…", away: "Remove" });
+    const far = { bytes: formatBytes(Math.min(sent, total)), total: formatBytes(total) };
+    this.#settle(t("Stopped at {bytes} of {total}. Choose the file again to go on.", far), {
+      again: "choose",
+      away: "remove",
+    });
   }
 
   /** It is at rest: what can be done now. */
-  #settle(said: string, { again, away }: { again: string | undefined; away: string }): void {
+  #settle(
+    said: string,
+    { again, away }: { again: keyof typeof AGAIN | undefined; away: keyof typeof AWAY },
+  ): void {
     this.#settled = true;
-    const name = part(this, "name").textContent;
     part(this, "meta").textContent = said;
     part(this, "pause").hidden = true;
     const retry = part(this, "retry");
     retry.hidden = again === undefined;
-    if (again !== undefined && again !== "Try again") {
-      retry.textContent = again;
-      retry.setAttribute("aria-label", `${again.replace("…", "")}: ${name}`);
+    const name = this.#name;
+    if (again !== undefined) {
+      retry.textContent = t(AGAIN[again].words);
+      retry.setAttribute("aria-label", t(AGAIN[again].label, { name }));
     }
     const cancel = part(this, "cancel");
-    cancel.textContent = away;
-    cancel.setAttribute("aria-label", `${away} ${name}`);
+    cancel.textContent = t(AWAY[away].words);
+    cancel.setAttribute("aria-label", t(AWAY[away].label, { name }));
   }
 }

@@ -5,13 +5,14 @@ import type { CofferConfirm } from "./confirm.ts";
 import { formatMeasurement, formatMoment, formatRemaining } from "./format.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
-import { METHODS, PASSKEY_OUTCOMES, TIERS } from "./vault-words.ts";
+import { METHODS, PASSKEY_OUTCOMES, STANDINGS, TIERS } from "./vault-words.ts";
+import { t, type Words, wordFor } from "./words.ts";
 
-const REVOCATION =
+const REVOCATION: Words =
   "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it is asked to enrol it again, and has to be signed in for that.";
 
 export class CofferVaults extends PanelElement {
-  protected override readonly sentences = { "not-found": "It has ended meanwhile." };
+  protected override readonly sentences = { "not-found": "It has ended meanwhile." } as const;
 
   #remove: (() => void) | undefined;
 
@@ -46,7 +47,8 @@ export class CofferVaults extends PanelElement {
     if (!this.dialog.open || this.#remove) return;
     this.#remove = offerPasskey(this.coffer.vault, part(this, "passkey-frame"), (outcome) => {
       if (outcome === "ready") return;
-      this.say(PASSKEY_OUTCOMES[outcome] ?? "That did not work. Try again.", outcome !== "registered");
+      const said = PASSKEY_OUTCOMES[outcome] ?? "That did not work. Try again.";
+      this.say(t(said), outcome !== "registered");
       if (outcome === "registered") void this.attempt(() => this.read());
     });
   }
@@ -63,17 +65,20 @@ export class CofferVaults extends PanelElement {
     const name = document.createElement("span");
     name.className = "name";
     const since = formatMoment(new Date(registered * 1000));
-    name.textContent = `Passkey of ${since}`;
+    name.textContent = t("Passkey of {when}", { when: since });
     const meta = document.createElement("span");
     meta.className = "meta";
-    const last = used === undefined ? "not used yet" : `used ${formatMoment(new Date(used * 1000))}`;
-    meta.textContent = [TIERS[tier] ?? tier, synced ? "synced" : "of one device", last].join(" · ");
+    const last =
+      used === undefined
+        ? t("not used yet")
+        : t("used {when}", { when: formatMoment(new Date(used * 1000)) });
+    meta.textContent = [wordFor(TIERS, tier), synced ? t("synced") : t("of one device"), last].join(" · ");
     about.append(name, meta);
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = "Remove";
-    button.setAttribute("aria-label", `Remove the passkey of ${since}`);
+    button.textContent = t("Remove");
+    button.setAttribute("aria-label", t("Remove the passkey of {when}", { when: since }));
     button.addEventListener("click", () => void this.#removePasskey(id));
     item.append(about, button);
     return item;
@@ -86,7 +91,7 @@ export class CofferVaults extends PanelElement {
       await this.read();
     });
     if (!done) return;
-    this.say("The passkey is removed: it vouches for no vault any more.");
+    this.say(t("The passkey is removed: it vouches for no vault any more."));
     part(this, "close").focus();
   }
 
@@ -99,7 +104,7 @@ export class CofferVaults extends PanelElement {
     part(this, "none").hidden = active.length > 0;
     part(this, "ended").replaceChildren(...ended.map((instance) => this.#item(instance)));
     part(this, "past").hidden = ended.length === 0;
-    part(this, "past-title").textContent = `${ended.length} that ended`;
+    part(this, "past-title").textContent = t("{count} that ended", { count: ended.length });
   }
 
   /** What the microservice of this page says of itself, and the registration authority of it. */
@@ -113,10 +118,10 @@ export class CofferVaults extends PanelElement {
     part(this, "rotate").hidden = ready.instance.level !== "master";
     const { method, tier, status } = registered;
     const notAfter = new Date(ready.instance.notAfter);
-    part(this, "tier").textContent = TIERS[tier] ?? tier;
-    part(this, "method").textContent = METHODS[method] ?? method;
+    part(this, "tier").textContent = wordFor(TIERS, tier);
+    part(this, "method").textContent = wordFor(METHODS, method);
     part(this, "until").textContent = `${formatMoment(notAfter)} (${formatRemaining(notAfter)})`;
-    part(this, "standing").textContent = status;
+    part(this, "standing").textContent = wordFor(STANDINGS, status);
     part(this, "certificate").textContent = registered.id;
     const measurement = part(this, "measurement");
     measurement.textContent = formatMeasurement(ready.measurement);
@@ -134,9 +139,12 @@ export class CofferVaults extends PanelElement {
     const meta = document.createElement("span");
     meta.className = "meta";
     const until = new Date(notAfter * 1000);
-    const end = status === "active" ? `certified until ${formatMoment(until)}` : status;
-    const since = `enrolled ${formatMoment(new Date(enrolled * 1000))}`;
-    meta.textContent = [TIERS[tier] ?? tier, METHODS[method] ?? method, since, end].join(" · ");
+    const end =
+      status === "active"
+        ? t("certified until {when}", { when: formatMoment(until) })
+        : wordFor(STANDINGS, status);
+    const since = t("enrolled {when}", { when: formatMoment(new Date(enrolled * 1000)) });
+    meta.textContent = [wordFor(TIERS, tier), wordFor(METHODS, method), since, end].join(" · ");
     const code = document.createElement("code");
     code.textContent = id;
     about.append(name, meta, code);
@@ -149,16 +157,19 @@ export class CofferVaults extends PanelElement {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = "Revoke…";
-    button.setAttribute("aria-label", `Revoke the vault ${id} of ${nameOf(origin)}`);
+    button.textContent = t("Revoke…");
+    button.setAttribute("aria-label", t("Revoke the vault {id} of {origin}", { id, origin: nameOf(origin) }));
     button.addEventListener("click", () => void this.#revoke(id, origin));
     return button;
   }
 
   async #revoke(id: string, origin: string): Promise<void> {
     const ask = element<CofferConfirm>(document, "coffer-confirm");
-    const name = `The vault of ${nameOf(origin)}`;
-    const question = { title: "Revoke this vault?", name, text: REVOCATION, yes: "Revoke", no: "Cancel" };
+    const name = t("The vault of {origin}", { origin: nameOf(origin) });
+    const question = {
+      ...{ title: t("Revoke this vault?"), name, text: t(REVOCATION) },
+      ...{ yes: t("Revoke"), no: t("Cancel") },
+    };
     if (!(await ask.ask(question))) return;
     this.overtake();
     const done = await this.attempt(async () => {
@@ -166,21 +177,21 @@ export class CofferVaults extends PanelElement {
       await this.read();
     });
     if (!done) return;
-    this.say("The vault is revoked: no key is released to it any more.");
+    this.say(t("The vault is revoked: no key is released to it any more."));
     part(this, "close").focus();
   }
 
   #renew(name: "renew" | "renew-passkey", by?: "passkey"): Promise<void> {
     return this.#change(name, () => this.coffer.renew(by), {
-      before: "Making new keys and enrolling again…",
-      after: "This vault has new keys and a new certificate; the ones before are revoked.",
+      before: t("Making new keys and enrolling again…"),
+      after: t("This vault has new keys and a new certificate; the ones before are revoked."),
     });
   }
 
   #rotate(): Promise<void> {
     return this.#change("rotate", () => this.coffer.manage((life) => life.rotateAppKey()), {
-      before: "Replacing the app-specific key…",
-      after: "This vault has another app-specific key; nothing is released to the one before.",
+      before: t("Replacing the app-specific key…"),
+      after: t("This vault has another app-specific key; nothing is released to the one before."),
     });
   }
 

@@ -3,8 +3,10 @@
 import { type Coffer, CofferError, type Document, isAbort, messageOf } from "#web/browser/index.ts";
 import { playFrom } from "#web/browser/service-worker.ts";
 import { formatBytes, formatWait } from "./format.ts";
+import { nameInWords, shownName } from "./names.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 import { isPdf, previewOf } from "./preview.ts";
+import { t } from "./words.ts";
 
 export class CofferViewer extends TemplateElement {
   #reading: AbortController | undefined;
@@ -35,20 +37,20 @@ export class CofferViewer extends TemplateElement {
     const reading = new AbortController();
     this.#reading = reading;
     const { signal } = reading;
-    part(this, "name").textContent = metadata.name;
+    part(this, "name").textContent = shownName(metadata.name);
     part(this, "meta").textContent = formatBytes(metadata.size);
     const kind = previewOf(metadata);
     const brief = kind === "none" || kind === "large" || kind === "pdf";
     this.#dialog.toggleAttribute("data-brief", brief);
     if (kind === "none" || kind === "large") {
       this.#say(
-        kind === "large" ? "Too large to show here." : "No preview for this kind of document.",
-        "It is safe in Coffer. Save it to this device to open it with another program.",
+        kind === "large" ? t("Too large to show here.") : t("No preview for this kind of document."),
+        t("It is safe in Coffer. Save it to this device to open it with another program."),
       );
       this.#dialog.showModal();
       return;
     }
-    this.#say("Opening…");
+    this.#say(t("Opening…"));
     this.#dialog.showModal();
     this.#opening = reading;
     try {
@@ -57,8 +59,11 @@ export class CofferViewer extends TemplateElement {
         account: document.account,
         signal,
         onProgress: ({ step, bytes, total }) => {
-          if (step === "key") this.#say("Getting its key from the key store…");
-          else this.#say(`Opening… ${formatBytes(bytes)} of ${formatBytes(total ?? 0)}`);
+          if (step === "key") this.#say(t("Getting its key from the key store…"));
+          else
+            this.#say(
+              t("Opening {bytes} of {total}", { bytes: formatBytes(bytes), total: formatBytes(total ?? 0) }),
+            );
         },
       });
       const blob = await open.blob();
@@ -69,8 +74,8 @@ export class CofferViewer extends TemplateElement {
       else if (await isPdf(blob)) this.#pdf(blob);
       else
         this.#say(
-          "This does not look like a PDF.",
-          "Save it to this device to look at it with another program.",
+          t("This does not look like a PDF."),
+          t("Save it to this device to look at it with another program."),
         );
     } catch (error) {
       if (isAbort(error)) return;
@@ -108,9 +113,9 @@ export class CofferViewer extends TemplateElement {
 
   #image(blob: Blob, name: string): void {
     const image = document.createElement("img");
-    image.alt = name;
+    image.alt = nameInWords(name);
     image.addEventListener("error", () =>
-      this.#say("This image is damaged or of a kind that the browser cannot draw."),
+      this.#say(t("This image is damaged or of a kind that the browser cannot draw.")),
     );
     image.src = this.#hold(blob);
     this.#fill(image);
@@ -149,14 +154,14 @@ export class CofferViewer extends TemplateElement {
     const lines = document.createElement("pre");
     lines.textContent = text;
     this.#fill(lines);
-    if (text === "") this.#say("This document is empty.");
+    if (text === "") this.#say(t("This document is empty."));
   }
 
   #pdf(blob: Blob): void {
-    this.#say("This is a PDF.", "It opens in your browser's own viewer, in a tab of its own.");
+    this.#say(t("This is a PDF."), t("It opens in your browser's own viewer, in a tab of its own."));
     const link = document.createElement("a");
     link.className = "button primary";
-    link.textContent = "Open the PDF in a new tab";
+    link.textContent = t("Open the PDF in a new tab");
     link.href = this.#hold(new Blob([blob], { type: "application/pdf" }));
     link.target = "_blank";
     link.rel = "noopener";

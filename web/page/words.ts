@@ -9,7 +9,7 @@ import type { GERMAN } from "./german.ts";
 export type Words = keyof typeof GERMAN;
 export type Language = "en" | "de";
 
-const LANGUAGES: readonly Language[] = ["en"];
+const LANGUAGES: readonly Language[] = ["en", "de"];
 const CHOSEN = "coffer-language";
 
 let table: Readonly<Record<string, string>> = {};
@@ -20,6 +20,12 @@ let locale: string | undefined;
 /** A sentence in the reader's language. */
 export function t(words: Words, values: Readonly<Record<string, string | number>> = {}): string {
   return fill(table[words] ?? words, values);
+}
+
+/** What stands for a name in a table; the name itself where nothing does. */
+export function wordFor(names: Readonly<Record<string, Words>>, name: string): string {
+  const words = names[name];
+  return words === undefined ? name : t(words);
 }
 
 /** A sentence that another part has made, the kit say: as it is where no table has it. */

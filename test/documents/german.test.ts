@@ -1,0 +1,66 @@
+/** The page in German, for a reader whose browser says so: in Chromium, with all real parts. */
+
+import { expect, it } from "vitest";
+import { typeName, untilEnrolled, useSystemAndBrowser } from "../system/index.ts";
+
+const { system, browsing } = useSystemAndBrowser();
+
+it("speaks German to who reads it, from the start page to a question, and English where that is chosen", async () => {
+  const context = await browsing.browser.newContext({ locale: "de-AT" });
+  const page = await context.newPage();
+  await page.goto(`${system.appOrigin}/`);
+  await page.getByRole("heading", { name: "Hier versiegelt, ehe es hinausgeht." }).waitFor();
+  expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
+  const shot = async (name: string) => {
+    const to = process.env.COFFER_SCREENSHOTS;
+    if (!to) return;
+    for (const [width, height] of [
+      [1280, 900],
+      [360, 740],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      await page.screenshot({ path: `${to}/german-${name}-${width}.png` });
+      const widest = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(widest).toBeLessThanOrEqual(width);
+    }
+    await page.setViewportSize({ width: 1280, height: 720 });
+  };
+  await shot("start");
+  await page.getByRole("button", { name: "Anmelden" }).click();
+  await typeName(page, "Ada", new URL(system.vaultOrigin).hostname);
+  await page.getByRole("button", { name: "Continue as Ada" }).click();
+  await page.getByRole("button", { name: "Abmelden" }).waitFor();
+  await untilEnrolled(page);
+  const file = { name: "Brief.txt", mimeType: "text/plain", buffer: Buffer.from("Liebe Ada") };
+  await page.getByLabel("Dateien zum Versiegeln").setInputFiles(file);
+  const list = page.getByRole("list", { name: "Dokumente" });
+  await list.getByRole("button", { name: "Brief.txt öffnen" }).waitFor();
+  expect(await page.locator("[data-count]").textContent()).toBe("1 Dokument · 9 Byte");
+  expect(await list.locator("[data-meta]").textContent()).toMatch(/^9 Byte · versiegelt heute, \d\d:\d\d$/);
+  for (const [name, title] of [
+    ["Schlüssel", "Schlüssel Ihres Kontos"],
+    ["Mitglieder", "Mitglieder"],
+    ["Aktivität", "Aktivität"],
+    ["Tresore", "Ihre Tresore"],
+    ["Tastenkürzel", "Tastenkürzel"],
+  ] as const) {
+    await page.getByRole("button", { name, exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: title });
+    await dialog.waitFor();
+    await shot(name);
+    await dialog.getByRole("button", { name: "Schließen" }).click();
+  }
+  await page.getByRole("button", { name: "Brief.txt löschen" }).click();
+  const question = page.getByRole("alertdialog", { name: "Dieses Dokument löschen?" });
+  await question.getByText("wird vom Server entfernt").waitFor();
+  await shot("question");
+  await question.getByRole("button", { name: "Behalten" }).click();
+
+  await page.getByLabel("Sprache").selectOption("English");
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  expect(await page.evaluate(() => document.documentElement.lang)).toBe("en");
+  await page.getByRole("button", { name: "Open Brief.txt" }).waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: "Open Brief.txt" }).waitFor();
+  await context.close();
+});
