@@ -26,6 +26,8 @@ it("speaks German to who reads it, from the start page to a question, and Englis
     await page.setViewportSize({ width: 1280, height: 720 });
   };
   await shot("start");
+  // Nothing has gone wrong for one who has not signed in.
+  expect(await page.getByRole("alert").count()).toBe(0);
   await page.getByRole("button", { name: "Anmelden" }).click();
   await typeName(page, "Ada", new URL(system.vaultOrigin).hostname);
   await page.getByRole("button", { name: "Continue as Ada" }).click();

@@ -40,6 +40,8 @@ export abstract class PanelElement extends TemplateElement {
 
   /** Nobody is signed in any more: nothing of what was shown stays. */
   close(): void {
+    // On the page of one who has not signed in nothing was shown yet.
+    if (!this.#coffer) return;
     this.dialog.close();
     this.clear();
   }
