@@ -11,21 +11,21 @@ it("speaks German to who reads it, from the start page to a question, and Englis
   await page.goto(`${system.appOrigin}/`);
   await page.getByRole("heading", { name: "Hier versiegelt, ehe es hinausgeht." }).waitFor();
   expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
-  const shot = async (name: string) => {
+  /** Nothing is wider than the screen, on a phone's either. */
+  const fits = async (name: string) => {
     const to = process.env.COFFER_SCREENSHOTS;
-    if (!to) return;
     for (const [width, height] of [
-      [1280, 900],
       [360, 740],
+      [1280, 900],
     ] as const) {
       await page.setViewportSize({ width, height });
-      await page.screenshot({ path: `${to}/german-${name}-${width}.png` });
-      const widest = await page.evaluate(() => document.documentElement.scrollWidth);
-      expect(widest).toBeLessThanOrEqual(width);
+      if (to) await page.screenshot({ path: `${to}/german-${name}-${width}.png` });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(
+        width,
+      );
     }
-    await page.setViewportSize({ width: 1280, height: 720 });
   };
-  await shot("start");
+  await fits("start");
   // Nothing has gone wrong for one who has not signed in.
   expect(await page.getByRole("alert").count()).toBe(0);
   await page.getByRole("button", { name: "Anmelden" }).click();
@@ -49,13 +49,13 @@ it("speaks German to who reads it, from the start page to a question, and Englis
     await page.getByRole("button", { name, exact: true }).click();
     const dialog = page.getByRole("dialog", { name: title });
     await dialog.waitFor();
-    await shot(name);
+    await fits(name);
     await dialog.getByRole("button", { name: "Schließen" }).click();
   }
   await page.getByRole("button", { name: "Brief.txt löschen" }).click();
   const question = page.getByRole("alertdialog", { name: "Dieses Dokument löschen?" });
   await question.getByText("wird vom Server entfernt").waitFor();
-  await shot("question");
+  await fits("question");
   await question.getByRole("button", { name: "Behalten" }).click();
 
   await page.getByLabel("Sprache").selectOption("English");
