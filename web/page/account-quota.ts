@@ -4,6 +4,7 @@ import type { AccountQuota, Coffer } from "#web/browser/index.ts";
 import { formatBytes } from "./format.ts";
 import { element, part } from "./part.ts";
 import type { Panel } from "./vaults-of-others.ts";
+import { t } from "./words.ts";
 
 const MEGABYTE = 1_000_000;
 
@@ -46,8 +47,14 @@ export class AccountQuotaForm {
     const root = this.#root;
     part(root, "quota-of").hidden = false;
     part(root, "quota-words").textContent =
-      `${used.documents} of ${quota.documents} documents, ${formatBytes(used.bytes)} of ${formatBytes(quota.bytes)}. ` +
-      `This deployment allows an account ${most.documents} documents and ${formatBytes(most.bytes)}.`;
+      t("{used} of {may} documents, {bytes} of {mayBytes}.", {
+        ...{ used: used.documents, may: quota.documents },
+        ...{ bytes: formatBytes(used.bytes), mayBytes: formatBytes(quota.bytes) },
+      }) +
+      " " +
+      t("This deployment allows an account {documents} documents and {bytes}.", {
+        ...{ documents: most.documents, bytes: formatBytes(most.bytes) },
+      });
     const documents = part<HTMLInputElement>(root, "quota-documents");
     documents.value = quota.documents < most.documents ? String(quota.documents) : "";
     const bytes = part<HTMLInputElement>(root, "quota-bytes");
@@ -68,6 +75,6 @@ export class AccountQuotaForm {
     const set = () => this.#coffer().administer((admin) => admin.setQuota(account, quota));
     if (!(await this.#panel.attempt(set))) return;
     await this.#show(account);
-    this.#panel.say("That is what the account may use, from the next request on.");
+    this.#panel.say(t("That is what the account may use, from the next request on."));
   }
 }

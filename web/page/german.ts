@@ -13,6 +13,8 @@ export const GERMAN = {
     "Ein Passkey bürgt für einen Ihrer Tresore: dass Sie da waren, mit diesem Gerät, in dieser App. Er zeigt nicht, welcher Code läuft.",
   "A reader opens and changes nothing. A member seals and deletes too. An owner also decides on members, keys and the account's end.":
     "Ein Leser öffnet und ändert nichts. Ein Mitglied versiegelt und löscht auch. Ein Eigentümer entscheidet außerdem über Mitglieder, Schlüssel und das Ende des Kontos.",
+  "A vault that was lost is revoked here: no key is released to it any more.":
+    "Ein verlorener Tresor wird hier widerrufen: Kein Schlüssel wird mehr an ihn herausgegeben.",
   About: "Über",
   Account: "Konto",
   "Account key": "Kontoschlüssel",
@@ -26,6 +28,7 @@ export const GERMAN = {
   "Add to group": "In die Gruppe aufnehmen",
   "added a member, or changed a role": "hat ein Mitglied aufgenommen oder eine Rolle geändert",
   Admin: "Verwalter",
+  "administered the organization": "hat die Organisation verwaltet",
   Administration: "Verwaltung",
   "Admitted by": "Zugelassen durch",
   "All of its documents go with it. Until that day it is closed, and you can decide to keep it.":
@@ -42,6 +45,7 @@ export const GERMAN = {
   Anywhere: "Überall",
   "Are you sure?": "Sind Sie sicher?",
   As: "Als",
+  "As activity names it": "Wie die Aktivität es nennt",
   "asked for a grant of keys": "hat um eine Freigabe von Schlüsseln gebeten",
   "asked for a one-time secret": "hat um ein Einmalgeheimnis gebeten",
   "asked for a vault's grant": "hat um die Freigabe eines Tresors gebeten",
@@ -105,6 +109,7 @@ export const GERMAN = {
   "Dismiss {name}": "{name} schließen",
   Document: "Dokument",
   Documents: "Dokumente",
+  "Documents at most": "Dokumente höchstens",
   "{done} of {all} documents sealed again": "{done} von {all} Dokumenten neu versiegelt",
   "Drop files or folders anywhere on this page. They are encrypted here and only then sent.":
     "Ziehen Sie Dateien oder Ordner irgendwo auf diese Seite. Sie werden hier verschlüsselt und erst dann gesendet.",
@@ -162,12 +167,16 @@ export const GERMAN = {
   "{hours} h left": "noch {hours} h",
   "How your documents are kept": "Wie Ihre Dokumente verwahrt werden",
   Id: "Kennung",
+  "Id of the account": "Kennung des Kontos",
   "Id of who comes into it": "Kennung der Person, die hineinkommt",
+  "Id of whose vaults": "Kennung der Person",
   In: "In",
   "In progress": "In Arbeit",
   "In the list of documents": "In der Liste der Dokumente",
   "In this browser": "In diesem Browser",
   Into: "In",
+  "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it has to sign in and enrol again.":
+    "bekommt von da an keinen Schlüssel mehr. Was er geladen hat, endet binnen 8 Stunden; wer ihn benutzt, muss sich und ihn neu anmelden.",
   "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it is asked to enrol it again, and has to be signed in for that.":
     "bekommt von da an keinen Schlüssel mehr. Was er geladen hat, endet binnen 8 Stunden; wer ihn benutzt, soll ihn neu anmelden und muss dafür angemeldet sein.",
   "is given nothing from then on: the next request is refused. A key that their vault has loaded already ends within 8 hours, and opens until then what they have kept.":
@@ -222,6 +231,7 @@ export const GERMAN = {
   "Making new keys and enrolling again…": "Neue Schlüssel werden erzeugt, der Tresor wird neu angemeldet …",
   "Master key": "Hauptschlüssel",
   "Measured code": "Gemessener Code",
+  "Megabytes at most": "Megabyte höchstens",
   Member: "Mitglied",
   Members: "Mitglieder",
   "Members and sign-ins": "Mitglieder und Anmeldungen",
@@ -309,10 +319,12 @@ export const GERMAN = {
   "read the list of keys": "hat die Liste der Schlüssel gelesen",
   "read the list of members": "hat die Liste der Mitglieder gelesen",
   "read the list of passkeys": "hat die Liste der Passkeys gelesen",
+  "read the list of somebody's vaults": "hat die Liste der Tresore von jemandem gelesen",
   "read the list of vaults": "hat die Liste der Tresore gelesen",
   "read the roles": "hat die Rollen gelesen",
   "read the versions of the data key": "hat die Versionen des Datenschlüssels gelesen",
   "read this activity": "hat diese Aktivität gelesen",
+  "read what an account uses": "hat gelesen, was ein Konto braucht",
   "read what the account is": "hat gelesen, was das Konto ist",
   Reader: "Leser",
   "Reading its name…": "Der Name wird gelesen …",
@@ -336,10 +348,13 @@ export const GERMAN = {
   "Replacing the app-specific key…": "Der App-Schlüssel wird ersetzt …",
   "request {id}": "Anfrage {id}",
   Revoke: "Widerrufen",
+  "Revoke the vault {id}": "Den Tresor {id} widerrufen",
   "Revoke the vault {id} of {origin}": "Den Tresor {id} von {origin} widerrufen",
+  "Revoke this vault of another?": "Diesen fremden Tresor widerrufen?",
   "Revoke this vault?": "Diesen Tresor widerrufen?",
   revoked: "widerrufen",
   "revoked a vault": "hat einen Tresor widerrufen",
+  "revoked somebody's vault": "hat den Tresor von jemandem widerrufen",
   "Revoke…": "Widerrufen …",
   Role: "Rolle",
   "Role of {name}": "Rolle von {name}",
@@ -349,6 +364,7 @@ export const GERMAN = {
   "Rotate keys": "Schlüssel wechseln",
   "rotated a data key": "hat einen Datenschlüssel gewechselt",
   "rotated the account key": "hat den Kontoschlüssel gewechselt",
+  "said what an account may use": "hat festgelegt, was ein Konto brauchen darf",
   "said yes to an app": "hat einer App zugestimmt",
   Save: "Speichern",
   "Save it to this device to look at it with another program.":
@@ -380,9 +396,12 @@ export const GERMAN = {
   "Selects none": "Wählt keines aus",
   "sent a part of a document": "hat einen Teil eines Dokuments gesendet",
   Server: "Server",
+  Set: "Festlegen",
   Shift: "Umschalt",
   Show: "Zeigen",
   "Show the group {group}": "Die Gruppe {group} zeigen",
+  "Show use": "Verbrauch zeigen",
+  "Show vaults": "Tresore zeigen",
   "showed a new passkey": "hat einen neuen Passkey gezeigt",
   "{shown} of the newest {all}, {oldest}": "{shown} der neuesten {all}, {oldest}",
   "{shown} of {count} documents": "{shown} von {count} Dokumenten",
@@ -415,6 +434,8 @@ export const GERMAN = {
   "Take the role {role} from {user}": "Die Rolle {role} von {user} entziehen",
   "Take this role?": "Diese Rolle entziehen?",
   "That did not work. Try again.": "Das hat nicht geklappt. Versuchen Sie es noch einmal.",
+  "That is what the account may use, from the next request on.":
+    "Das darf das Konto brauchen, von der nächsten Anfrage an.",
   "That is your own id. Ask your colleague for theirs.":
     "Das ist Ihre eigene Kennung. Fragen Sie nach der Ihrer Kollegin oder Ihres Kollegen.",
   "The account has another key.": "Das Konto hat einen anderen Schlüssel.",
@@ -511,13 +532,18 @@ export const GERMAN = {
   "There is no group yet. Policies speak of groups.":
     "Es gibt noch keine Gruppe. Von Gruppen ist in Richtlinien die Rede.",
   "There is no other.": "Es gibt keinen anderen.",
+  "There is no vault of theirs.": "Es gibt keinen Tresor dieser Person.",
+  "There is nothing of this id here.": "Mit dieser Kennung gibt es hier nichts.",
   "There is room for no more members.": "Für weitere Mitglieder ist kein Platz.",
-  "There is room for no more.": "Für mehr ist kein Platz.",
+  "There is room for no more, or this deployment allows no more.":
+    "Für mehr ist kein Platz, oder diese Anlage erlaubt nicht mehr.",
   "This account will be deleted": "Dieses Konto wird gelöscht",
   "This browser makes no passkeys in a vault's frame.":
     "Dieser Browser legt im Rahmen eines Tresors keine Passkeys an.",
   "This computer's clock is wrong. Set it right and try again.":
     "Die Uhr dieses Computers geht falsch. Stellen Sie sie richtig und versuchen Sie es noch einmal.",
+  "This deployment allows an account {documents} documents and {bytes}.":
+    "Diese Anlage erlaubt einem Konto {documents} Dokumente und {bytes}.",
   "This device lacks your organization's master key. Ask your administrator for the ceremony that gives it.":
     "Diesem Gerät fehlt der Hauptschlüssel Ihrer Organisation. Bitten Sie Ihre Administration um die Zeremonie, die ihn gibt.",
   "This document is empty.": "Dieses Dokument ist leer.",
@@ -562,11 +588,14 @@ export const GERMAN = {
   "Use shortcuts of a single key": "Kürzel aus einer einzigen Taste verwenden",
   "used the account key": "hat den Kontoschlüssel benutzt",
   "used {when}": "benutzt {when}",
+  "{used} of {may} documents, {bytes} of {mayBytes}.": "{used} von {may} Dokumenten, {bytes} von {mayBytes}.",
   "{user} is in {group} no more.": "{user} ist nicht mehr in {group}.",
   "{user} is in {group}.": "{user} ist in {group}.",
   "{user} is {role} from the next request on.": "{user} ist von der nächsten Anfrage an {role}.",
   "Vault in this browser": "Tresor in diesem Browser",
   Vaults: "Tresore",
+  "Vaults of others": "Tresore anderer",
+  "Vaults of this person": "Tresore dieser Person",
   "Vaults that ended": "Beendete Tresore",
   "Version {version}": "Version {version}",
   "Version {version} is kept.": "Version {version} bleibt.",
@@ -577,6 +606,8 @@ export const GERMAN = {
   "was given a document's key": "bekam den Schlüssel eines Dokuments",
   "was signed in to an app": "wurde bei einer App angemeldet",
   "was to get the account key": "sollte den Kontoschlüssel bekommen",
+  "What an account may use": "Was ein Konto brauchen darf",
+  "What is left empty is as the deployment has it.": "Was leer bleibt, ist, wie die Anlage es hat.",
   "What is sealed from now on is then under keys that":
     "Was von da an versiegelt wird, steht unter Schlüsseln, die",
   "What is sealed from now on is under the newest version. An older one opens what was sealed under it, until you delete it.":

@@ -5,7 +5,8 @@ import { administrationRow } from "./administration-row.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatMoment } from "./format.ts";
 import { element, part } from "./part.ts";
-import { METHODS, TIERS } from "./vault-words.ts";
+import { METHODS, STANDINGS, TIERS } from "./vault-words.ts";
+import { t, wordFor } from "./words.ts";
 
 /** What the panel does for its parts: an attempt is told of where it fails. */
 export type Panel = {
@@ -50,22 +51,31 @@ export class VaultsOfOthers {
   }
 
   #row(user: string, { id, origin, method, tier, notAfter, status }: UserInstance): HTMLElement {
-    const end = status === "active" ? `certified until ${formatMoment(new Date(notAfter * 1000))}` : status;
-    const about = [origin, TIERS[tier] ?? tier, METHODS[method] ?? method, end].join(" · ");
-    const button = { label: "Revoke…", name: `Revoke the vault ${id}`, run: () => this.#revoke(user, id) };
+    const end =
+      status === "active"
+        ? t("certified until {when}", { when: formatMoment(new Date(notAfter * 1000)) })
+        : wordFor(STANDINGS, status);
+    const about = [origin, wordFor(TIERS, tier), wordFor(METHODS, method), end].join(" · ");
+    const button = {
+      label: t("Revoke…"),
+      name: t("Revoke the vault {id}", { id }),
+      run: () => this.#revoke(user, id),
+    };
     return administrationRow(id, about, status === "active" ? button : undefined);
   }
 
   async #revoke(user: string, id: string): Promise<void> {
     const question = {
-      ...{ title: "Revoke this vault of another?", name: id, yes: "Revoke", no: "Cancel" },
-      text: "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it has to sign in and enrol again.",
+      ...{ title: t("Revoke this vault of another?"), name: id, yes: t("Revoke"), no: t("Cancel") },
+      text: t(
+        "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it has to sign in and enrol again.",
+      ),
     };
     if (!(await element<CofferConfirm>(document, "coffer-confirm").ask(question))) return;
     const revoke = () => this.#coffer().administer((admin) => admin.revokeUserInstance(user, id));
     if (!(await this.#panel.attempt(revoke))) return;
     await this.#show(user);
-    this.#panel.say("The vault is revoked: no key is released to it any more.");
+    this.#panel.say(t("The vault is revoked: no key is released to it any more."));
     part(this.#root, "close").focus();
   }
 }
