@@ -62,7 +62,8 @@ export interface ClientOptions {
   enclave?: (code: Uint8Array) => Promise<NonNullable<LaunchOptions["enclave"]>>;
 }
 
-export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySeed" | "microservice"> {
+export interface Client
+  extends Pick<Custodian, "documents" | "keys" | "loadByGrant" | "loadBySeed" | "microservice"> {
   identity: Identity;
   /** The account to seal for: the user's first. Error: `no-account`. */
   account(): string;
@@ -129,6 +130,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     documents,
     keys,
     microservice,
+    loadByGrant: (ids, of) => custodian.loadByGrant(ids, of),
     loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
     life: custodian.life,
     managed: new ManagedKeys(rest, microservice),

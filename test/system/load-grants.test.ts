@@ -1,8 +1,10 @@
 /** M7 and M8 in Chromium and in Node: the microservice presents its grant itself, and unwraps what comes over the channel. */
 
 import { expect, it } from "vitest";
+import { connect } from "#cli/client.ts";
+import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { concat } from "#protocol/bytes.ts";
+import { concat, utf8 } from "#protocol/bytes.ts";
 import { digest } from "#protocol/digest.ts";
 import { channelInfo, type LoadAnswer, type Presentation, type Presented } from "#protocol/keys/index.ts";
 import { createPortClient } from "#protocol/port/index.ts";
@@ -18,7 +20,10 @@ const all = Array.from({ length: 4 }, () => "by another way");
 
 it("M7 M8 M10 M11 in Chromium: keys come by a grant, once, several in one rewrap, and by their account; documents seal and open with each, also entrusted", async () => {
   const page = await openEnrolled(running, "Ada");
-  const { opened, again, loaded, held, brought, retained, byKit } = await loadInOtherWays(page, system);
+  const { opened, again, loaded, held, brought, retained, byKit, byKitsGrant } = await loadInOtherWays(
+    page,
+    system,
+  );
   expect(opened).toEqual(all);
   expect(again).toBe("invalid-grant");
   expect(loaded.others).toHaveLength(1);
@@ -26,6 +31,40 @@ it("M7 M8 M10 M11 in Chromium: keys come by a grant, once, several in one rewrap
   expect(brought).toEqual(["brought with it", "brought with it"]);
   expect(retained).toEqual(["true retained", "true retained"]);
   expect(byKit).toBe("kept by the KMS");
+  expect(byKitsGrant).toEqual({ grants: 1, loads: 0, read: "by the kit's grant" });
+});
+
+it("M7 in Node: the kit has keys of documents loaded by one grant, which its microservice presents, and they open with the KMS cut off", async () => {
+  const { appOrigin: app, vaultOrigin: vault, running: parts } = system;
+  const of = { app, vault, rootKey: parts.rootKey, user: "Gus" };
+  const first = await connect(of);
+  const sealed: string[] = [];
+  for (const text of ["one", "two"])
+    sealed.push((await first.documents.seal(utf8(text), first.account(), { name: `${text}.txt` })).id);
+  first.close();
+  const asked: string[] = [];
+  let cut = false;
+  const client = await connect({
+    ...of,
+    fetch: (input, init) => {
+      const { pathname } = new URL(String(input));
+      asked.push(pathname);
+      return cut && pathname.startsWith("/kms/")
+        ? Promise.reject(new TypeError("cut"))
+        : loopbackFetch(input, init);
+    },
+  });
+  await client.loadByGrant(sealed);
+  const times = (path: string) => asked.filter((one) => one === path).length;
+  expect([times("/kms/grants"), times("/presentations"), times("/kms/loads")]).toEqual([1, 1, 0]);
+  cut = true;
+  for (const [n, text] of ["one", "two"].entries()) {
+    const { stream } = await client.documents.open(sealed[n] ?? "");
+    expect(await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text()).toBe(text);
+  }
+  // Of somebody else's document there is no key to ask for.
+  await expect(client.loadByGrant([crypto.randomUUID()])).rejects.toMatchObject({ code: "not-found" });
+  client.close();
 });
 
 it("M7 M8 M11 in Node: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {

@@ -73,7 +73,21 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
       const { id } = await keeping.seal(new File(["kept by the KMS"], "kept.txt"));
       const { stream } = await (await kit.connect({ vault: vaultOrigin })).open(id);
       const byKit = await new Response(stream).text();
-      return { opened, again, loaded, held, brought, retained, byKit };
+      // A document of this app, whose key an instance without it gets by a grant that the kit asks for (M7).
+      const { id: granted } = await coffer.seal(new File(["by the kit's grant"], "granted.txt"));
+      const emptied = await kit.openVault(vaultOrigin, document.body, 20_000);
+      await kit.createPortClient(emptied.port).forget();
+      emptied.remove();
+      const fresh = await kit.connect({ vault: vaultOrigin });
+      const paths = () => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname);
+      performance.clearResourceTimings();
+      await fresh.loadByGrant([granted]);
+      const grants = paths().filter((path) => path === "/kms/grants").length;
+      performance.clearResourceTimings();
+      const read = await new Response((await fresh.open(granted)).stream).text();
+      const loads = paths().filter((path) => path === "/kms/loads").length;
+      const byKitsGrant = { grants, loads, read };
+      return { opened, again, loaded, held, brought, retained, byKit, byKitsGrant };
     },
     vaultOrigin,
   );

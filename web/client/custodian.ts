@@ -8,6 +8,7 @@ import { parseCertificate } from "#protocol/pki/index.ts";
 import { Accounts } from "./accounts.ts";
 import { Administration } from "./administration.ts";
 import { Documents } from "./documents.ts";
+import { loadByGrant } from "./granted.ts";
 import type { Host } from "./host.ts";
 import { DataKeys } from "./keys.ts";
 import { lend } from "./lend.ts";
@@ -78,6 +79,12 @@ export class Custodian {
     const of = { ...(account !== undefined && { account }), ...(signal && { signal }) };
     const found = id === undefined ? {} : { edks: [await this.documents.keyOf(id, of)] };
     return loadBySeed(this, seed, this.account(account), { ...options, ...found });
+  }
+
+  /** The data keys of these documents, all of one account, loaded by a grant, over a channel from the HSM (M7). */
+  async loadByGrant(ids: readonly string[], options: { account?: string; signal?: AbortSignal } = {}) {
+    const edks = await Promise.all(ids.map((id) => this.documents.keyOf(id, options)));
+    await loadByGrant(this, [...new Set(edks)], options.signal);
   }
 
   /** Who is signed in. Error: `signed-out`. */

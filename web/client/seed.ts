@@ -5,14 +5,12 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { grantKeys, makeDataKeys } from "#protocol/contract/index.ts";
-import { CofferError, codeOf } from "#protocol/error.ts";
+import { makeDataKeys } from "#protocol/contract/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import { digestOfSeed, seedOf } from "#protocol/seed-digest.ts";
 import { callJson } from "./call.ts";
-import { STALE } from "./keys.ts";
-import type { Microservice } from "./microservice.ts";
+import { type GrantParts, loadGranted } from "./granted.ts";
 import type { ProgressListener } from "./progress.ts";
-import type { RestClient } from "./rest.ts";
 
 /**
  * A passphrase, which counts as its UTF-8 in Normalization Form C; bytes; or a file of any length. Whoever has it and may use the app has
@@ -32,32 +30,20 @@ export interface SeedOptions {
   onProgress?: ProgressListener;
 }
 
-type Parts = { rest: Pick<RestClient, "json">; microservice: Pick<Microservice, "use" | "renew"> };
-
 /** The keys, loaded: their EDKs, in the order of their labels. Errors: `seed-refused`, `forbidden`, `too-many-requests`; the signal's reason. */
 export async function loadBySeed(
-  { rest, microservice }: Parts,
+  parts: GrantParts,
   seed: Seed,
   account: string,
   { labels = [""], edks, signal, onProgress }: SeedOptions,
 ): Promise<string[]> {
   const bytes = await bytesOf(seed, signal, onProgress);
   try {
-    let { port, instance } = await microservice.use();
-    const named = edks ? [...edks] : await order(rest, bytes, account, labels, signal);
-    const load = async () => {
-      const request = { edks: named, certificate: instance.wrappingCertificate };
-      onProgress?.({ step: "key", bytes: 0, total: undefined });
-      // A grant of a lost answer is used by nobody.
-      const { grant } = await callJson(rest, grantKeys, {}, request, { tries: 3, ...(signal && { signal }) });
-      signal?.throwIfAborted();
-      await port.load({ way: "seed", grant, edks: named, seed: new Uint8Array(bytes).buffer });
-    };
-    await load().catch(async (error: unknown) => {
-      if (!STALE.has(codeOf(error))) throw error;
-      ({ port, instance } = await microservice.renew(instance.id));
-      await load();
-    });
+    const named = edks ? [...edks] : await order(parts.rest, bytes, account, labels, signal);
+    onProgress?.({ step: "key", bytes: 0, total: undefined });
+    const hand = (grant: string) =>
+      ({ way: "seed", grant, edks: named, seed: new Uint8Array(bytes).buffer }) as const;
+    await loadGranted(parts, named, hand, signal);
     return named;
   } finally {
     bytes.fill(0);
@@ -65,7 +51,7 @@ export async function loadBySeed(
 }
 
 async function order(
-  rest: Parts["rest"],
+  rest: GrantParts["rest"],
   seed: Uint8Array<ArrayBuffer>,
   account: string,
   labels: readonly string[],
