@@ -86,9 +86,11 @@ it("M17 no byte of a private half or of what it is under passes the edge, and no
   }
   watched.stop();
   traffic.stop();
-  for (const keyClass of ["signing", "signature", "data"] as const) {
+  // What a pair is under has a class of its own: it passes for no data key, which more could be done with.
+  expect(watched.ofClass("data")).toEqual([]);
+  for (const keyClass of ["signing", "signature"] as const) {
     const found = watched.ofClass(keyClass);
-    expect(found.length, keyClass).toBeGreaterThanOrEqual(keyClass === "data" ? 0 : 3);
+    expect(found.length, keyClass).toBeGreaterThanOrEqual(3);
     const needles = needlesOf(found);
     expect(scanBytes(traffic.bytes(), needles, "KMIP")).toEqual([]);
     expect(scanBytes(Buffer.from(system.log()), needles, "log")).toEqual([]);
