@@ -73,7 +73,12 @@ export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSetti
   const place = `${url} ${backEnd?.newest ?? ""}`;
   const agreed = () => known(versions, place, () => agreeVersion(carry, backEnd?.newest), isSaid);
   async function standing(): Promise<KmipStanding> {
-    const found = await known(standings, place, async () => askKmip(carry, await agreed()));
+    const found = await known(
+      standings,
+      place,
+      async () => askKmip(carry, await agreed()),
+      ({ sure }) => sure,
+    );
     if (backEnd) checkStanding(found, backEnd);
     return found;
   }

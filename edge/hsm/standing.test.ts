@@ -73,12 +73,19 @@ it("M19 that a server is as old as KMIP 1.0 is assumed for one request alone", a
   expect(count(asked, "DiscoverVersions")).toBe(2);
 });
 
-/** A server that is not known. `marked`: whether it minds the attribute; `lets`: whether a client may change it. */
-function other({ marked, lets }: { marked: boolean; lets: boolean }) {
+type Kind = { marked: boolean; lets: boolean };
+
+/** A server that is not known. `marked`: whether it minds the attribute; `lets`: whether a client may change it; `failing`: what it answers otherwise. */
+function other({
+  marked,
+  lets,
+  failing,
+}: Kind & { failing?: { at: string | undefined; reason: ResultReason } }) {
   const names: string[] = [];
   let sensitive = false;
   const server = serverSaying(({ operation, payload }) => {
     const uniqueIdentifier = "1";
+    if (operation === failing?.at) return failing?.reason;
     if (operation === "DiscoverVersions") return VERSIONS;
     if (operation === "Query") return { payload: { operation: ["Sign"], vendorIdentification: "Another" } };
     if (operation === "Create") {
@@ -106,6 +113,27 @@ function other({ marked, lets }: { marked: boolean; lets: boolean }) {
   const hsm = openHsm(server.fetcher, server.url, { kind: "kmip", without: ASSURANCES });
   return { ...server, hsm, names };
 }
+
+it.each(["Create", "Get", "ModifyAttribute", "Destroy"] as const)(
+  "M19 a server that fails once in the midst of the trial, at %s, keeps nothing in that request and is tried again with the next",
+  async (at) => {
+    for (const [reason, tried] of [
+      ["GeneralFailure", 2],
+      ["ServerLimitExceeded", 2],
+      ["InvalidField", 1],
+    ] as const) {
+      const failing = { at: at as string | undefined, reason: reason as ResultReason };
+      const { hsm, asked } = other({ marked: true, lets: false, failing });
+      const first = (await hsm.standing()).keeps;
+      failing.at = undefined;
+      await hsm.standing();
+      // A refusal by a rule is an answer, for a minute; what it says depends on what was refused.
+      expect(count(asked, "Create"), `${at} ${reason}`).toBe(tried);
+      if (tried === 2) expect(first, `${at} ${reason}`).toEqual([]);
+      if (tried === 2) expect((await hsm.standing()).keeps, `${at} ${reason}`).toEqual(["sensitive"]);
+    }
+  },
+);
 
 it.each([
   ["minds it, and lets nobody change it", { marked: true, lets: false }, ["sensitive"]],

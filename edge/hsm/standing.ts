@@ -20,7 +20,8 @@ import {
 } from "#protocol/kmip/index.ts";
 import { BackEndRefused, type Standing } from "./back-end.ts";
 
-export type KmipStanding = Standing & { version: ProtocolVersion };
+/** `sure`: whether the trial below was answered, and not broken off by a fault of the server, which may be over with the next request. */
+export type KmipStanding = Standing & { version: ProtocolVersion; sure: boolean };
 
 /** Sensitive, Import and Key Wrap Type came with it, and so did the mask generator of RSA-OAEP (KMIP 1.4). */
 export const SINCE_SENSITIVE = 14;
@@ -60,17 +61,19 @@ export async function askKmip(exchange: Exchange, version: ProtocolVersion): Pro
   const known = vendorIdentification.startsWith(`${VENDOR} `);
   const recent = asNumber(version) >= SINCE_SENSITIVE;
   const keeps: Assurance[] = [];
-  if (recent && (known || (await keepsSensitive(client)))) keeps.push("sensitive");
+  const sensitive = recent && (known || (await keepsSensitive(client)));
+  if (sensitive === true) keeps.push("sensitive");
   if (known) keeps.push("release-policy");
   if (recent && does("Import")) keeps.push("account-keys");
-  return { name, keeps, version };
+  return { name, keeps, version, sure: sensitive !== null };
 }
 
 /**
  * Whether a key of no use, made for this and destroyed again, is refused in clear, also to whoever has tried to have it no longer
- * sensitive: some take the attribute, and take it off again for those who made the key.
+ * sensitive: some take the attribute, and take it off again for those who made the key. Null where the server failed in the midst of it: then
+ * nothing is known, which counts as not kept.
  */
-async function keepsSensitive(client: KmipClient): Promise<boolean> {
+async function keepsSensitive(client: KmipClient): Promise<boolean | null> {
   try {
     const { uniqueIdentifier } = await client.request("Create", {
       objectType: "SymmetricKey",
@@ -84,7 +87,7 @@ async function keepsSensitive(client: KmipClient): Promise<boolean> {
     try {
       if (await givesInClear(client, uniqueIdentifier)) return false;
       const asked = { uniqueIdentifier, newAttribute: { sensitive: false } };
-      await client.request("ModifyAttribute", asked).catch(unlessRefused);
+      await client.request("ModifyAttribute", asked).catch(unlessRefusedClearly);
       return !(await givesInClear(client, uniqueIdentifier));
     } finally {
       await destroy(client, uniqueIdentifier);
@@ -92,7 +95,7 @@ async function keepsSensitive(client: KmipClient): Promise<boolean> {
   } catch (error) {
     // It takes no such attribute, or makes no such key.
     unlessRefused(error);
-    return false;
+    return isFault(error) ? null : false;
   }
 }
 
@@ -103,6 +106,7 @@ async function givesInClear(client: KmipClient, uniqueIdentifier: string): Promi
     return true;
   } catch (error) {
     unlessRefused(error);
+    if (isFault(error)) throw error;
     return !(error instanceof KmipError && (error.code === "Sensitive" || error.code === "PermissionDenied"));
   }
 }
@@ -112,6 +116,24 @@ async function destroy(client: KmipClient, uniqueIdentifier: string): Promise<vo
   const revocationReason = { revocationReasonCode: "CessationOfOperation" } as const;
   await client.request("Revoke", { uniqueIdentifier, revocationReason }).catch(unlessRefused);
   await client.request("Destroy", { uniqueIdentifier });
+}
+
+/** What a server answers where it has failed or has no room now, and not by a rule of its own. */
+const FAULTS: ReadonlySet<unknown> = new Set([
+  "GeneralFailure",
+  "InternalServerError",
+  "CryptographicFailure",
+  "ServerLimitExceeded",
+]);
+
+function isFault(error: unknown): boolean {
+  return error instanceof KmipError && FAULTS.has(error.code);
+}
+
+/** Throws anything but a refusal by a rule: after a fault nobody knows whether the attribute can be taken off. */
+function unlessRefusedClearly(error: unknown): void {
+  unlessRefused(error);
+  if (isFault(error)) throw error;
 }
 
 /** Throws anything but a refusal. */
