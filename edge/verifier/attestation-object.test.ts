@@ -126,11 +126,17 @@ it("M1 M20 is refused with a passkey's key that is none, and with more in the da
   expect(() => readAttestationObject(encoded("none", {}, LARGE))).toThrow("not an attestation object");
 });
 
-it("M1 M20 is refused in formats whose certificates would have the verifier ask their addresses", async () => {
+it("M1 M20 is vouched for by nobody in formats whose certificates would have the verifier ask their addresses", async () => {
   const fetch = vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("no network"));
-  for (const fmt of ["android-key", "android-safetynet", "apple", "compound", "constructor", "", 1])
-    await expect(register(encoded(fmt, { alg: -7, sig, x5c: [bytes(8)] }))).rejects.toThrow(
-      "a format that is not taken",
-    );
+  for (const fmt of ["android-key", "android-safetynet", "apple", "compound"])
+    for (const statement of [{ alg: -7, sig, x5c: [bytes(8)] }, { x5c: LARGE }, {}]) {
+      const { passkey } = await register(encoded(fmt, statement));
+      expect(passkey).toMatchObject({ id: made.id, tier: "emulated" });
+      expect(passkey).not.toHaveProperty("certifiedBy");
+    }
+  for (const fmt of ["constructor", "", 1])
+    await expect(register(encoded(fmt, {}))).rejects.toThrow("a format that is not taken");
+  await expect(register(encoded("apple", {}, LARGE))).rejects.toThrow("not an attestation object");
+  await expect(register(encoded("apple", {}, data.slice(0, -1)))).rejects.toThrow("cut off");
   expect(fetch).not.toHaveBeenCalled();
 });

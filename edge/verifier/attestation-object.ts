@@ -1,6 +1,6 @@
 /** Attestation objects of Web Authentication (level 3 §6.5.4), read within bounds before anyone else sees them. */
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { encodeHex } from "#protocol/bytes.ts";
+import { decodeHex, encodeHex, join } from "#protocol/bytes.ts";
 import { type CborMap, type CborValue, decodeCbor } from "#protocol/evidence/index.ts";
 import { spkiFromJwk } from "#protocol/jwk.ts";
 
@@ -9,6 +9,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** What is in one that may be verified. Nothing of it is. */
 export type AttestationObject = {
   format: Format;
+  /** What is handed on: as it came, or without a statement that nobody reads. */
+  object: Bytes;
   /** Certificates (DER), that of the key which signed first; none where the passkey's own has signed, or nobody. */
   certificates: Bytes[];
   /** The authenticator's model, 16 bytes. */
@@ -26,8 +28,7 @@ const x5c = (value: CborValue | undefined) =>
 const absent = (value: CborValue | undefined) => value === undefined;
 
 /**
- * Members of a statement by its format (§8). Not `android-key`, `android-safetynet` and `apple`: for those the library has roots of
- * its own, and asks whatever addresses a certificate names for revocation lists.
+ * Members of a statement by its format (§8).
  */
 const STATEMENTS = {
   none: {},
@@ -40,13 +41,22 @@ const STATEMENTS = {
 } as const satisfies Record<string, Record<string, (value: CborValue | undefined) => boolean>>;
 type Format = keyof typeof STATEMENTS;
 
+/**
+ * Formats whose statements are dropped unread, so that nobody vouches for such a passkey: for those the library has roots of its own, and
+ * asks whatever addresses a certificate names for revocation lists.
+ */
+const DROPPED = new Set<CborValue | undefined>(["android-key", "android-safetynet", "apple", "compound"]);
+
 /** Throws an `Error` with the reason, for a log alone, for one that is not of its shape, or of a format that is not taken. */
 export function readAttestationObject(encoded: Uint8Array): AttestationObject {
   const object = decodeCbor(encoded);
   if (!isMap(object) || object.size !== 3) throw new Error("not an attestation object");
   const [format, statement, data] = ["fmt", "attStmt", "authData"].map((name) => object.get(name));
+  if (!(data instanceof Uint8Array)) throw new Error("not an attestation object");
+  if (DROPPED.has(format))
+    return { format: "none", object: bare(data), certificates: [], ...credentialIn(data) };
   if (!isFormat(format)) throw new Error("a statement of a format that is not taken");
-  if (!isMap(statement) || !(data instanceof Uint8Array)) throw new Error("not an attestation object");
+  if (!isMap(statement)) throw new Error("not an attestation object");
   const members: Record<string, (value: CborValue | undefined) => boolean> = STATEMENTS[format];
   const known = [...statement.keys()].every((name) => Object.hasOwn(members, name));
   if (!known || !Object.entries(members).every(([name, fits]) => fits(statement.get(name))))
@@ -54,9 +64,16 @@ export function readAttestationObject(encoded: Uint8Array): AttestationObject {
   const certificates = statement.get("x5c");
   return {
     format,
+    object: encoded.slice(),
     certificates: Array.isArray(certificates) ? certificates.filter(isBytes).map((der) => der.slice()) : [],
     ...credentialIn(data),
   };
+}
+
+/** An attestation object around this data with no statement (§8.7), in CBOR: `fmt` "none", `attStmt` {}, `authData`. */
+function bare(data: Uint8Array): Bytes {
+  const before = decodeHex("a363666d74646e6f6e656761747453746d74a068617574684461746159");
+  return join([before, new Uint8Array([data.length >> 8, data.length & 0xff]), data]);
 }
 
 /** Flags: attested credential data, extension data (§6.1). */

@@ -34,6 +34,7 @@ export async function verifyRegistration(
   // Before the library, which converts and decodes whatever it finds in place of bytes.
   const {
     format,
+    object,
     certificates,
     aaguid: model,
     publicKey,
@@ -45,7 +46,7 @@ export async function verifyRegistration(
   const { verified, registrationInfo } = await verifyRegistrationResponse({
     response: {
       ...{ id, rawId: id, type: "public-key", clientExtensionResults: {} },
-      response: { clientDataJSON, attestationObject },
+      response: { clientDataJSON, attestationObject: encodeBase64url(object) },
     },
     expectedChallenge: challenge,
     expectedOrigin: vault,
