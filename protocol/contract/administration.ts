@@ -2,12 +2,12 @@
 
 import { groupName, TENANT_ROLES } from "../roles.ts";
 import { line, list, literal, open, seconds, whole } from "../shape.ts";
-import { userId } from "./names.ts";
+import { ownAccounts, userId } from "./names.ts";
 import type { Route } from "./route.ts";
 
 const role = literal(...TENANT_ROLES);
 
-/** What the caller is to the tenant. */
+/** What the caller is to the tenant; and its accounts, as `GET /accounts` has them, so that a page asks once. An earlier release answers without. */
 export const readStanding = {
   site: "app",
   method: "GET",
@@ -15,7 +15,10 @@ export const readStanding = {
   authentication: "token",
   answer: {
     status: 200,
-    json: open({ user: userId, roles: list(line(63), 0, 16), groups: list(line(63), 0, 128) }),
+    json: open(
+      { user: userId, roles: list(line(63), 0, 16), groups: list(line(63), 0, 128) },
+      { accounts: ownAccounts },
+    ),
   },
   problems: ["forbidden"],
 } as const satisfies Route;

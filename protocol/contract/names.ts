@@ -2,7 +2,7 @@
 
 import { METHOD_NAMES } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { compactJws, line, literal, record, seconds, text } from "../shape.ts";
+import { compactJws, line, list, literal, open, record, seconds, text } from "../shape.ts";
 
 /** Of a document, an account, an order. */
 export const identifier = text(1, 64, /^[\w.:@-]*$/);
@@ -36,6 +36,8 @@ export const ACCOUNT_STATES_PAGE = 50;
 export const MIN_PART = 5 << 20;
 /** A user's id: `principalId`. */
 export const userId = text(32, 32, /^[a-z2-7]*$/);
+/** Accounts of a caller, the oldest first. */
+export const ownAccounts = list(open({ id: line(256), name: line(256) }), 0, 1000);
 /** What the registration authority says of an instance. Times are seconds since 1970. */
 export const listedInstance = {
   id: instanceId,

@@ -104,3 +104,15 @@ it("an admin sees on the page what an account uses, and sets what it may use", a
   await panel.getByText("0 of 100000 documents").waitFor();
   expect((await create()).status).toBe(201);
 });
+
+it("a page asks once at its start what the person is and which accounts there are", async () => {
+  const page = await openEnrolled({ system, browsing }, "Ada");
+  const asked: string[] = [];
+  page.on("request", (request) => {
+    const { origin, pathname } = new URL(request.url());
+    if (origin === system.appOrigin && ["/standing", "/accounts"].includes(pathname)) asked.push(pathname);
+  });
+  await page.reload();
+  await page.getByRole("button", { name: "Administration", exact: true }).waitFor();
+  expect(asked).toEqual(["/standing"]);
+});

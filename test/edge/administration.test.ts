@@ -14,8 +14,11 @@ const system = useSystem({ otherApps: ["board"], otherTenants: ["umbrella"], adm
 const signedIn = (name: string) => EdgeClient.signedIn(system, name);
 const idOf = (subject: string) =>
   principalId({ tenant: "development", issuer: "urn:coffer:development", subject });
-const standingOf = async (client: EdgeClient) =>
-  json<{ user: string; roles: string[]; groups: string[] }>(await client.rest("GET", "/standing"));
+type Standing = { user: string; roles: string[]; groups: string[]; accounts?: unknown };
+async function standingOf(client: EdgeClient): Promise<Standing> {
+  const { accounts: _, ...standing } = json<Standing>(await client.rest("GET", "/standing"));
+  return standing;
+}
 const ROUTES = (user: string) =>
   [
     ["GET", "/admin/roles"],
@@ -51,6 +54,18 @@ it("the first admin is whom the setting names; anybody else is refused, and both
   const resource = `user/${bob.tokens.user.id}/role/admin`;
   expect(told).toContainEqual({ outcome: "allow", user: ada.tokens.user.id, resource });
   expect(told).toContainEqual({ outcome: "deny", user: bob.tokens.user.id, resource });
+});
+
+it("what a person is comes with the own accounts, shared ones too", async () => {
+  const [bob, gil] = [await signedIn("Bob"), await signedIn("Gil")];
+  const share = { user: gil.tokens.user.id, role: "reader" };
+  expect((await bob.rest("POST", `/accounts/${bob.account}/members`, share)).status).toBe(204);
+  const { accounts } = json<Standing>(await gil.rest("GET", "/standing"));
+  expect(accounts).toEqual([
+    { id: gil.account, name: "Gil" },
+    { id: bob.account, name: "Bob" },
+  ]);
+  expect(json(await gil.rest("GET", "/accounts"))).toEqual({ accounts });
 });
 
 it("who is made an admin is one from the next request on, and no more when the role is taken", async () => {

@@ -40,6 +40,7 @@ export {
   type Seed,
   type SeedOptions,
   type Source,
+  type Standing,
   type TenantRole,
   type UserInstance,
 } from "../client/index.ts";

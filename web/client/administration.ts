@@ -29,6 +29,7 @@ import { callEmpty, callJson } from "./call.ts";
 import type { RestClient } from "./rest.ts";
 import { Rotation } from "./rotation.ts";
 
+export type Standing = AnswerOf<typeof readStanding>;
 export type RoleHolder = AnswerOf<typeof listRoles>["roles"][number];
 export type Group = AnswerOf<typeof listGroups>["groups"][number];
 export type { AccountQuota };
@@ -47,7 +48,7 @@ export class Administration {
   }
 
   /** What the caller is to the tenant. For everybody. */
-  standing(): Promise<AnswerOf<typeof readStanding>> {
+  standing(): Promise<Standing> {
     return callJson(this.#rest, readStanding, {}, {});
   }
 

@@ -5,7 +5,7 @@ import { CofferError, codeOf } from "#protocol/error.ts";
 import type { WaitListener } from "#protocol/patience.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import type { Accounts } from "./accounts.ts";
-import type { Administration } from "./administration.ts";
+import type { Administration, Standing } from "./administration.ts";
 import type { Custodian } from "./custodian.ts";
 import type { Document, ListOptions } from "./document-list.ts";
 import type {
@@ -284,6 +284,11 @@ export class Coffer extends EventTarget {
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
   accounts(): Promise<Account[]> {
     return this.#run((custodian) => custodian.refreshAccounts());
+  }
+
+  /** What the user is to the tenant, and the accounts with it as they are now, in one request. */
+  standing(): Promise<Standing> {
+    return this.#run((custodian) => custodian.refreshStanding());
   }
 
   /** Who may act for an account, by default the user's first. */

@@ -6,7 +6,7 @@ import { CofferError, codeOf } from "#protocol/error.ts";
 import { delay, type WaitListener } from "#protocol/patience.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { Accounts } from "./accounts.ts";
-import { Administration } from "./administration.ts";
+import { Administration, type Standing } from "./administration.ts";
 import { Documents } from "./documents.ts";
 import { loadByGrant } from "./granted.ts";
 import type { Host } from "./host.ts";
@@ -110,6 +110,13 @@ export class Custodian {
     const accounts = await this.members.accounts();
     await this.#session.learnAccounts(accounts);
     return accounts;
+  }
+
+  /** What the user is to the tenant, and the accounts with it. */
+  async refreshStanding(): Promise<Standing> {
+    const standing = await this.administration.standing();
+    if (standing.accounts) await this.#session.learnAccounts(standing.accounts);
+    return standing;
   }
 
   /** What an admin of the tenant does. */

@@ -121,18 +121,14 @@ export class CofferApp extends HTMLElement {
     coffer.addEventListener("signed-out", () => this.#showSignIn());
     this.#showSignIn();
     if (!coffer.identity) return;
-    this.#panels.start(
-      coffer,
-      (error) => this.notify(error),
-      (work) => this.#quietly(work),
-    );
+    this.#panels.start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
     void this.#reload();
     void this.#quietly(() => this.#showUnfinished());
-    // A colleague may have shared an account since this browser signed in.
+    // A colleague may have shared an account since this browser signed in, and an admin have given a role.
     const before = accountsOf(coffer);
     void this.#quietly(async () => {
-      await coffer.accounts();
+      this.#panels.offer(await coffer.standing());
       if (accountsOf(coffer) !== before) void this.#reload();
     });
   }

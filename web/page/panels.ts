@@ -1,6 +1,6 @@
 /** The panels of the page: each behind a button of its own. */
 
-import type { Coffer } from "#web/browser/index.ts";
+import type { Coffer, Standing } from "#web/browser/index.ts";
 import type { CofferKeys } from "./keys.ts";
 import type { PanelElement } from "./panel.ts";
 import { element } from "./part.ts";
@@ -20,20 +20,14 @@ export class Panels {
     }
   }
 
-  /** `quietly` runs what may fail without a word. */
-  start(
-    coffer: Coffer,
-    notify: (error: unknown) => void,
-    quietly: (work: () => Promise<unknown>) => Promise<void>,
-  ): void {
+  start(coffer: Coffer, notify: (error: unknown) => void): void {
     this.#keys.start(coffer, notify);
     for (const panel of this.#panels) panel.start(coffer);
-    const administration = element(this.#page, '[data-panel="coffer-administration"]');
-    // Others need not see what is not for them; the edge refuses it to them all the same.
-    void quietly(async () => {
-      const { roles } = await coffer.administer((admin) => admin.standing());
-      administration.hidden = !roles.includes("admin");
-    });
+  }
+
+  /** Others need not see what is for admins; the edge refuses it to them all the same. */
+  offer({ roles }: Standing): void {
+    element(this.#page, '[data-panel="coffer-administration"]').hidden = !roles.includes("admin");
   }
 
   close(): void {

@@ -7,8 +7,9 @@ import type { ContractHandlers } from "../serve.ts";
 /** Roles, groups and the policy of a tenant, instances of others and quotas, for its admins. */
 export const administration = {
   async readStanding({ c, caller }) {
-    const found = await c.env.IAM.signedIn(caller);
-    return found.ok ? ok({ user: caller.user, ...found.value }) : found;
+    const [found, own] = await Promise.all([c.env.IAM.signedIn(caller), c.env.IAM.accounts(caller)]);
+    if (!found.ok) return found;
+    return own.ok ? ok({ user: caller.user, ...found.value, accounts: own.value }) : own;
   },
   async listRoles({ c, caller }) {
     const found = await c.env.IAM.listRoles(caller);
