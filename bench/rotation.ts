@@ -16,13 +16,13 @@ import { progress, type Report } from "./row.ts";
 const ACCOUNTS = 10_000;
 /** Accounts that are read from, one after the other. */
 const READ = 16;
-const BEFORE_MS = 20_000;
+const BEFORE_MS = 40_000;
 /** Reads of a process that has just begun are not counted. */
 const WARM_MS = 5000;
 /** A rotation takes longer than an access token lives. */
 const REFRESH_MS = 120_000;
-/** Between two reads: a reader that never waits would be all of the load. Milliseconds. */
-const BETWEEN_MS = 20;
+/** Between two reads: a reader that hardly waits would be most of the load, and the rotation gives way to it for an hour. Milliseconds. */
+const BETWEEN_MS = 100;
 
 /**
  * The rotation of a master key over all accounts of a tenant: how long reads take meanwhile, and what an account costs. Beside them
