@@ -2,8 +2,9 @@
 
 import { groupName, TENANT_ROLES } from "../roles.ts";
 import { line, list, literal, open, seconds, whole } from "../shape.ts";
-import { ownAccounts, userId } from "./names.ts";
+import { userId } from "./names.ts";
 import type { Route } from "./route.ts";
+import { ownAccounts } from "./rows.ts";
 
 const role = literal(...TENANT_ROLES);
 

@@ -2,8 +2,9 @@
 
 import { ACCOUNT_ROLES } from "../roles.ts";
 import { list, literal, type Of, object, open, seconds, text } from "../shape.ts";
-import { identifier, ownAccounts, userId } from "./names.ts";
+import { identifier, userId } from "./names.ts";
 import type { Route } from "./route.ts";
+import { ownAccounts } from "./rows.ts";
 
 const role = literal(...ACCOUNT_ROLES);
 

@@ -1,8 +1,7 @@
 /** What several routes speak of. */
 
-import { METHOD_NAMES } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { compactJws, line, list, literal, open, record, seconds, text } from "../shape.ts";
+import { compactJws, record, text } from "../shape.ts";
 
 /** Of a document, an account, an order. */
 export const identifier = text(1, 64, /^[\w.:@-]*$/);
@@ -36,16 +35,3 @@ export const ACCOUNT_STATES_PAGE = 50;
 export const MIN_PART = 5 << 20;
 /** A user's id: `principalId`. */
 export const userId = text(32, 32, /^[a-z2-7]*$/);
-/** Accounts of a caller, the oldest first. */
-export const ownAccounts = list(open({ id: line(256), name: line(256) }), 0, 1000);
-/** What the registration authority says of an instance. Times are seconds since 1970. */
-export const listedInstance = {
-  id: instanceId,
-  custodian: line(1024),
-  origin: line(512),
-  method: literal(...METHOD_NAMES),
-  tier: literal("software", "emulated", "hardware"),
-  enrolled: seconds,
-  notAfter: seconds,
-  status: literal("active", "revoked", "expired"),
-};

@@ -2,8 +2,9 @@
 
 import { MAX_SECRET_ZERO } from "../enrolment.ts";
 import { compactJws, line, list, object, open, seconds, text, whole } from "../shape.ts";
-import { certificate, enrolmentId, instanceId, listedInstance } from "./names.ts";
+import { certificate, enrolmentId, instanceId } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
+import { listedInstance } from "./rows.ts";
 
 /** `grant`: whom it is for and 256 random bits, base64url; works once. */
 export const issueGrant = {

@@ -1,8 +1,9 @@
 /** Instances of others, for admins of a tenant: in the shipped page and its programs alone. Times are seconds since 1970. */
 
 import { line, list, open } from "../shape.ts";
-import { instanceId, listedInstance, userId } from "./names.ts";
+import { instanceId, userId } from "./names.ts";
 import type { Route } from "./route.ts";
+import { listedInstance } from "./rows.ts";
 
 /** Of all apps, the newest first; empty for whom the tenant does not know. */
 export const listUserInstances = {
