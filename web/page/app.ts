@@ -16,6 +16,7 @@ import { Desk, nameOf } from "./desk.ts";
 import { chosenFiles, dropTarget, type Incoming } from "./drop.ts";
 import { type CofferHelp, singleKeyShortcuts } from "./help.ts";
 import { nameInWords } from "./names.ts";
+import { News } from "./news.ts";
 import type { CofferNotice } from "./notice.ts";
 import { Panels } from "./panels.ts";
 import { element, onPress, part } from "./part.ts";
@@ -48,6 +49,9 @@ export class CofferApp extends HTMLElement {
   /** Uploads of before that have a row. */
   readonly #unfinished = new Set<string>();
   #desk!: Desk;
+  readonly #news = new News(() => {
+    if (this.#coffer?.identity) void this.#reload();
+  });
 
   connectedCallback(): void {
     this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
@@ -279,6 +283,7 @@ export class CofferApp extends HTMLElement {
     this.#sealed.set(sealed.id, sealed);
     this.#documents = [sealed, ...this.#documents];
     this.#showDocuments();
+    this.#news.tell();
     this.#say(t("{name} is sealed.", { name: nameInWords(sealed.metadata?.name ?? "") }));
   }
 
@@ -407,6 +412,7 @@ export class CofferApp extends HTMLElement {
         this.#sealed.set(sealed.id, sealed);
         this.#documents = [sealed, ...this.#documents.filter((each) => each.id !== id)];
         this.#showDocuments();
+        this.#news.tell();
         this.#say(said);
       },
     });
@@ -445,6 +451,7 @@ export class CofferApp extends HTMLElement {
         this.#documents = this.#documents.filter((entry) => !gone.has(nameOf(entry)));
         this.#showDocuments();
         part(this, "empty").hidden = this.#documents.length > 0;
+        this.#news.tell();
       }
       this.#say(count > 1 ? t("{name} are deleted.", { name }) : t("{name} is deleted.", { name }));
       // The row that had the focus is gone.
