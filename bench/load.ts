@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeKeys } from "#test/support/instance.ts";
 import { root } from "#test/support/tree.ts";
+import { run as keys } from "./keys.ts";
 import { Api } from "./load/api.ts";
 import { Browser } from "./load/browser.ts";
 import { type Checkout, checkOut } from "./load/checkout.ts";
@@ -21,11 +22,12 @@ const MILLISECONDS = 6000;
 
 /**
  * Accounts of one tenant, each with a user of its own, at a real edge and HSM: how fast, how many objects each request asks,
- * and how much of all of it the busiest object gets. `against`: beside another commit, or the checkout in a folder.
+ * and how much of all of it the busiest object gets; and before that, by keys.ts, how many keys a second one account gets. `against`: beside another commit, or the checkout in a folder.
  */
 export async function run(report: Report, { against }: { against?: string | undefined } = {}): Promise<void> {
   const checkouts: Checkout[] = [{ name: "this", dir: root, remove() {} }];
   const sides: Side[] = [];
+  await keys(report);
   try {
     if (against !== undefined) checkouts.push(checkOut(against));
     for (const checkout of checkouts) sides.push(await Side.start(checkout));
