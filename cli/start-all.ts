@@ -59,6 +59,8 @@ export interface StartOptions {
   iamIn?: IamHost | undefined;
   /** Domains that have an HSM of their own, an emulator each, with a PKI of its own. */
   apart?: ApartDomain[];
+  /** Where the edge reaches the HSM that listens on this port of 127.0.0.1; that port itself unless said otherwise. */
+  hsmDoor?: (port: number) => Promise<number>;
   /** Called with each step as it ends. */
   step?: (text: string) => void;
 }
@@ -156,11 +158,12 @@ async function startAlone(options: StartOptions) {
       : await startProvider(table, ports.identity ?? (await freePort(8789, app)), host);
     ends.push(async () => provider?.close());
     if (provider !== null) step(`development identity provider on ${provider.issuer}: asks for a name alone`);
+    const hsmPort = (await options.hsmDoor?.(hsm.httpsPort)) ?? hsm.httpsPort;
     const edge = await startEdge({
       worker: await edgeWorker(),
       ...(split && { split: await edgeUnits(), iamIn }),
       hsm: {
-        url: `https://127.0.0.1:${hsm.httpsPort}`,
+        url: `https://127.0.0.1:${hsmPort}`,
         ca: pki.serverCa,
         clients: {
           kms: pki.clients[IDENTITY.kms],

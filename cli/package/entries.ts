@@ -6,6 +6,7 @@ export const ENTRIES = {
   microservice: "web/microservice/index.ts",
   "microservice-node": "web/hosts/node/index.ts",
   node: "cli/node.ts",
+  playwright: "cli/playwright/index.ts",
   envelope: "protocol/envelope/index.ts",
   kmip: "protocol/kmip/index.ts",
   "kmip-node": "kmip-node/index.ts",

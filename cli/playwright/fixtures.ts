@@ -1,0 +1,108 @@
+import type {
+  BrowserContext,
+  Fixtures,
+  Page,
+  PlaywrightTestArgs,
+  PlaywrightTestOptions,
+  PlaywrightWorkerArgs,
+  PlaywrightWorkerOptions,
+} from "playwright/test";
+import { type CofferDeployment, type DeploymentOptions, startDeployment } from "./deployment.ts";
+import { type Refusals, refusalsIn } from "./refusals.ts";
+import { signInAs } from "./sign-in.ts";
+
+/** Of each worker, so that no two tests that run at a time share anything. */
+export interface CofferWorkerFixtures {
+  /** Option: what may be another way than `coffer start` has it. */
+  cofferOptions: DeploymentOptions;
+  /** The deployment: origins, its HSM, its enclave emulator. */
+  coffer: CofferDeployment;
+  /** How many people have been named here. */
+  cofferPeople: { next(name: string): string };
+}
+
+/** Of each test. Whoever it names is new, with an account that has nothing in it. */
+export interface CofferFixtures {
+  /** Option: the address of your app's page. The shipped page's unless said otherwise. */
+  cofferApp: string | undefined;
+  /** Option: the accessible name of the button by which one signs in there. */
+  cofferSignInButton: string;
+  /** Signs a page in by a name, as a person does. */
+  signIn: (page: Page, name: string) => Promise<void>;
+  /** A page in which a new user is signed in, in the test's own context. */
+  signedIn: Page;
+  /** A page in which another new user is signed in, in a context of its own. */
+  secondUser: Page;
+  /** What the browsers of `signedIn` and `secondUser` meet: expired tokens, a datastore that lies. It ends with the test, and so does what is wrong with the HSM. */
+  bend: Refusals;
+}
+
+type All = CofferFixtures & { cofferBends: Map<BrowserContext, Refusals> };
+type Playwright = PlaywrightTestArgs & PlaywrightTestOptions;
+type PlaywrightWorker = PlaywrightWorkerArgs & PlaywrightWorkerOptions;
+
+/**
+ * For `test.extend` of `@playwright/test`.
+ *
+ * @example
+ * import { test as base } from "@playwright/test";
+ * import { cofferFixtures } from "@coffer/kit/playwright";
+ * const test = base.extend(cofferFixtures);
+ * test("tells that the key store is away", async ({ coffer, signedIn }) => {
+ *   coffer.hsm.down();
+ *   …
+ * });
+ */
+export const cofferFixtures: Fixtures<All, CofferWorkerFixtures, Playwright, PlaywrightWorker> = {
+  cofferOptions: [{}, { scope: "worker", option: true }],
+  coffer: [
+    async ({ cofferOptions }, use) => {
+      const { close, ...deployment } = await startDeployment(cofferOptions);
+      await use(deployment);
+      await close();
+    },
+    { scope: "worker", timeout: 180_000 },
+  ],
+  cofferPeople: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads from it what a fixture asks for.
+    async ({}, use) => {
+      let count = 0;
+      await use({ next: (name) => `${name}${++count}` });
+    },
+    { scope: "worker" },
+  ],
+  cofferApp: [undefined, { option: true }],
+  cofferSignInButton: ["Sign in", { option: true }],
+  signIn: async ({ coffer, cofferApp, cofferSignInButton: button }, use) => {
+    const url = cofferApp ?? `${coffer.appOrigin}/`;
+    await use((page, name) => signInAs(page, name, { url, button }));
+  },
+  cofferBends: async ({ coffer }, use) => {
+    const bends = new Map<BrowserContext, Refusals>();
+    await use(bends);
+    coffer.hsm.mend();
+  },
+  bend: async ({ cofferBends, coffer, context }, use) => {
+    cofferBends.set(context, await refusalsIn(context, coffer));
+    const all = (work: (each: Refusals) => void) => [...cofferBends.values()].forEach(work);
+    await use({
+      tokenExpired: () => all((each) => each.tokenExpired()),
+      signInExpired: () => all((each) => each.signInExpired()),
+      datastoreLies: (lie) => all((each) => each.datastoreLies(lie)),
+      mend: () => all((each) => each.mend()),
+    });
+  },
+  // With `cofferBends`, so that the HSM is mended after each test that has a page.
+  signedIn: async ({ page, signIn, cofferPeople, cofferBends: _mends }, use) => {
+    await signIn(page, cofferPeople.next("ada"));
+    await use(page);
+  },
+  secondUser: async ({ browser, signIn, cofferPeople, cofferBends, coffer }, use) => {
+    const context = await browser.newContext();
+    cofferBends.set(context, await refusalsIn(context, coffer));
+    const page = await context.newPage();
+    await signIn(page, cofferPeople.next("grace"));
+    await use(page);
+    await context.close();
+  },
+};
