@@ -78,6 +78,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/client":
     "protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations, protocol/pki, protocol/port",
   "web/browser": "protocol/*.ts, protocol/contract, web/client, idb",
+  "web/msw": "protocol/*.ts, protocol/contract, msw",
   "web/page": "web/browser/index.ts, web/browser/discovery.ts, web/browser/service-worker.ts",
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 

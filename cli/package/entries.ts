@@ -6,6 +6,7 @@ export const ENTRIES = {
   microservice: "web/microservice/index.ts",
   "microservice-node": "web/hosts/node/index.ts",
   node: "cli/node.ts",
+  msw: "web/msw/index.ts",
   playwright: "cli/playwright/index.ts",
   envelope: "protocol/envelope/index.ts",
   kmip: "protocol/kmip/index.ts",

@@ -27,6 +27,8 @@ export interface CofferFixtures {
   cofferApp: string | undefined;
   /** Option: the accessible name of the button by which one signs in there. */
   cofferSignInButton: string;
+  /** Option: that of the button for signing out, which your page shows when somebody is signed in. */
+  cofferSignOutButton: string;
   /** Signs a page in by a name, as a person does. */
   signIn: (page: Page, name: string) => Promise<void>;
   /** A page in which a new user is signed in, in the test's own context. */
@@ -73,9 +75,11 @@ export const cofferFixtures: Fixtures<All, CofferWorkerFixtures, Playwright, Pla
   ],
   cofferApp: [undefined, { option: true }],
   cofferSignInButton: ["Sign in", { option: true }],
-  signIn: async ({ coffer, cofferApp, cofferSignInButton: button }, use) => {
+  cofferSignOutButton: ["Sign out", { option: true }],
+  signIn: async ({ coffer, cofferApp, cofferSignInButton, cofferSignOutButton }, use) => {
+    const [button, signedIn] = [cofferSignInButton, cofferSignOutButton];
     const url = cofferApp ?? `${coffer.appOrigin}/`;
-    await use((page, name) => signInAs(page, name, { url, button }));
+    await use((page, name) => signInAs(page, name, { url, button, signedIn }));
   },
   cofferBends: async ({ coffer }, use) => {
     const bends = new Map<BrowserContext, Refusals>();

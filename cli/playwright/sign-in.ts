@@ -2,15 +2,21 @@
 
 import type { Page } from "playwright/test";
 
-export type SignInButton = {
+export type SignInPage = {
   /** Where the app's page is. */
   url: string;
   /** The accessible name of its button for signing in. */
   button: string;
+  /** That of the one for signing out, which is there when somebody is signed in. */
+  signedIn: string;
 };
 
-/** Resolves when the browser is back at the app, whose page is then still loading. */
-export async function signInAs(page: Page, name: string, { url, button }: SignInButton): Promise<void> {
+/** Resolves when the app's page shows that somebody is signed in. */
+export async function signInAs(
+  page: Page,
+  name: string,
+  { url, button, signedIn }: SignInPage,
+): Promise<void> {
   await page.goto(url);
   await page.getByRole("button", { name: button }).click();
   const known = page.getByRole("button", { name: "Continue as" });
@@ -23,5 +29,6 @@ export async function signInAs(page: Page, name: string, { url, button }: SignIn
     await page.getByRole("button", { name: "Sign in" }).click();
   }
   await same.click();
-  await page.waitForURL((at) => at.origin === new URL(url).origin && !at.searchParams.has("code"));
+  await page.waitForURL((at) => at.origin === new URL(url).origin);
+  await page.getByRole("button", { name: signedIn }).waitFor();
 }

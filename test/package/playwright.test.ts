@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { LOCALE, executablePath } from "../chromium/launch.ts";
+import { executablePath, LOCALE } from "../chromium/launch.ts";
 import { type Project, packPackage } from "./installed.ts";
 
 const FILES = ["playwright.config.ts", "documents.spec.ts"];
@@ -18,17 +18,34 @@ beforeAll(() => {
   mkdirSync(runner, { recursive: true });
   writeFileSync(
     join(runner, "package.json"),
-    JSON.stringify({ name: "@playwright/test", type: "module", exports: { types: "./index.d.ts", default: "./index.js" } }),
+    JSON.stringify({
+      name: "@playwright/test",
+      type: "module",
+      exports: { types: "./index.d.ts", default: "./index.js" },
+    }),
   );
   for (const file of ["index.js", "index.d.ts"])
-    writeFileSync(join(runner, file), `export * from "playwright/test";\nexport { default } from "playwright/test";\n`);
+    writeFileSync(
+      join(runner, file),
+      `export * from "playwright/test";\nexport { default } from "playwright/test";\n`,
+    );
   for (const file of FILES)
     cpSync(join(project.kit, "docs/examples/playwright", file), join(project.folder, file));
 });
 
 it("the example suite type-checks with the packed package", () => {
-  const resolution = { module: "nodenext", target: "es2024", lib: ["ES2024", "DOM", "DOM.Iterable", "ESNext.Disposable"] };
-  const options = { ...resolution, strict: true, noEmit: true, allowImportingTsExtensions: true, skipLibCheck: true };
+  const resolution = {
+    module: "nodenext",
+    target: "es2024",
+    lib: ["ES2024", "DOM", "DOM.Iterable", "ESNext.Disposable"],
+  };
+  const options = {
+    ...resolution,
+    strict: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    skipLibCheck: true,
+  };
   const source = FILES.map((file) => `import "./${file}";\n`).join("");
   expect(project.types(source, { ...options, types: ["node"] })).toBe("");
 });

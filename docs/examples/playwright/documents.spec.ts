@@ -1,7 +1,7 @@
 /** What an app's end-to-end tests can look like; here of the page that ships with Coffer. */
 
-import { test as base, expect, type Page } from "@playwright/test";
 import { cofferFixtures } from "@coffer/kit/playwright";
+import { test as base, expect, type Page } from "@playwright/test";
 
 const test = base.extend(cofferFixtures);
 
@@ -26,7 +26,7 @@ test("seals a document, and another user sees nothing of it", async ({ signedIn,
 test("tells that the key store is away, and seals when it is back", async ({ coffer, signedIn }) => {
   coffer.hsm.down();
   await seal(signedIn, "away.txt", "not yet");
-  await expect(signedIn.getByRole("alert")).toContainText(/key store/i);
+  await expect(signedIn.getByRole("alert").first()).toContainText(/key store/i);
   coffer.hsm.mend();
   await signedIn.reload();
   await seal(signedIn, "back.txt", "now");
@@ -42,12 +42,14 @@ test("waits for a slow key store", async ({ coffer, signedIn }) => {
 test("goes on when a token has expired, and ends with the sign-in", async ({ bend, signedIn }) => {
   await seal(signedIn, "first.txt", "one");
   await expect(documents(signedIn)).toHaveText(/first\.txt/);
+  const refused = signedIn.waitForResponse((answer) => answer.status() === 401);
   bend.tokenExpired();
   await seal(signedIn, "second.txt", "two");
+  await refused;
   await expect(documents(signedIn)).toHaveCount(2);
   bend.signInExpired();
   await signedIn.reload();
-  await expect(signedIn.getByRole("button", { name: "Sign in" })).toBeVisible();
+  await expect(signedIn.getByRole("button", { name: "Sign in" }).first()).toBeVisible();
 });
 
 for (const lie of ["alters", "cuts", "hides", "refuses"] as const)

@@ -2,7 +2,7 @@
 
 import { defineConfig } from "@playwright/test";
 
-const executablePath = process.env["CHROMIUM_PATH"];
+const executablePath = process.env.CHROMIUM_PATH;
 
 export default defineConfig({
   testMatch: "*.spec.ts",
