@@ -63,6 +63,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
 
   "web/microservice":
     "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys, protocol/operations, protocol/pki, protocol/policy, protocol/port, idb",
+  "web/embed": "web/browser/index.ts, web/browser/discovery.ts",
   "web/hosts/client":
     "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
   "web/hosts/node":
@@ -103,7 +104,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "types of protocol/*.ts, protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
 
   "docs/examples": "@coffer/kit, node:, hono",
-  "docs/examples/playwright": "@coffer/kit, node:, @playwright/test",
+  "docs/examples/playwright": "@coffer/kit, @playwright/test",
 
   cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, edge/verifier/policy.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/enclave, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",

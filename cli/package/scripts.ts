@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { build, type Plugin } from "esbuild";
-import { COMMAND, ENTRIES } from "./entries.ts";
+import { build, type Metafile, type Plugin } from "esbuild";
+import { COMMAND, ENTRIES, TAG, TESTING } from "./entries.ts";
 import { OUT, ROOT } from "./paths.ts";
 
 /** In the package the command finds its parts built. */
@@ -14,9 +14,15 @@ const builtParts: Plugin = {
 
 /** One build for all entries, so that they share their classes: an error of one is an instance of the other's. */
 export async function buildScripts(): Promise<void> {
+  await buildEntries({ ...ENTRIES, ...COMMAND });
+  // Apart: with these, what apps share is split into more files, which are larger together, and none of its classes is met in tests.
+  await buildEntries(TESTING);
+}
+
+async function buildEntries(entryPoints: Record<string, string>): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { ...ENTRIES, ...COMMAND },
+    entryPoints,
     outdir: OUT,
     bundle: true,
     splitting: true,
@@ -30,4 +36,22 @@ export async function buildScripts(): Promise<void> {
     chunkNames: "shared-[hash]",
     logLevel: "warning",
   });
+}
+
+/** The tag's file, with what it imports. `built` is told what it is made of. */
+export async function buildTag(built: (metafile: Metafile) => void): Promise<void> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: TAG,
+    outdir: OUT,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2023",
+    legalComments: "none",
+    charset: "utf8",
+    metafile: true,
+    logLevel: "warning",
+  });
+  built(metafile);
 }

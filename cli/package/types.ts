@@ -2,8 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
-import { ENTRIES } from "./entries.ts";
+import { ENTRIES, TESTING } from "./entries.ts";
 import { OUT, ROOT } from "./paths.ts";
+
+const TYPED = { ...ENTRIES, ...TESTING };
 
 /** Declarations of what the entries reach, in the folders of the sources, with specifiers that any resolution takes. */
 export function buildTypes(): void {
@@ -22,14 +24,14 @@ export function buildTypes(): void {
         typeRoots: [join(ROOT, "node_modules/@types")],
       },
       include: [],
-      files: Object.values(ENTRIES).map((entry) => join(ROOT, entry)),
+      files: Object.values(TYPED).map((entry) => join(ROOT, entry)),
     };
     writeFileSync(config, JSON.stringify(options));
     const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
     const { status } = spawnSync(process.execPath, [tsc, "-p", config], { cwd: ROOT, stdio: "inherit" });
     if (status !== 0) throw new Error("The types cannot be built: see above");
     const written = new Set<string>();
-    for (const [name, source] of Object.entries(ENTRIES)) {
+    for (const [name, source] of Object.entries(TYPED)) {
       writeTypes(join(folder, "types"), source.replace(/\.ts$/, ".d.ts"), written);
       const target = `./types/${source.replace(/\.ts$/, ".js")}`;
       writeFileSync(join(OUT, `${name}.d.ts`), `export * from "${target}";\n`);
