@@ -103,6 +103,7 @@ it.each([
   ],
   ["./service", "createServiceClient, createServiceSet", "function function"],
   ["./node", "connect, openAppKey, readRegisteredKey", "function function function"],
+  ["./vault", "defineCofferVault, sealFormData", "function function"],
   ["./playwright", "cofferFixtures", "object"],
   ["./envelope", "seal, open, parseHeader", "function function function"],
   ["./kmip", "createKmipClient, decodeRequest, KmipError", "function function function"],

@@ -1,9 +1,11 @@
 /** docs/examples/vault: the tag of the packed package in a page that no build has touched, under the policy that docs/apps.md gives, in Chromium. */
 
 import { readFileSync } from "node:fs";
+import { createServer, request as forward, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import type { BrowserContext, Page } from "playwright";
-import { beforeAll, expect, it } from "vitest";
+import type { Page } from "playwright";
+import { afterEach, beforeAll, expect, it } from "vitest";
 import { useSystemAndBrowser } from "../system/index.ts";
 import { typeName } from "../system/page.ts";
 import { type Project, packPackage } from "./installed.ts";
@@ -12,38 +14,68 @@ import { type Project, packPackage } from "./installed.ts";
 const LINES = 60;
 const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 const running = useSystemAndBrowser();
+const EXAMPLE = "docs/examples/vault";
+/** What the app's server has, by its path there and in the package. */
+const FILES: Record<string, string> = {
+  "/": `${EXAMPLE}/index.html`,
+  "/app.js": `${EXAMPLE}/app.js`,
+  "/app.css": `${EXAMPLE}/app.css`,
+  "/coffer-vault.js": "dist/package/coffer-vault.js",
+};
 let project: Project;
+let server: Server | undefined;
+afterEach(() => {
+  server?.close();
+  server?.closeAllConnections();
+});
 beforeAll(() => {
   project = packPackage().install("vault");
 }, 240_000);
 
-const example = (name: string) => readFileSync(join(project.kit, "docs/examples/vault", name), "utf8");
+const example = (name: string) => readFileSync(join(project.kit, EXAMPLE, name), "utf8");
 
-/** The app's own server: its files and its form, in front of the edge. Answers what the form sent. */
-async function serveApp(context: BrowserContext): Promise<string[]> {
+/** The app's own server, in front of the edge: its files and its form, and what is neither goes on as it came. A browser reaches it as its proxy. */
+async function serveApp(): Promise<{ page: Page; complaints: string[]; sent: string[] }> {
   const { appOrigin, vaultOrigin } = running.system;
-  const [, policy] = /```\n(default-src [^\n]+)\n```/.exec(
-    readFileSync(join(project.kit, "docs/apps.md"), "utf8"),
-  )!;
+  const documented = readFileSync(join(project.kit, "docs/apps.md"), "utf8");
+  const [, policy] = /```\n(default-src [^\n]+)\n```/.exec(documented)!;
   const sent: string[] = [];
-  const files: Record<string, string> = { "/": "index.html", "/app.js": "app.js", "/app.css": "app.css" };
-  await context.route(`${appOrigin}/**`, async (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname === "/claims") {
-      sent.push(route.request().postDataBuffer()!.toString());
-      return route.fulfill({ status: 204 });
+  server = createServer((request, response) => {
+    const url = new URL(request.url!);
+    const own = url.origin === appOrigin ? FILES[url.pathname] : undefined;
+    if (url.origin === appOrigin && url.pathname === "/claims") {
+      const pieces: Buffer[] = [];
+      request.on("data", (piece: Buffer) => pieces.push(piece));
+      request.on("end", () => {
+        sent.push(Buffer.concat(pieces).toString());
+        response.writeHead(204).end();
+      });
+    } else if (own !== undefined) {
+      response.setHeader("content-security-policy", policy!.replaceAll("VAULT", vaultOrigin));
+      response.setHeader("content-type", `${TYPES[extname(own)]}; charset=utf-8`);
+      response.end(readFileSync(join(project.kit, own)));
+    } else {
+      const { method, headers } = request;
+      const onward = forward(url, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.rawHeaders);
+        answer.pipe(response);
+      });
+      onward.on("error", () => response.destroy());
+      request.pipe(onward);
     }
-    const tag = pathname === "/coffer-vault.js";
-    const name = files[pathname];
-    if (!tag && name === undefined) return route.continue();
-    const body = tag
-      ? readFileSync(join(project.kit, "dist/package/coffer-vault.js"), "utf8")
-      : example(name!);
-    const headers = { "content-security-policy": policy!.replaceAll("VAULT", vaultOrigin) };
-    const contentType = `${TYPES[extname(name ?? pathname)]}; charset=utf-8`;
-    return route.fulfill({ body, headers: { ...headers, "content-type": contentType } });
   });
-  return sent;
+  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const context = await running.browsing.browser.newContext({
+    proxy: { server: `http://127.0.0.1:${port}` },
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  return { page, complaints, sent };
 }
 
 async function enter(page: Page, name: string): Promise<void> {
@@ -63,8 +95,7 @@ it("the example has less than 60 lines", () => {
 });
 
 it("the tag seals, opens and deletes, and a form is sent with ids in the place of its files", async () => {
-  const { page, context, complaints } = await running.browsing.open();
-  const sent = await serveApp(context);
+  const { page, complaints, sent } = await serveApp();
   await enter(page, "Vera");
   await page.getByLabel("Files to seal").setInputFiles(file("letter.txt", "for nobody else"));
   await page.getByText("Sealed letter.txt.").waitFor();
@@ -98,8 +129,7 @@ it("the tag seals, opens and deletes, and a form is sent with ids in the place o
 });
 
 it("a readonly tag takes and deletes nothing, what is cancelled is not saved, and its parts are an app's to style", async () => {
-  const { page, context, complaints } = await running.browsing.open();
-  await serveApp(context);
+  const { page, complaints } = await serveApp();
   await enter(page, "Rosa");
   await page.getByLabel("Files to seal").setInputFiles(file("plan.txt", "north"));
   await page.getByRole("button", { name: "Delete plan.txt" }).waitFor();
@@ -108,7 +138,7 @@ it("a readonly tag takes and deletes nothing, what is cancelled is not saved, an
   const asked = await page.evaluate(async () => {
     const vault = document.querySelector("coffer-vault")!;
     const event = new Promise<string>((resolve) =>
-      vault.addEventListener("coffer-open", (open) => {
+      vault.addEventListener("coffer-opening", (open) => {
         open.preventDefault();
         resolve(open.detail.document.metadata!.name);
       }),

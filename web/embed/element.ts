@@ -13,7 +13,7 @@ export interface CofferVaultEvents {
   "coffer-signed-out": CustomEvent<undefined>;
   "coffer-sealed": CustomEvent<{ document: Document }>;
   /** Somebody wants to open a document. Unless the app calls `preventDefault`, it is saved to the device. */
-  "coffer-open": CustomEvent<{ document: Document }>;
+  "coffer-opening": CustomEvent<{ document: Document }>;
   "coffer-removed": CustomEvent<{ document: Document }>;
   /** What is shown in part `error` too. `detail.error` is a `CofferError`. */
   "coffer-error": CustomEvent<{ error: unknown }>;
@@ -178,7 +178,7 @@ function elementClass(): CustomElementConstructor {
     }
 
     async #open(document: Document): Promise<void> {
-      if (!this.coffer || !this.#fire("coffer-open", { document })) return;
+      if (!this.coffer || !this.#fire("coffer-opening", { document })) return;
       const { id, account } = document;
       await save(await this.coffer.open(id, { account }));
     }
@@ -206,7 +206,7 @@ function elementClass(): CustomElementConstructor {
 
     #fire(name: keyof CofferVaultEvents, detail: unknown): boolean {
       return this.dispatchEvent(
-        new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: name === "coffer-open" }),
+        new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: name === "coffer-opening" }),
       );
     }
   };
