@@ -2,7 +2,6 @@
 export const ENTRIES = {
   index: "web/browser/index.ts",
   "service-worker": "web/browser/service-worker.ts",
-  vault: "web/embed/index.ts",
   service: "web/hosts/client/index.ts",
   microservice: "web/microservice/index.ts",
   "microservice-node": "web/hosts/node/index.ts",
@@ -13,6 +12,9 @@ export const ENTRIES = {
   hsm: "emulator/hsm/node.ts",
   enclave: "emulator/enclave/index.ts",
 } as const;
+
+/** What stands on the kit as an app does: it imports the entry `.`, and has no part of it. */
+export const EMBED = { vault: "web/embed/index.ts" } as const;
 
 /** What an app's tests import, and no app. */
 export const TESTING = { msw: "web/msw/index.ts", playwright: "cli/playwright/index.ts" } as const;

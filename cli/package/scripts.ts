@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
-import { COMMAND, ENTRIES, TAG, TESTING } from "./entries.ts";
+import { COMMAND, EMBED, ENTRIES, TAG, TESTING } from "./entries.ts";
 import { OUT, ROOT } from "./paths.ts";
 
 /** In the package the command finds its parts built. */
@@ -12,14 +12,22 @@ const builtParts: Plugin = {
     ),
 };
 
+/** The kit as an app imports it: one set of its classes, and the same files as without this. */
+const onTheKit: Plugin = {
+  name: "on-the-kit",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^#web\/browser\/index\.ts$/ }, () => ({ path: "./index.js", external: true })),
+};
+
 /** One build for all entries, so that they share their classes: an error of one is an instance of the other's. */
 export async function buildScripts(): Promise<void> {
   await buildEntries({ ...ENTRIES, ...COMMAND });
+  await buildEntries(EMBED, [onTheKit]);
   // Apart: with these, what apps share is split into more files, which are larger together, and none of its classes is met in tests.
   await buildEntries(TESTING);
 }
 
-async function buildEntries(entryPoints: Record<string, string>): Promise<void> {
+async function buildEntries(entryPoints: Record<string, string>, more: Plugin[] = []): Promise<void> {
   await build({
     absWorkingDir: ROOT,
     entryPoints,
@@ -31,7 +39,7 @@ async function buildEntries(entryPoints: Record<string, string>): Promise<void> 
     target: "es2024",
     packages: "external",
     external: ["node:*"],
-    plugins: [builtParts],
+    plugins: [builtParts, ...more],
     charset: "utf8",
     chunkNames: "shared-[hash]",
     logLevel: "warning",

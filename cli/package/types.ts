@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
-import { ENTRIES, TESTING } from "./entries.ts";
+import { EMBED, ENTRIES, TESTING } from "./entries.ts";
 import { OUT, ROOT } from "./paths.ts";
 
-const TYPED = { ...ENTRIES, ...TESTING };
+const TYPED = { ...ENTRIES, ...EMBED, ...TESTING };
 
 /** Declarations of what the entries reach, in the folders of the sources, with specifiers that any resolution takes. */
 export function buildTypes(): void {

@@ -38,7 +38,9 @@ export function packPackage(): { tarball: Buffer; install(name: string, has?: Ha
 function packed(): Buffer {
   const kept = join(ROOT, "dist/tarball");
   const file = join(kept, `${hashOfTree()}.tgz`);
-  if (!existsSync(file)) {
+  // One of several files of tests at a time: all build in one folder.
+  const release = existsSync(file) ? undefined : waitForTurn(`${kept}.lock`, () => existsSync(file));
+  if (release) {
     rmSync(kept, { recursive: true, force: true });
     const made = join(kept, "made");
     mkdirSync(made, { recursive: true });
@@ -47,8 +49,26 @@ function packed(): Buffer {
     execFileSync(process.execPath, [pack, ...options], { cwd: ROOT });
     const [name] = readdirSync(made);
     renameSync(join(made, name!), file);
+    release();
   }
   return readFileSync(file);
+}
+
+/** Takes the lock, and answers how to give it back; undefined when somebody else has done what it is for. */
+function waitForTurn(lock: string, done: () => boolean): (() => void) | undefined {
+  const waiting = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    if (done()) return undefined;
+    try {
+      mkdirSync(lock);
+      return () => rmSync(lock, { recursive: true, force: true });
+    } catch {
+      // Of one that was ended in the middle: packing takes a minute on a slow machine.
+      const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+      if (Date.now() - since > 5 * 60_000) rmSync(lock, { recursive: true, force: true });
+      Atomics.wait(waiting, 0, 0, 200);
+    }
+  }
 }
 
 /** Of the names and contents of all files but those that are made, hidden, tests or measurements. */

@@ -1,7 +1,15 @@
 /** `<coffer-vault>`: sign in, seal, list, open and delete, in a shadow root whose parts an app styles. No markup from strings. */
 
 import { discover } from "#web/browser/discovery.ts";
-import { type Coffer, CofferError, connect, type Document, isAbort, messageOf } from "#web/browser/index.ts";
+import {
+  type Coffer,
+  CofferError,
+  connect,
+  type Document,
+  type ErrorCode,
+  isAbort,
+  messageOf,
+} from "#web/browser/index.ts";
 import { type SealedForm, sealFormData } from "./form.ts";
 import { part, row, STYLE } from "./parts.ts";
 import { save } from "./save.ts";
@@ -49,6 +57,14 @@ export function defineCofferVault(name = "coffer-vault"): CustomElementConstruct
   const made = elementClass();
   customElements.define(name, made);
   return made;
+}
+
+/** The vault of the app's own server. What fails is an error of the kit's: this file may be in another build than the kit. */
+async function discovered(): Promise<string> {
+  const { vault } = await discover().catch((cause: { code?: ErrorCode }) => {
+    throw new CofferError(cause.code ?? "offline", { cause });
+  });
+  return vault;
 }
 
 function elementClass(): CustomElementConstructor {
@@ -144,7 +160,7 @@ function elementClass(): CustomElementConstructor {
     }
 
     async #connect(): Promise<void> {
-      const vault = this.getAttribute("vault") ?? (await discover()).vault;
+      const vault = this.getAttribute("vault") ?? (await discovered());
       const coffer = await connect({ vault });
       this.coffer = coffer;
       coffer.addEventListener("signed-out", () => {
@@ -206,7 +222,12 @@ function elementClass(): CustomElementConstructor {
 
     #fire(name: keyof CofferVaultEvents, detail: unknown): boolean {
       return this.dispatchEvent(
-        new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: name === "coffer-opening" }),
+        new CustomEvent(name, {
+          detail,
+          bubbles: true,
+          composed: true,
+          cancelable: name === "coffer-opening",
+        }),
       );
     }
   };
