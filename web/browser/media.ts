@@ -15,7 +15,7 @@ import {
   type PieceCall,
 } from "#protocol/media.ts";
 import type { RangedDocument } from "../client/index.ts";
-import { registered } from "./service-worker.ts";
+import { registered } from "./registration.ts";
 
 export interface PlayOptions {
   /** Ends it: from then on there is nothing at the address. */
