@@ -35,8 +35,13 @@ export const KIT_CODES = [
   // Documents.
   "another-file",
   "context-invalid",
+  "document-changed",
+  "document-deleted",
+  "document-hidden",
   "document-too-long",
   "header-too-long",
+  "index-refused",
+  "index-superseded",
   "name-too-long",
   "newer-format",
   "not-resumable",

@@ -24,6 +24,8 @@ export const versionRow = /* @__PURE__ */ object(
 );
 export type VersionRow = Of<typeof versionRow>;
 
+/** Rows of one index: as many as an account may have documents unless configured otherwise, and the deleted ones beside them. */
+export const MAX_ROWS = 200_000;
 /** Rows of one page. */
 export const MAX_ROWS_READ = 1000;
 /** Rows that are written at a time. */

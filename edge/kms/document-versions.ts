@@ -4,7 +4,7 @@
  */
 
 import type { VersionChange, VersionsPut } from "#protocol/contract/index.ts";
-import { bucketOf, lineOf, MAX_ROWS_READ, type VersionRow } from "#protocol/version-index.ts";
+import { bucketOf, lineOf, MAX_ROWS, MAX_ROWS_READ, type VersionRow } from "#protocol/version-index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 
 /** A part of the migrations of an account's object. */
@@ -49,8 +49,6 @@ export const DOCUMENT_VERSIONS_TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** Rows of one index: as many as an account may have documents unless configured otherwise, and the deleted ones beside them. */
-export const MAX_ROWS = 200_000;
 /** Rows of documents that were deleted first, dropped at a time where there is no room. */
 const DROPPED = 1000;
 

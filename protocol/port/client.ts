@@ -81,6 +81,10 @@ export type PortClient = {
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Plaintexts of short messages in their order, null for one that does not open: `MAX_SHORT_MESSAGES` at most, whose keys are loaded. */
   openAll(messages: { context: EncryptionContext; message: Uint8Array }[]): Promise<(Uint8Array | null)[]>;
+  /** How far the version index of an account is known; with `rows`, and at last the signed head, what has changed since. */
+  versions(page: Params<"versions">): Promise<Result<"versions">>;
+  /** Which documents are not served as that index says. */
+  compare(served: Params<"compare">): Promise<Result<"compare">>;
   /** One operation in one piece (M17), with a key that is loaded. `forbidden` for any other call of the port. */
   operate<O extends CryptoOperation>(operation: O, asked: Question<O>): Promise<Answer<O>>;
   /** How many calls and streams have not ended yet. */
@@ -241,6 +245,8 @@ export function createPortClient(port: MessagePort): PortClient {
       const { plain } = await call("openAll", { messages: short });
       return plain.map((bytes) => bytes && new Uint8Array(bytes));
     },
+    versions: (page) => call("versions", page),
+    compare: (served) => call("compare", served),
     replaceAppKey: () => call("replaceAppKey", {}),
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     unfinished: async () => (await call("unfinished", {})).contexts,

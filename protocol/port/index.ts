@@ -13,7 +13,9 @@ export {
   type LoadResult,
   MAX_SHORT_LENGTH,
   MAX_SHORT_MESSAGES,
+  type Params,
   PORT_VERSION,
+  type Result,
   type Source,
 } from "./operations.ts";
 export { type PortHandler, refuseAll, type ServeOptions, servePort } from "./serve.ts";

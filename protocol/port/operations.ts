@@ -17,6 +17,7 @@ import {
   text,
   whole,
 } from "../shape.ts";
+import { MAX_ROWS, MAX_ROWS_READ, versionRow } from "../version-index.ts";
 import { type InstanceDescription, instance } from "./instance.ts";
 
 export type { InstanceDescription };
@@ -71,6 +72,13 @@ export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
  * `size` bytes long: its header, and the frames that hold the part.
  */
 const excerpt = object({ offset: whole(0), length: whole(0), size: whole(0) });
+
+const account = text(1, 64);
+const documentName = text(1, 64);
+const ids = list(documentName, 0, MAX_ROWS);
+const sha256 = text(43, 43, /^[\w-]+$/);
+/** What is served of a document: digests of its content's header and of its metadata message, SHA-256, base64url, as far as they are known. */
+const served = object({ document: documentName }, { headerDigest: sha256, metadataDigest: sha256 });
 
 /** Parameters (coming into the microservice) and results (going out) of the calls. */
 export const PORT_OPERATIONS = {
@@ -144,6 +152,23 @@ export const PORT_OPERATIONS = {
    */
   seal: { params: object({ context }, { edk: keyOrEdk, input: blob, keep: boolean }), result: object({}) },
   open: { params: object({ context }, { input: blob, excerpt, key: keyOrEdk }), result: object({}) },
+  /**
+   * The version index of an account: how far it is known here. `rows`: a page of what has changed since; with the signed `head`, they are all,
+   * and count from then on. `again`: of all rows. Errors: `index-refused` for what is not what the KMS has signed: then nothing of it
+   * is known any more; `index-superseded` for an earlier head than was ever seen here.
+   */
+  versions: {
+    params: object({ account }, { rows: list(versionRow, 0, MAX_ROWS_READ), again: boolean, head: jws }),
+    result: object({ sequence: whole(0), founded: boolean }),
+  },
+  /**
+   * Documents as they are served, held against the index: which are not as it says. `whole`: there are no others, so that those are told
+   * as well that are in the index and not here.
+   */
+  compare: {
+    params: object({ account, documents: list(served, 0, MAX_ROWS) }, { whole: boolean }),
+    result: object({ hidden: ids, unknown: ids, changed: ids, deleted: ids }),
+  },
   /** Short messages, each in one piece, in one call: in their order, null for one that does not open. Their keys must be loaded. */
   openAll: {
     params: object({

@@ -32,6 +32,8 @@ export type PortHandler = CryptoOperations & {
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;
   open(params: Params<"open">, input: Input, signal: AbortSignal): Promise<Output>;
   openAll(params: Params<"openAll">): Promise<Result<"openAll">>;
+  versions(params: Params<"versions">): Promise<Result<"versions">>;
+  compare(params: Params<"compare">): Promise<Result<"compare">>;
 };
 
 /** Where there can be no microservice: every call says why. */

@@ -1,5 +1,11 @@
 import { memoryMessages } from "./memory-messages.ts";
-import { type InstanceRecord, type LoadedKeyRecord, lineOf, type Store } from "./store.ts";
+import {
+  type InstanceRecord,
+  type LoadedKeyRecord,
+  lineOf,
+  type Store,
+  type VersionsRecord,
+} from "./store.ts";
 
 /** A microservice's store for the life of one process; `instances` and `keys` are what is in it, by name. */
 export function memoryStore(): Store & {
@@ -9,6 +15,7 @@ export function memoryStore(): Store & {
   const messages = memoryMessages();
   const instances = new Map<string, InstanceRecord>();
   const keys = new Map<string, LoadedKeyRecord>();
+  const versions = new Map<string, VersionsRecord>();
   const serials = new Map<string, number>();
   const keyOf = (origin: string, custodian: string) => `${origin} ${custodian}`;
   const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
@@ -22,6 +29,7 @@ export function memoryStore(): Store & {
       if (!ended(record)) continue;
       instances.delete(name);
       deleteKeys(record);
+      for (const kept of versions.keys()) if (kept.startsWith(`${name} `)) versions.delete(kept);
     }
   }
 
@@ -52,6 +60,16 @@ export function memoryStore(): Store & {
     loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
     putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),
+    versions: async ({ origin, custodian, account }) =>
+      versions.get(`${keyOf(origin, custodian)} ${account}`),
+    async keepVersions(record) {
+      const owner = keyOf(record.origin, record.custodian);
+      const name = `${owner} ${record.account}`;
+      if (instances.has(owner) && !((versions.get(name)?.sequence ?? -1) > record.sequence))
+        versions.set(name, record);
+    },
+    deleteVersions: async ({ origin, custodian, account }) =>
+      void versions.delete(`${keyOf(origin, custodian)} ${account}`),
     trustSerial: async (root) => serials.get(root) ?? 0,
     keepTrustSerial: async (root, serial) => void serials.set(root, Math.max(serial, serials.get(root) ?? 0)),
   };

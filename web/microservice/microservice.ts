@@ -58,6 +58,7 @@ import {
   STORE_VERSION,
   type Store,
 } from "./store.ts";
+import { Versions } from "./versions.ts";
 
 /** `listing`: the copy of metadata that a list is drawn from. `data`: what is encrypted in one piece and is no document. */
 const PURPOSES = ["document", "metadata", "listing", "data"];
@@ -133,6 +134,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   const { subtle } = crypto;
   const root = encodeBase64url(rootKey);
   const ring = new KeyRing<LoadedKey>({ timeToLive: TIME_TO_LIVE, ...options });
+  const versions = new Versions(store);
   let custodian: string | undefined;
   let live: Live | undefined;
   let keys: Promise<InstanceKeys> | undefined;
@@ -323,6 +325,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   function end(): void {
     ended++;
     ring.clear();
+    versions.clear();
     live?.ladder?.end();
     live = undefined;
     keys = undefined;
@@ -525,6 +528,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async open({ context, excerpt, key }, input, signal) {
       const dataKey = async (header: Header) => {
+        const { account = "", document = "", purpose } = context;
+        const row = purpose === "document" ? versions.row(account, document) : undefined;
+        if (row?.messageId !== undefined && row.messageId !== encodeBase64url(header.messageId))
+          throw new CofferError("document-changed");
         // The header's context equals this one by now, so a key of another account is a document put together by hand.
         const loaded = await openingKey(header, context, key).catch((error: unknown) => {
           throw codeOf(error) === "context-mismatch" ? new CofferError("decrypt-failed") : error;
@@ -546,6 +553,14 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return openAll(microservice, messages);
     },
 
+    async versions(page) {
+      return versions.take(owner(), page);
+    },
+
+    async compare(served) {
+      return versions.compare(owner(), served);
+    },
+
     async forget() {
       end();
       await store.deleteInstances(origin);
@@ -560,6 +575,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   function lock(): void {
     ring.clear();
     live?.ladder?.lock();
+  }
+
+  /** Whose version indexes are verified here. */
+  function owner() {
+    const { record, trust } = serving();
+    return { origin, custodian: record.custodian, tenant: tenantOf(record.custodian), trust, now: now() };
   }
 
   function tell(step: Step): void {

@@ -13,11 +13,12 @@ import {
   type MessageRecord,
   STORE_VERSION,
   type Store,
+  type VersionsRecord,
 } from "./store.ts";
 
 const NAME = "coffer-microservice";
-/** 1: instances and keys; 2: trust; 3: messages and their tags. */
-const VERSION = 3;
+/** 1: instances and keys; 2: trust; 3: messages and their tags; 4: version indexes. */
+const VERSION = 4;
 
 type Schema = DBSchema & {
   instances: { key: [string, string]; value: InstanceRecord };
@@ -26,6 +27,7 @@ type Schema = DBSchema & {
   messages: { key: [string, string, string]; value: MessageRecord };
   /** By message id, and the first frame that they are of. */
   tags: { key: [string, number]; value: Uint8Array<ArrayBuffer> };
+  versions: { key: [string, string, string]; value: VersionsRecord };
 };
 
 /** Opens the database, making it on first use. */
@@ -42,6 +44,7 @@ export async function openStore(): Promise<Store> {
         opened.createObjectStore("messages", { keyPath: ["origin", "custodian", "context"] });
         opened.createObjectStore("tags");
       }
+      if (before < 4) opened.createObjectStore("versions", { keyPath: ["origin", "custodian", "account"] });
     },
     // A newer release of the microservice must be able to upgrade while an older one is still open in another tab.
     blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
@@ -49,14 +52,23 @@ export async function openStore(): Promise<Store> {
   /** All keys that begin with this text. */
   const all = (first: string) => IDBKeyRange.bound([first], [first, []]);
 
+  const ofCustodian = (origin: string, custodian: string) =>
+    IDBKeyRange.bound([origin, custodian], [origin, custodian, []]);
+
   /** Deletes these instances, and the keys of all that are not there. */
   async function remove(ended: (record: InstanceRecord) => boolean): Promise<void> {
-    const change = database.transaction(["instances", "keys"], "readwrite", { durability: "strict" });
+    const change = database.transaction(["instances", "keys", "versions"], "readwrite", {
+      durability: "strict",
+    });
     const [instances, keys] = [change.objectStore("instances"), change.objectStore("keys")];
     const left = new Set<string>();
     for (const record of await instances.getAll()) {
-      if (ended(record)) await instances.delete([record.origin, record.custodian]);
-      else left.add(lineOf(record));
+      if (!ended(record)) left.add(lineOf(record));
+      else {
+        const { origin, custodian } = record;
+        await instances.delete([origin, custodian]);
+        await change.objectStore("versions").delete(ofCustodian(origin, custodian));
+      }
     }
     let key = await keys.openKeyCursor();
     while (key) {
@@ -137,6 +149,19 @@ export async function openStore(): Promise<Store> {
     async deleteLoadedKey(instance, edkDigest) {
       await database.delete("keys", [instance, edkDigest]);
     },
+    versions: ({ origin, custodian, account }) => database.get("versions", [origin, custodian, account]),
+    async keepVersions(record) {
+      const change = database.transaction(["instances", "versions"], "readwrite");
+      const { origin, custodian, account } = record;
+      const versions = change.objectStore("versions");
+      const kept = await versions.get([origin, custodian, account]);
+      // Ended in another tab meanwhile: what is deleted stays deleted.
+      const lives = await change.objectStore("instances").getKey([origin, custodian]);
+      if (lives && !(kept && kept.sequence > record.sequence)) await versions.put(record);
+      await change.done;
+    },
+    deleteVersions: ({ origin, custodian, account }) =>
+      database.delete("versions", [origin, custodian, account]),
     trustSerial: async (root) => (await database.get("trust", root)) ?? 0,
     async keepTrustSerial(root, serial) {
       const change = database.transaction("trust", "readwrite", { durability: "strict" });
@@ -163,8 +188,7 @@ export async function openStore(): Promise<Store> {
       await change.done;
       return current && (!there || equalConstantTime(there, tags));
     },
-    messages: ({ origin, custodian }) =>
-      database.getAll("messages", IDBKeyRange.bound([origin, custodian], [origin, custodian, []])),
+    messages: ({ origin, custodian }) => database.getAll("messages", ofCustodian(origin, custodian)),
     async deleteMessage(name) {
       const change = written();
       const kept = await change.objectStore("messages").get(keyOf(name));

@@ -2,6 +2,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import type { Load } from "#protocol/keys/index.ts";
+import type { VersionRow } from "#protocol/version-index.ts";
 import type { IdentityKey, WrappingKey } from "./device.ts";
 import type { CertifiedHybrid } from "./hybrid.ts";
 
@@ -88,6 +89,19 @@ export type MessageRecord = {
 };
 export type MessageName = Pick<MessageRecord, "origin" | "custodian" | "context">;
 
+/**
+ * The version index of an account as it was verified, so that after a reload what has changed is asked for and no more. It goes with the
+ * instances of its custodian. Keyed by [origin, custodian, account].
+ */
+export type VersionsRecord = {
+  origin: string;
+  custodian: string;
+  account: string;
+  sequence: number;
+  founded: boolean;
+  rows: VersionRow[];
+};
+
 export type Store = {
   instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
   /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one, unless it is a renewal of it. */
@@ -106,7 +120,14 @@ export type Store = {
   /** Keeps a wrapped key while its instance is kept; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
   putLoadedKey(record: LoadedKeyRecord): Promise<void>;
   deleteLoadedKey(instance: string, edkDigest: string): Promise<void>;
-  /** Highest serial of a trust list of this root (base64url SPKI) that was ever kept; 0 when there was none. */
+  versions(of: Pick<VersionsRecord, "origin" | "custodian" | "account">): Promise<VersionsRecord | undefined>;
+  /** Keeps it while there is an instance of its custodian, unless a later one is kept. */
+  keepVersions(record: VersionsRecord): Promise<void>;
+  deleteVersions(of: Pick<VersionsRecord, "origin" | "custodian" | "account">): Promise<void>;
+  /**
+   * Highest serial that was ever kept under a name, 0 when there was none: of a trust list by its root (base64url SPKI), of a version index
+   * by app, tenant and account.
+   */
   trustSerial(root: string): Promise<number>;
   /** Keeps a serial unless a higher one is kept; for good, beyond the instances. */
   keepTrustSerial(root: string, serial: number): Promise<void>;
