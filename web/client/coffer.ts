@@ -212,6 +212,13 @@ export class Coffer extends EventTarget {
     return this.#run(({ documents, accounts }) => documents.list(accounts, options));
   }
 
+  /**
+   * Enters a document of the list whose `state` is `unfinished`: it is stored, and stands in no index. It is opened first. Errors as of `open`.
+   */
+  finish(id: string, options: RemoveOptions = {}): Promise<void> {
+    return this.#run(({ documents }) => documents.finish(id, options));
+  }
+
   /** Deletes a document for good. */
   remove(id: string, options: RemoveOptions = {}): Promise<void> {
     return this.#run(({ documents }) => documents.remove(id, options));

@@ -8,11 +8,13 @@ import { callEmpty, callJson } from "./call.ts";
 import type { Place } from "./content.ts";
 import { type DocumentKey, documentKeyOf, purposeOf } from "./document-key.ts";
 import { asCofferError } from "./error.ts";
+import { holdAgainst, sync } from "./held-list.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
 import { type Copy, openListed, sealListed } from "./listing.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
+import type { VersionIndex } from "./version-index.ts";
 
 /** Documents without a copy whose own metadata is opened at a time. */
 const READING = 4;
@@ -34,6 +36,12 @@ export interface Document {
   /** Which key it is under; undefined while its metadata is not open. */
   key?: DocumentKey | undefined;
   error?: unknown;
+  /**
+   * What is amiss by the version index; `error` says the same of all but `unfinished`. `hidden`: it stands there, and the datastore does
+   * not list it; nothing is known but its id. `changed`: it serves something else than stands. `deleted`: it serves what was deleted. `unfinished`:
+   * its sealing was cut off at the last step, or a program without the index has sealed it; `finish` enters it.
+   */
+  state?: "hidden" | "changed" | "deleted" | "unfinished";
 }
 
 export interface ListOptions {
@@ -53,6 +61,7 @@ type Means = {
   rest: Pick<RestClient, "json" | "send">;
   microservice: Pick<Microservice, "use">;
   keys: Pick<DataKeys, "ensureAll" | "listing">;
+  index: Pick<VersionIndex, "sync" | "compare" | "found">;
   context(account: string, document: string, purpose: string): EncryptionContext;
   /** A document's own metadata, if it is open already. */
   known(place: Place): Opened | undefined;
@@ -61,7 +70,7 @@ type Means = {
 };
 
 type Page = { rows: DocumentRow[]; keys: string[] };
-type Named = { sealed: string } & Pick<Opened, "metadata" | "key">;
+type Named = { sealed: string } & Opened;
 
 export class DocumentList {
   readonly #means: Means;
@@ -81,6 +90,8 @@ export class DocumentList {
     const documents: Document[] = [];
     const changed = () => onChange?.(documents);
     const naming: Promise<void>[] = [];
+    // Beside the first page; what has come of it is looked at when the list is whole.
+    const reading = accounts.map((account) => ({ account, synced: sync(this.#means.index, account) }));
     for (const account of accounts) {
       for await (const page of this.#usablePages(account, signal)) {
         const fresh = page.rows.map((row) => this.#document(row));
@@ -100,7 +111,30 @@ export class DocumentList {
     for (const { reason } of named.filter((each) => each.status === "rejected"))
       if (codeOf(reason) === "signed-out") throw reason;
     await this.#readOthers(documents, changed, signal);
+    for (const { account, synced } of reading)
+      await holdAgainst(this.#means.index, await synced, {
+        ...{ account, documents },
+        content: (document) => (this.#means.known(document) ?? this.#named.get(nameOf(document)))?.content,
+        again: () => this.#again(account, documents, changed, signal),
+      });
+    signal?.throwIfAborted();
+    changed();
     return documents;
+  }
+
+  /** Lists an account again into `documents`. */
+  async #again(
+    account: string,
+    documents: Document[],
+    changed: () => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const rows = new Map((await this.rows(account, signal)).map((row) => [row.id, row]));
+    const kept = documents.filter((document) => document.account !== account || rows.delete(document.id));
+    const fresh = [...rows.values()].map((row) => this.#document(row));
+    documents.splice(0, documents.length, ...kept, ...fresh);
+    documents.sort(newestFirst);
+    await this.#readOthers(fresh, changed, signal);
   }
 
   #document({ id, account, created, size, listed }: DocumentRow): Document {
@@ -143,11 +177,11 @@ export class DocumentList {
       for (const opened of some) {
         const { document, copy } = open[at++] ?? {};
         if (!opened || !document || !copy) continue;
-        const { content: _, key: named, ...metadata } = opened;
+        const { content, key: named, ...metadata } = opened;
         // Where an instance finds keys itself, document and copy are under the account's one data key.
         const key = findsKeys(enrolled) ? documentKeyOf(copy.edk) : named;
         Object.assign(document, { metadata, key });
-        this.#named.set(nameOf(document), { sealed: copy.sealed, metadata, key });
+        this.#named.set(nameOf(document), { sealed: copy.sealed, metadata, key, content });
       }
       changed();
     }

@@ -16,6 +16,7 @@ import {
   type UploadOpened,
   uploadPart,
 } from "#protocol/contract/index.ts";
+import { digest } from "#protocol/digest.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { PortClient } from "#protocol/port/index.ts";
 import {
@@ -55,6 +56,7 @@ import {
   reEncryptAll,
 } from "./re-encryption.ts";
 import type { RestClient } from "./rest.ts";
+import { type Standing, VersionIndex } from "./version-index.ts";
 
 /** Parts of one document under way at a time. */
 const IN_FLIGHT = 3;
@@ -171,6 +173,7 @@ export class Documents {
   readonly #keys: DataKeys;
   readonly #tenant: () => string;
   readonly #accounts: () => string[];
+  readonly #index: VersionIndex;
   readonly #list: DocumentList;
   readonly #short: number;
   /** Opened metadata by account and document, while this page lives. Never written to storage. */
@@ -187,8 +190,9 @@ export class Documents {
     this.#keys = keys;
     this.#tenant = tenant;
     this.#accounts = accounts;
+    this.#index = new VersionIndex(rest, microservice);
     this.#list = new DocumentList({
-      ...{ rest, microservice, keys },
+      ...{ rest, microservice, keys, index: this.#index },
       context: (...of) => this.#context(...of),
       known: (place) => this.#opened.get(nameOf(place)),
       read: (place, signal) => this.#openMetadata(place, signal),
@@ -282,7 +286,8 @@ export class Documents {
       const { size } = await callJson(this.#rest, storeDocument, place, body, repeated);
       if (size !== sealed.length) throw new CofferError("unexpected-response");
       this.#opened.set(nameOf(place), opened);
-      return { id, account, created: new Date(), sealedSize: size, metadata, key };
+      const entered = await this.#enter(place, content, sealedMetadata);
+      return { id, account, created: new Date(), sealedSize: size, metadata, key, ...entered };
     } catch (error) {
       // Before its one request there is nothing to delete.
       if (!completing) throw signal?.aborted ? signal.reason : asCofferError(error);
@@ -320,7 +325,7 @@ export class Documents {
       if (before && !sameContent(before, content)) throw new CofferError("source-changed");
       const name = () => this.#putMetadata(port, edk, place, { ...metadata, content }, signal);
       // Where the size is known already, the name goes beside the content.
-      const named = before ? Promise.resolve() : total === undefined ? undefined : name();
+      const named = before ? Promise.resolve(undefined) : total === undefined ? undefined : name();
       named?.catch(() => {});
       const { parts, size } = await sendParts(stream, {
         partSize,
@@ -344,7 +349,7 @@ export class Documents {
         metadata.size = read;
       }
       tell("finishing", metadata.size);
-      await (named ?? name());
+      const sealedMetadata = await (named ?? name());
       const under = edk === undefined ? undefined : documentKeyOf(edk);
       const opened = { metadata, content, key: under };
       // Without its copy the list has its name a request later.
@@ -363,7 +368,8 @@ export class Documents {
       if (completed.size !== size) throw new CofferError("unexpected-response");
       this.#opened.set(key, opened);
       if (keep) void port.discard(context).catch(() => {});
-      return { id, account, created: new Date(), sealedSize: size, metadata, key: under };
+      const entered = await this.#enter(place, content, sealedMetadata);
+      return { id, account, created: new Date(), sealedSize: size, metadata, key: under, ...entered };
     } catch (error) {
       if (keep && !completing && isInterruption(error, { signal, resumed: before !== undefined })) {
         if (source instanceof Blob) this.#stopped.set(source, place);
@@ -624,7 +630,13 @@ export class Documents {
     await this.#whereItIs(id, account, (place) => this.#removeAt(place, signal));
   }
 
-  async #removeAt({ account, id }: Place, signal?: AbortSignal): Promise<void> {
+  /** `listed`: it may have been, so that the version index has to know first that nobody hides it. */
+  async #removeAt(
+    { account, id }: Place,
+    signal?: AbortSignal,
+    { listed = true }: { listed?: boolean } = {},
+  ): Promise<void> {
+    if (listed) await this.#index.remove(account, id);
     await callEmpty(this.#rest, deleteDocument, { account, id }, undefined, { signal }).catch(
       (error: unknown) => {
         // Repeated after a lost answer: what no longer exists was deleted by the first try.
@@ -644,7 +656,7 @@ export class Documents {
       return opened;
     } catch (error) {
       if (error instanceof CofferError && error.maybeDone && error.code !== "conflict")
-        await this.#removeAt({ account, id }).catch(() => {});
+        await this.#removeAt({ account, id }, undefined, { listed: false }).catch(() => {});
       throw asCofferError(error);
     }
   }
@@ -660,7 +672,9 @@ export class Documents {
   ): Promise<unknown> {
     const unknown = (cause: unknown) => new CofferError("unknown-whether-stored", { cause });
     if (completing && !signal?.aborted && !isUndone(error)) return unknown(error);
-    const left = await this.#removeAt(place).catch((cause: unknown) => cause);
+    const left = await this.#removeAt(place, undefined, { listed: completing }).catch(
+      (cause: unknown) => cause,
+    );
     const gone = left === undefined || (left instanceof CofferError && left.code === "not-found");
     if (completing && !gone) return unknown(left);
     return signal?.aborted ? signal.reason : asCofferError(error);
@@ -672,9 +686,44 @@ export class Documents {
     { account, id }: Place,
     metadata: SealedMetadata,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const body = await this.#sealMetadata(port, edk, { account, id }, metadata, signal);
     await callEmpty(this.#rest, putMetadata, { account, id }, body, { signal });
+    return body;
+  }
+
+  /**
+   * Enters a document in the version index, once it is stored: nobody is told that it is hidden before it is there. Without the caller's
+   * signal: it is stored, and without its row it is unfinished.
+   */
+  async #enter(
+    { account, id }: Place,
+    content: ContentName,
+    metadata: Uint8Array<ArrayBuffer> | undefined,
+  ): Promise<Pick<Document, "state">> {
+    const standing: Standing = { document: id, ...content };
+    if (metadata) standing.metadataDigest = await digest(metadata);
+    return this.#index.enter(account, standing).then(
+      () => ({}),
+      () => ({ state: "unfinished" as const }),
+    );
+  }
+
+  /**
+   * Enters a document that is stored and not in the version index: its sealing was cut off before that, or an older program has sealed it.
+   * It is opened first. Errors as of `open`, and `forbidden`.
+   */
+  async finish(id: string, { account, signal }: RemoveOptions = {}): Promise<void> {
+    try {
+      await this.#whereItIs(id, account, async (place) => {
+        const sealed = await this.#sealedMetadata(place, signal);
+        const { content } = await this.#openSealed(await this.#microservice.use(), place, sealed, signal);
+        const metadataDigest = await digest(sealed);
+        await this.#index.enter(place.account, { document: id, ...content, metadataDigest });
+      });
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : asCofferError(error);
+    }
   }
 
   #sealMetadata(
@@ -714,6 +763,11 @@ export class Documents {
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
     if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
     const opened = { metadata, content, key: documentKeyOf(edk) };
+    const served = {
+      ...(content && { headerDigest: content.headerDigest }),
+      metadataDigest: await digest(sealed),
+    };
+    await this.#index.check(account, { document: id, ...served });
     this.#opened.set(nameOf({ account, id }), opened);
     return opened;
   }

@@ -1,0 +1,118 @@
+/** A list as the datastore gives it, held against the version index: what is hidden, was changed or deleted, or was never finished. */
+
+import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
+import type { Result } from "#protocol/port/index.ts";
+import type { ContentName } from "./belonging.ts";
+import type { Document } from "./document-list.ts";
+import { asCofferError, isTransient } from "./error.ts";
+import type { VersionIndex } from "./version-index.ts";
+
+/** What came of reading the index. */
+export type Synced = { founded: boolean } | { error: unknown };
+
+/** What somebody has to hear of; everything else may pass. */
+const ALARMS: ReadonlySet<ErrorCode> = new Set(["index-refused", "index-superseded"]);
+
+export interface HeldList {
+  account: string;
+  /** Of all accounts that are listed. */
+  documents: Document[];
+  /** The content that a document's metadata names, as far as it is open. */
+  content(document: Document): ContentName | undefined;
+  /** Lists the account again: what has come since is among `documents` then, and what is gone is not. */
+  again(): Promise<void>;
+}
+
+export async function sync(index: Pick<VersionIndex, "sync">, account: string): Promise<Synced> {
+  return index.sync(account).catch((error: unknown) => ({ error }));
+}
+
+/** Marks what is amiss. Errors: `index-refused`, `index-superseded`. */
+export async function holdAgainst(
+  index: Pick<VersionIndex, "sync" | "compare" | "found">,
+  synced: Synced,
+  list: HeldList,
+): Promise<void> {
+  if ("error" in synced) {
+    if (ALARMS.has(codeOf(synced.error))) throw asCofferError(synced.error);
+    return;
+  }
+  const { account, documents } = list;
+  const first = await compare(index, list);
+  const { hidden, changed, deleted, unknown } = first;
+  const waiting = synced.founded ? unknown : [];
+  let amiss = { ...first, unknown: waiting };
+  if (hidden.length + changed.length + deleted.length + waiting.length > 0) {
+    // Others work on it too: nothing is said that has passed when list and index have been read again, in this order.
+    if (hidden.length + deleted.length > 0) await list.again();
+    const then = await sync(index, account);
+    if ("error" in then) return holdAgainst(index, then, list);
+    amiss = both(amiss, await compare(index, list));
+  }
+  mark(list, amiss);
+  if (!synced.founded) found(index, list);
+  for (const id of amiss.hidden) {
+    const error = asCofferError(new CofferError("document-hidden"));
+    documents.push({ id, account, created: new Date(0), sealedSize: 0, error, state: "hidden" });
+  }
+}
+
+type Amiss = Result<"compare">;
+
+function compare(index: Pick<VersionIndex, "compare">, list: HeldList): Promise<Amiss> {
+  const served = own(list).map((document) => {
+    const content = list.content(document);
+    return { document: document.id, ...(content && { headerDigest: content.headerDigest }) };
+  });
+  return index.compare(list.account, served, true);
+}
+
+/** What was amiss the first time and still is. */
+function both(a: Amiss, b: Amiss): Amiss {
+  const still = (which: keyof Amiss) => {
+    const before = new Set(a[which]);
+    return b[which].filter((id) => before.has(id));
+  };
+  return {
+    hidden: still("hidden"),
+    changed: still("changed"),
+    deleted: still("deleted"),
+    unknown: still("unknown"),
+  };
+}
+
+function mark(list: HeldList, { changed, deleted, unknown }: Amiss): void {
+  const [other, gone, open] = [new Set(changed), new Set(deleted), new Set(unknown)];
+  for (const document of own(list)) {
+    // Its own metadata may have been read, and was not what it should be.
+    const code = codeOf(document.error);
+    if (other.has(document.id) || code === "document-changed") refuse(document, "changed");
+    else if (gone.has(document.id) || code === "document-deleted") refuse(document, "deleted");
+    else if (open.has(document.id)) document.state = "unfinished";
+  }
+}
+
+function refuse(document: Document, state: "changed" | "deleted"): void {
+  document.state = state;
+  document.metadata = undefined;
+  document.error = asCofferError(new CofferError(`document-${state}`));
+}
+
+/**
+ * Documents of releases without an index are taken over as they are. Not waited for, and by whoever may write; unless nobody knows now what
+ * one of them is.
+ */
+function found(index: Pick<VersionIndex, "found">, list: HeldList): void {
+  const all = own(list);
+  if (all.some(({ error }) => isTransient(error))) return;
+  void index
+    .found(
+      list.account,
+      all.map((document) => ({ document: document.id, ...list.content(document) })),
+    )
+    .catch(() => {});
+}
+
+function own({ account, documents }: HeldList): Document[] {
+  return documents.filter((document) => document.account === account);
+}
