@@ -11,7 +11,7 @@ import { type Project, packPackage } from "./installed.ts";
 const BUDGET = {
   kit: { start: 12_000, whole: 42_500 },
   // Both ends of the port and both stores, of which a bundle has one each; what the vault measures is bounded in web/build.test.ts.
-  microservice: { start: 48_000, whole: 48_000 },
+  microservice: { start: 50_000, whole: 50_000 },
 };
 
 let project: Project;

@@ -50,16 +50,7 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   // Documents.
   "decrypt-failed":
     "The document cannot be opened: it was changed or is incomplete. Tell your administrator.",
-  "document-changed":
-    "The server gives something else than was sealed last: an earlier state, perhaps. Tell your administrator.",
-  "document-deleted":
-    "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.",
-  "document-hidden":
-    "The server does not give this document any more, and nobody has deleted it. Tell your administrator.",
-  "index-refused":
-    "What the key store says of your documents does not hold, so nobody knows whether some are missing. Tell your administrator.",
-  "index-superseded":
-    "The list of your documents is an earlier one than this browser has seen: something was undone on the server. Tell your administrator.",
+  "document-changed": "This is not what was sealed last. Tell your administrator.",
   "not-found": "It is not there any more. Reload the list.",
   "too-large": "It is larger than the server accepts.",
   "name-too-long": "The file's name is too long to be sealed with the document. Shorten it and try again.",

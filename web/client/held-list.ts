@@ -1,17 +1,32 @@
 /** A list as the datastore gives it, held against the version index: what is hidden, was changed or deleted, or was never finished. */
 
-import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
 import type { Result } from "#protocol/port/index.ts";
 import type { ContentName } from "./belonging.ts";
 import type { Document } from "./document-list.ts";
-import { asCofferError, isTransient } from "./error.ts";
+import { isTransient } from "./error.ts";
 import type { VersionIndex } from "./version-index.ts";
 
 /** What came of reading the index. */
 export type Synced = { founded: boolean } | { error: unknown };
 
-/** What somebody has to hear of; everything else may pass. */
-const ALARMS: ReadonlySet<ErrorCode> = new Set(["index-refused", "index-superseded"]);
+/** What somebody has to hear of, in a sentence. Here, since nothing of this is loaded at the start. */
+const SENTENCES = {
+  "document-changed":
+    "The server gives something else than was sealed last: an earlier state, perhaps. Tell your administrator.",
+  "document-deleted":
+    "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.",
+  "document-hidden":
+    "The server does not give this document any more, and nobody has deleted it. Tell your administrator.",
+  "index-refused":
+    "What the key store says of your documents does not hold, so nobody knows whether some are missing. Tell your administrator.",
+  "index-superseded":
+    "The list of your documents is an earlier one than this browser has seen: something was undone on the server. Tell your administrator.",
+} as const;
+
+function said(code: keyof typeof SENTENCES, cause?: unknown): CofferError {
+  return new CofferError(code, { message: SENTENCES[code], cause });
+}
 
 export interface HeldList {
   account: string;
@@ -34,7 +49,9 @@ export async function holdAgainst(
   list: HeldList,
 ): Promise<void> {
   if ("error" in synced) {
-    if (ALARMS.has(codeOf(synced.error))) throw asCofferError(synced.error);
+    const code = codeOf(synced.error);
+    // Everything else may pass.
+    if (code === "index-refused" || code === "index-superseded") throw said(code, synced.error);
     return;
   }
   const { account, documents } = list;
@@ -52,7 +69,7 @@ export async function holdAgainst(
   mark(list, amiss);
   if (!synced.founded) found(index, list);
   for (const id of amiss.hidden) {
-    const error = asCofferError(new CofferError("document-hidden"));
+    const error = said("document-hidden");
     documents.push({ id, account, created: new Date(0), sealedSize: 0, error, state: "hidden" });
   }
 }
@@ -95,7 +112,7 @@ function mark(list: HeldList, { changed, deleted, unknown }: Amiss): void {
 function refuse(document: Document, state: "changed" | "deleted"): void {
   document.state = state;
   document.metadata = undefined;
-  document.error = asCofferError(new CofferError(`document-${state}`));
+  document.error = said(`document-${state}`);
 }
 
 /**
