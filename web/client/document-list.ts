@@ -8,7 +8,7 @@ import { callEmpty, callJson } from "./call.ts";
 import type { Place } from "./content.ts";
 import { type DocumentKey, documentKeyOf, purposeOf } from "./document-key.ts";
 import { asCofferError } from "./error.ts";
-import { holdAgainst, sync } from "./held-list.ts";
+import { type Amiss, holdAgainst, sync } from "./held-list.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
 import { type Copy, openListed, sealListed } from "./listing.ts";
 import type { Metadata } from "./metadata.ts";
@@ -41,7 +41,7 @@ export interface Document {
    * not list it; nothing is known but its id. `changed`: it serves something else than stands. `deleted`: it serves what was deleted. `unfinished`:
    * its sealing was cut off at the last step, or a program without the index has sealed it; `finish` enters it.
    */
-  state?: "hidden" | "changed" | "deleted" | "unfinished";
+  state?: Amiss;
 }
 
 export interface ListOptions {

@@ -3,7 +3,6 @@
 import { CofferError, codeOf } from "#protocol/error.ts";
 import type { Result } from "#protocol/port/index.ts";
 import type { ContentName } from "./belonging.ts";
-import type { Document } from "./document-list.ts";
 import { isTransient } from "./error.ts";
 import type { VersionIndex } from "./version-index.ts";
 
@@ -28,12 +27,26 @@ function said(code: keyof typeof SENTENCES, cause?: unknown): CofferError {
   return new CofferError(code, { message: SENTENCES[code], cause });
 }
 
+/** What is amiss with a document of a list. */
+export type Amiss = "hidden" | "changed" | "deleted" | "unfinished";
+
+/** A document of a list, as far as it is looked at here. */
+export interface HeldDocument {
+  id: string;
+  account: string;
+  created: Date;
+  sealedSize: number;
+  metadata?: object | undefined;
+  error?: unknown;
+  state?: Amiss;
+}
+
 export interface HeldList {
   account: string;
   /** Of all accounts that are listed. */
-  documents: Document[];
+  documents: HeldDocument[];
   /** The content that a document's metadata names, as far as it is open. */
-  content(document: Document): ContentName | undefined;
+  content(document: HeldDocument): ContentName | undefined;
   /** Lists the account again: what has come since is among `documents` then, and what is gone is not. */
   again(): Promise<void>;
 }
@@ -74,9 +87,9 @@ export async function holdAgainst(
   }
 }
 
-type Amiss = Result<"compare">;
+type Told = Result<"compare">;
 
-function compare(index: Pick<VersionIndex, "compare">, list: HeldList): Promise<Amiss> {
+function compare(index: Pick<VersionIndex, "compare">, list: HeldList): Promise<Told> {
   const served = own(list).map((document) => {
     const content = list.content(document);
     return { document: document.id, ...(content && { headerDigest: content.headerDigest }) };
@@ -85,8 +98,8 @@ function compare(index: Pick<VersionIndex, "compare">, list: HeldList): Promise<
 }
 
 /** What was amiss the first time and still is. */
-function both(a: Amiss, b: Amiss): Amiss {
-  const still = (which: keyof Amiss) => {
+function both(a: Told, b: Told): Told {
+  const still = (which: keyof Told) => {
     const before = new Set(a[which]);
     return b[which].filter((id) => before.has(id));
   };
@@ -98,7 +111,7 @@ function both(a: Amiss, b: Amiss): Amiss {
   };
 }
 
-function mark(list: HeldList, { changed, deleted, unknown }: Amiss): void {
+function mark(list: HeldList, { changed, deleted, unknown }: Told): void {
   const [other, gone, open] = [new Set(changed), new Set(deleted), new Set(unknown)];
   for (const document of own(list)) {
     // Its own metadata may have been read, and was not what it should be.
@@ -109,7 +122,7 @@ function mark(list: HeldList, { changed, deleted, unknown }: Amiss): void {
   }
 }
 
-function refuse(document: Document, state: "changed" | "deleted"): void {
+function refuse(document: HeldDocument, state: "changed" | "deleted"): void {
   document.state = state;
   document.metadata = undefined;
   document.error = said(`document-${state}`);
@@ -130,6 +143,6 @@ function found(index: Pick<VersionIndex, "found">, list: HeldList): void {
     .catch(() => {});
 }
 
-function own({ account, documents }: HeldList): Document[] {
+function own({ account, documents }: HeldList): HeldDocument[] {
   return documents.filter((document) => document.account === account);
 }
