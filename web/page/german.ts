@@ -448,6 +448,18 @@ export const GERMAN = {
   "The account {name} is made, with keys of its own.":
     "Das Konto {name} ist angelegt, mit eigenen Schlüsseln.",
   "The document above or below": "Das Dokument darüber oder darunter",
+  "The list of your documents is an earlier one than this browser has seen: something was undone on the server. Tell your administrator.":
+    "Die Liste Ihrer Dokumente ist eine frühere, als dieser Browser gesehen hat: Auf dem Server wurde etwas rückgängig gemacht. Sagen Sie es Ihrer Administration.",
+  "The server does not give this document any more, and nobody has deleted it. Tell your administrator.":
+    "Der Server gibt dieses Dokument nicht mehr heraus, und niemand hat es gelöscht. Sagen Sie es Ihrer Administration.",
+  "The server gives something else than was sealed last: an earlier state, perhaps. Tell your administrator.":
+    "Der Server gibt etwas anderes heraus, als zuletzt versiegelt wurde, vielleicht einen früheren Stand. Sagen Sie es Ihrer Administration.",
+  "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.":
+    "Dieses Dokument wurde gelöscht, und der Server gibt es noch heraus. Löschen Sie es noch einmal, oder sagen Sie es Ihrer Administration.",
+  "This is not what was sealed last. Tell your administrator.":
+    "Das ist nicht, was zuletzt versiegelt wurde. Sagen Sie es Ihrer Administration.",
+  "What the key store says of your documents does not hold, so nobody knows whether some are missing. Tell your administrator.":
+    "Was der Schlüsselspeicher über Ihre Dokumente sagt, stimmt nicht; niemand weiß daher, ob welche fehlen. Sagen Sie es Ihrer Administration.",
   "The document cannot be opened: it was changed or is incomplete. Tell your administrator.":
     "Das Dokument lässt sich nicht öffnen: Es wurde verändert oder ist unvollständig. Sagen Sie es Ihrer Administration.",
   "The document is sealed again with it.": "Das Dokument wird mit ihm neu versiegelt.",
