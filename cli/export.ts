@@ -11,6 +11,7 @@ import { CommandError } from "./command-error.ts";
 import { newFile } from "./destination.ts";
 import { exportFileName } from "./export-file-name.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { jsonLine } from "./json-line.ts";
 import { writeInto } from "./open.ts";
 import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
@@ -34,6 +35,7 @@ leaves without an entry, and an interrupted export has entries for what it took.
   --all           every document of yours (there is no other choice yet)
   --to FOLDER     created if needed; existing files are not replaced
   --release-key   seal again under a new key, as described above
+  --json          one line of JSON per document: id, account, file
 ${SESSION_HELP}
 Exit code: 0 all documents written, 1 at least one was not, 2 the command line is wrong.
 
@@ -52,6 +54,7 @@ export async function exportAll(args: string[]): Promise<number> {
       all: { type: "boolean" },
       to: { type: "string" },
       "release-key": { type: "boolean" },
+      json: { type: "boolean" },
     },
   });
   if (!values.all || !values.to)
@@ -79,7 +82,8 @@ export async function exportAll(args: string[]): Promise<number> {
         continue;
       }
       written++;
-      await print(`${document.id}\t${name}\n`);
+      const { id, account } = document;
+      await print(values.json ? jsonLine({ id, account, file: name }) : `${id}\t${name}\n`);
     }
     process.stderr.write(`Exported ${written} of ${documents.length} documents to ${shown(folder)}.\n`);
     // A cancellation that came after the last document has cancelled nothing.

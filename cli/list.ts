@@ -1,8 +1,10 @@
 import { parseArgs } from "node:util";
 import { formatBytes } from "./format.ts";
+import { jsonLine } from "./json-line.ts";
+import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
-import { shown, UNSHOWABLE } from "./shown.ts";
+import { shown } from "./shown.ts";
 
 export const LIST_HELP = `coffer list: the documents, newest first
 
@@ -27,7 +29,7 @@ export async function list(args: string[]): Promise<number> {
         sealedSize,
         ...metadata,
       }));
-      process.stdout.write(`${JSON.stringify(rows).replaceAll(UNSHOWABLE, escaped)}\n`);
+      await print(jsonLine(rows));
       return 0;
     }
     for (const { id, created, metadata } of all) {
@@ -38,10 +40,4 @@ export async function list(args: string[]): Promise<number> {
     if (all.length === 0) process.stderr.write(`No documents yet. \`${COFFER} seal FILE\` makes one.\n`);
     return 0;
   });
-}
-
-/** As JSON escapes it: the text stays the same, and a terminal shows it. */
-function escaped(character: string): string {
-  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
-  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }

@@ -33,6 +33,8 @@ Usage: ${COFFER} COMMAND [options]
   sidecar         run the one process that reaches a microservice
   audit           export the log of all decisions, and verify an export
   policy          check policies, explain what they decide, and put one on the tenant
+  doctor          say what is wrong with a deployment, and what to do
+  completion      completion of this command for bash, zsh or fish
 
 ${COFFER} COMMAND --help tells a command's options and gives examples.
 Exit code: 0 done; 1 failed, and a sentence on standard error says why; 2 the command line is wrong;
@@ -139,7 +141,21 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     const { policy, POLICY_HELP } = await import("./policy.ts");
     return { run: policy, help: POLICY_HELP };
   },
+  doctor: async () => {
+    const { doctor, DOCTOR_HELP } = await import("./doctor/index.ts");
+    return { run: doctor, help: DOCTOR_HELP };
+  },
+  completion: async () => {
+    const { completion, COMPLETION_HELP } = await import("./completion.ts");
+    return { run: (args) => completion(args, helps), help: COMPLETION_HELP };
+  },
 };
+
+/** The help of each command. */
+async function helps(): Promise<Map<string, string>> {
+  const each = Object.entries(COMMANDS).map(async ([name, load]) => [name, (await load()).help] as const);
+  return new Map(await Promise.all(each));
+}
 
 /** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 the command line is wrong. */
 export async function main(args: string[]): Promise<number> {

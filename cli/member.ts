@@ -4,6 +4,7 @@ import { ACCOUNT_ROLES, type AccountRole } from "#protocol/roles.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { BY_NAME } from "./development-issuer.ts";
+import { jsonLine } from "./json-line.ts";
 import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
@@ -21,6 +22,7 @@ What a member who leaves has loaded before goes when that device locks: give the
   --role ROLE   owner, member or reader, who opens and changes nothing       (member)
   --account ID  which account                          (the user's first)
   --issuer URL  whose subject that is                  (development: the name signed in with)
+  --json        with list: one JSON array on standard output
 ${SESSION_HELP}
 Exit code: 0 done, 1 not, 2 the command line is wrong.
 
@@ -37,6 +39,7 @@ export async function member(args: string[]): Promise<number> {
       role: { type: "string", default: "member" },
       account: { type: "string" },
       issuer: { type: "string", default: BY_NAME },
+      json: { type: "boolean", default: false },
     },
   });
   const [verb, user, ...more] = positionals;
@@ -58,15 +61,16 @@ export async function member(args: string[]): Promise<number> {
       await client.members.remove(account, client.identity.user.id);
       return 0;
     }
-    if (user === undefined) return list(client, account);
+    if (user === undefined) return list(client, account, values.json);
     await change(client, account, { user, role, issuer: values.issuer, adds: verb === "add" });
     return 0;
   });
 }
 
-async function list({ members }: Client, account: string): Promise<number> {
-  for (const { user, role, name } of await members.list(account))
-    await print(`${user}  ${role.padEnd(6)}  ${shown(name)}\n`);
+async function list({ members }: Client, account: string, json: boolean): Promise<number> {
+  const all = await members.list(account);
+  if (json) await print(jsonLine(all));
+  else for (const { user, role, name } of all) await print(`${user}  ${role.padEnd(6)}  ${shown(name)}\n`);
   return 0;
 }
 

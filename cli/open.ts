@@ -6,6 +6,8 @@ import { type Destination, openDestination } from "./destination.ts";
 import { exportFileName } from "./export-file-name.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { jsonLine } from "./json-line.ts";
+import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { progressBar } from "./progress-bar.ts";
 import { readSeed, SEED_HELP, SEED_OPTION } from "./seed.ts";
@@ -14,13 +16,15 @@ import { shown } from "./shown.ts";
 
 export const OPEN_HELP = `coffer open DOCUMENT: fetch a document, decrypt it here and write it to a file
 
-DOCUMENT is an id as \`coffer list\` prints it, or the file's name where only one document has it.
+DOCUMENT is an id as \`coffer list\` prints it, or the file's name where only one document has it; - reads one line of it from
+standard input, of which what stands before a tab counts.
 The file appears under its name when all of it has been verified, and not before; it is yours alone (mode 0600).
 Without --to it is called as the document is, with _ for what cannot be in a file's name.
 
   --to PATH     write to this file, or into this folder; - writes to standard output.
                 A pipe or a device is written into while the document is being verified: what came
                 is complete only when the command ends with 0
+  --json        one line of JSON on standard output, where the document itself is not: id, account, name, size, path
 ${SEED_HELP}  --force       replace a file that is there; a symbolic link is replaced itself, not what it leads to
 ${SESSION_HELP}
 Exit code: 0 written, 1 not written, 2 the command line is wrong.
@@ -34,13 +38,24 @@ Examples: ${COFFER} open contract.pdf --to /tmp/contract.pdf
 export async function open(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
-    options: { ...sessionOptions, to: { type: "string" }, force: { type: "boolean" }, ...SEED_OPTION },
+    options: {
+      ...sessionOptions,
+      to: { type: "string" },
+      force: { type: "boolean" },
+      json: { type: "boolean" },
+      ...SEED_OPTION,
+    },
     allowPositionals: true,
   });
-  const [wanted, ...more] = positionals;
-  if (wanted === undefined || more.length > 0)
+  const [named, ...more] = positionals;
+  if (named === undefined || more.length > 0)
     throw new CommandError("coffer open: name one document. Try --help.", 2);
+  if (values.json && values.to === "-")
+    throw new CommandError("--json and the document do not go to standard output together.", 2);
+  if (named === "-" && values.seed === "-")
+    throw new CommandError("Standard input is the document's id or the seed, not both.", 2);
   const signal = interruptSignal();
+  const wanted = named === "-" ? await lineOfInput() : named;
   const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
   return withClient(values, async (client) => {
     const { id, account } = await find(client, wanted);
@@ -55,11 +70,27 @@ export async function open(args: string[]): Promise<number> {
     const target = await openDestination(values.to ?? name, { force: values.force === true, name, signal });
     await writeInto(target, document.stream).finally(() => bar.end());
     const { size } = document;
+    if (values.json) await print(jsonLine({ id, account, name: document.name, size, path: target.shown }));
     process.stderr.write(
       `Opened ${shown(document.name)}, ${formatBytes(size)}, as ${shown(target.shown)}.\n`,
     );
     return 0;
   });
+}
+
+/** Bytes of a line that names a document. */
+const MAX_LINE = 4096;
+
+async function lineOfInput(): Promise<string> {
+  let text = "";
+  for await (const piece of process.stdin.setEncoding("utf8")) {
+    text += piece;
+    if (text.includes("\n") || text.length > MAX_LINE) break;
+  }
+  const [line = ""] = text.split(/[\r\n\t]/, 1);
+  if (line === "" || line.length > MAX_LINE)
+    throw new CommandError("coffer open -: standard input names no document.", 2);
+  return line;
 }
 
 /** The user's document with this id or this name. */

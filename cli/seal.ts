@@ -5,6 +5,7 @@ import { CommandError } from "./command-error.ts";
 import { fileStream } from "./file-stream.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { jsonLine } from "./json-line.ts";
 import { mediaType } from "./media-type.ts";
 import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
@@ -15,41 +16,54 @@ import { shown } from "./shown.ts";
 
 export const SEAL_HELP = `coffer seal FILE …: encrypt files here and store the result
 
-Prints one line per file: the document's id, a tab, its name. The file itself stays where it is.
+Prints one line per file: the document's id, a tab, its name. The file itself stays where it is. - is standard input.
 A file that changes while it is read is not kept, and the command says so and ends.
 
+  --name NAME   what the document is called, of one FILE       (as the file)
+  --json        one line of JSON per file: id, account, name, size
 ${SEED_HELP}${SESSION_HELP}
 Exit code: 0 all stored, 1 at least one was not (those that were printed are), 2 the command line is wrong.
 
 Examples: ${COFFER} seal contract.pdf
           ${COFFER} seal --user alice *.jpg
+          pg_dump cases | ${COFFER} seal - --name cases.sql
           ${COFFER} seal --seed - contract.pdf < passphrase.txt
 `;
+
+/** Standard input in the place of a file. */
+const INPUT = "-";
 
 /** `coffer seal FILE …` */
 export async function seal(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
-    options: { ...sessionOptions, ...SEED_OPTION },
+    options: { ...sessionOptions, ...SEED_OPTION, name: { type: "string" }, json: { type: "boolean" } },
     allowPositionals: true,
   });
   if (positionals.length === 0) throw new CommandError("coffer seal: name a file. Try --help.", 2);
-  for (const path of positionals) await readable(path);
+  if (values.name !== undefined && positionals.length > 1)
+    throw new CommandError("--name is of one file.", 2);
+  if (positionals.includes(INPUT)) {
+    if (values.seed === INPUT) throw new CommandError("Standard input is the file or the seed, not both.", 2);
+    if (positionals.length > 1) throw new CommandError("coffer seal: - is sealed by itself.", 2);
+    if (values.name === undefined)
+      throw new CommandError("coffer seal -: say what it is called, by --name.", 2);
+  }
+  for (const path of positionals) if (path !== INPUT) await readable(path);
   const signal = interruptSignal();
   const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
   return withClient(values, async ({ documents, account, loadBySeed }) => {
     const [key] = seed ? await loadBySeed(seed, { account: account(), signal }) : [];
     for (const path of positionals) {
       // Not when the command began: what is sealed is the file as it is now.
-      const { size, modified } = await readable(path);
-      const name = basename(path);
+      const { size, modified } = path === INPUT ? {} : await readable(path);
+      const name = values.name ?? basename(path);
       const bar = progressBar(`Sealing ${shown(name)}`);
       const document = await documents
-        .seal(fileStream(path), account(), {
+        .seal(path === INPUT ? standardInput() : fileStream(path), account(), {
           name,
-          type: mediaType(path),
-          modified,
-          size,
+          type: mediaType(name),
+          ...(modified !== undefined && { modified, size }),
           signal,
           ...(key !== undefined && { key }),
           onProgress: ({ bytes }) => bar.update(bytes, size),
@@ -62,11 +76,33 @@ export async function seal(args: string[]): Promise<number> {
             );
           throw error;
         });
-      await print(`${document.id}\t${shown(name)}\n`);
-      process.stderr.write(`Sealed ${formatBytes(document.metadata?.size ?? size)}.\n`);
+      const { id, account: of, metadata } = document;
+      const sealed = metadata?.size ?? size ?? 0;
+      await print(
+        values.json ? jsonLine({ id, account: of, name, size: sealed }) : `${id}\t${shown(name)}\n`,
+      );
+      process.stderr.write(`Sealed ${formatBytes(sealed)}.\n`);
     }
     return 0;
   });
+}
+
+/** As it comes, in fresh buffers, which may be transferred: of a length that nobody knows yet. */
+function standardInput(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const pieces = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await pieces.next();
+        if (done) controller.close();
+        else controller.enqueue(new Uint8Array(value));
+      },
+      async cancel() {
+        process.stdin.destroy();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 async function readable(path: string): Promise<{ size: number; modified: number }> {

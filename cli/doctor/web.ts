@@ -1,0 +1,187 @@
+/** What a browser meets of a deployment, asked as a browser asks: its names, its clock, its policies, its cookies. */
+
+import { randomBytes } from "node:crypto";
+import { askAsBrowser, type Served } from "../browser-request.ts";
+import { isOriginFor, parsePolicy, policyDifferences, VAULT_POLICY } from "../vault-rules.ts";
+import { type Check, type Finding, right, wrong } from "./finding.ts";
+
+export type Sites = { app: string; vault: string };
+
+/** Seconds that a clock may be off: tokens and proofs are taken for that long before and after. */
+const TOLERANCE = 55;
+
+/** All of it. A site that does not answer ends what is asked of it. */
+export async function webFindings({ app, vault }: Sites, now: number): Promise<Finding[]> {
+  const found = originFindings({ app, vault });
+  const page = await asked(`${app}/`, "document", "names", found);
+  const frame = await asked(`${vault}/`, "frame", "names", found);
+  if (page) {
+    const metadata = await asked(`${app}/.well-known/oauth-protected-resource`, "fetch", "names", found);
+    const named = metadata && listed(metadata, "authorization_servers");
+    if (metadata && !named?.includes(vault))
+      found.push(
+        wrong(
+          "names",
+          `${app} names ${named?.join(", ") || "no vault"} as its vault, not ${vault}`,
+          "Put this vault and this app into one entry of COFFER_TENANTS, and see that the Host header comes through.",
+        ),
+      );
+    found.push(clockFinding(page, now), ...appPolicyFindings(page, vault));
+  }
+  if (frame) {
+    const configuration = await asked(`${vault}/configuration.json`, "fetch", "names", found);
+    if (configuration && !listed(configuration, "appOrigins").includes(app))
+      found.push(
+        wrong(
+          "names",
+          `${vault} does not serve ${app}`,
+          "Add the app to `apps` of its entry in COFFER_TENANTS.",
+        ),
+      );
+    found.push(...vaultPolicyFindings(frame, app), ...(await cookieFindings({ app, vault })));
+  }
+  if (!found.some(({ check, right }) => check === "names" && right === false))
+    found.unshift(right("names", `${app} and ${vault} name each other`));
+  return found;
+}
+
+function originFindings({ app, vault }: Sites): Finding[] {
+  const found: Finding[] = [];
+  if (app === vault)
+    found.push(
+      wrong(
+        "names",
+        "App and vault are one origin",
+        "Give the vault a host of its own: an app's script must not reach into it.",
+      ),
+    );
+  for (const origin of new Set([app, vault])) {
+    const { protocol, hostname } = new URL(origin);
+    if (protocol !== "https:" && !/^(localhost|127\.0\.0\.1|.*\.localhost)$/.test(hostname))
+      found.push(
+        wrong(
+          "names",
+          `${origin} is not HTTPS`,
+          "Serve it over TLS: browsers give no keys to a page without.",
+        ),
+      );
+  }
+  return found;
+}
+
+async function asked(
+  address: string,
+  purpose: Parameters<typeof askAsBrowser>[1],
+  check: Check,
+  found: Finding[],
+): Promise<Served | undefined> {
+  const answer = await askAsBrowser(address, purpose).catch(() => undefined);
+  if (answer?.status === 200) return answer;
+  const says = answer ? `${address} answers ${answer.status}` : `${address} does not answer`;
+  const todo = answer
+    ? "See that what is before the edge passes this path and the Host header on, and that COFFER_TENANTS has this host."
+    : "See that the edge runs, that the name leads to it, and that its certificate is valid.";
+  found.push(wrong(check, says, todo));
+  return undefined;
+}
+
+function listed({ bytes }: Served, name: string): string[] {
+  try {
+    const value = (JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>)[name];
+    return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+export function clockFinding({ headers }: Pick<Served, "headers">, now: number): Finding {
+  const server = Date.parse(headers.get("date") ?? "");
+  if (Number.isNaN(server))
+    return wrong("clock", "The edge sends no Date", "Have what is before it pass the header on.");
+  const off = Math.round((now - server) / 1000);
+  if (Math.abs(off) < TOLERANCE) return right("clock", "this clock and the edge's agree");
+  const way = off > 0 ? "ahead of" : "behind";
+  return wrong(
+    "clock",
+    `This clock is ${Math.abs(off)} s ${way} the edge's`,
+    "Set this computer's clock by NTP, and the edge's where it is that one: proofs and tokens hold for seconds.",
+  );
+}
+
+export function appPolicyFindings({ headers }: Pick<Served, "headers">, vault: string): Finding[] {
+  const policy = parsePolicy(headers.get("content-security-policy") ?? "");
+  const sources = (name: string) => (policy?.get(name) ?? policy?.get("default-src") ?? "*").split(" ");
+  const wrongs: string[] = [];
+  if (policy === null) wrongs.push("there is more than one");
+  const scripts = sources("script-src");
+  for (const loose of ["*", "'unsafe-inline'", "'unsafe-eval'", "https:", "data:"])
+    if (scripts.includes(loose)) wrongs.push(`script-src has ${loose}`);
+  if (!sources("frame-src").includes(vault)) wrongs.push(`frame-src lacks ${vault}`);
+  const connect = sources("connect-src");
+  if (!connect.includes(vault) && !connect.includes(`${vault}/sign-out`))
+    wrongs.push(`connect-src lacks ${vault}/sign-out`);
+  if (wrongs.length === 0)
+    return [right("csp", "the app's page lets no foreign script run, and may frame the vault")];
+  const todo = "Serve the policy that docs/apps.md gives.";
+  return wrongs.map((says) => wrong("csp", `The content security policy of the app's page: ${says}`, todo));
+}
+
+function vaultPolicyFindings({ headers }: Served, app: string): Finding[] {
+  const text = headers.get("content-security-policy");
+  const framers = (parsePolicy(text ?? "")?.get("frame-ancestors") ?? "").split(" ").filter(Boolean);
+  const expected = { ...VAULT_POLICY, "frame-ancestors": framers.join(" ") };
+  const wrongs = policyDifferences(text, expected);
+  if (!framers.includes(app)) wrongs.push(`frame-ancestors lacks ${app}`);
+  const many = framers.filter((one) => !isOriginFor(app, one));
+  if (many.length > 0) wrongs.push(`frame-ancestors has ${many.join(", ")}, which is not one origin`);
+  if (wrongs.length === 0)
+    return [right("csp", "the vault's policy is as it was built, and its apps alone may frame it")];
+  const todo = "Have nothing between edge and browser change this header, and serve the release's own pages.";
+  return wrongs.map((says) => wrong("csp", `The vault's content security policy: ${says}`, todo));
+}
+
+/** By the beginning of a sign-in, which nobody ends. */
+async function cookieFindings({ app, vault }: Sites): Promise<Finding[]> {
+  const random = () => randomBytes(32).toString("base64url");
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id: app,
+    redirect_uri: `${app}/`,
+    state: random(),
+    code_challenge: random(),
+    code_challenge_method: "S256",
+    dpop_jkt: random(),
+  });
+  const answer = await askAsBrowser(`${vault}/authorize?${query}`, "document").catch(() => undefined);
+  return cookiesOf(answer?.headers.getSetCookie() ?? [], new URL(vault).protocol === "https:");
+}
+
+/** Of `Set-Cookie` lines, at a vault over HTTPS or not. */
+export function cookiesOf(lines: readonly string[], secure: boolean): Finding[] {
+  if (lines.length === 0)
+    return [
+      wrong(
+        "cookies",
+        "A sign-in at the vault sets no cookie",
+        "See that the tenant has a provider (`oidc`), and that what is before the edge passes Set-Cookie on.",
+      ),
+    ];
+  const wrongs = lines.flatMap((line) => {
+    const [pair = "", ...attributes] = line.split(";").map((part) => part.trim());
+    const name = pair.slice(0, pair.indexOf("="));
+    const has = (wanted: RegExp) => attributes.some((attribute) => wanted.test(attribute));
+    return [
+      ...(secure && !name.startsWith("__Host-") ? [`${name} lacks the prefix __Host-`] : []),
+      ...(secure && !has(/^secure$/i) ? [`${name} is not Secure`] : []),
+      ...(has(/^httponly$/i) ? [] : [`${name} is not HttpOnly`]),
+      ...(has(/^samesite=(strict|lax)$/i) ? [] : [`${name} has no SameSite`]),
+      ...(has(/^domain=/i) ? [`${name} is for a whole domain`] : []),
+      ...(has(/^path=\/$/i) ? [] : [`${name} is not for the path /`]),
+    ];
+  });
+  if (wrongs.length === 0)
+    return [right("cookies", "the vault's cookies are its host's alone, and no script's")];
+  const todo =
+    "Have nothing between edge and browser change cookies, and set COFFER_ENVIRONMENT to production.";
+  return wrongs.map((says) => wrong("cookies", says, todo));
+}
