@@ -101,7 +101,12 @@ describe("coffer doctor", () => {
   it("looks at the HSM with the officer's certificate: who is let in, and what is there", async () => {
     const pki = join(folder, ".coffer/pki");
     const own = ["--port", port("--ttlv-port"), "--ca", join(pki, "server-ca.pem")];
-    const officer = ["--cert", join(pki, "client-coffer-officer.pem"), "--key", join(pki, "client-coffer-officer.key")];
+    const officer = [
+      "--cert",
+      join(pki, "client-coffer-officer.pem"),
+      "--key",
+      join(pki, "client-coffer-officer.key"),
+    ];
     const good = await examine(...own, ...officer, "--tenant", "development");
     expect(good.found.filter(({ right }) => right !== true)).toEqual([]);
     expect(good.code).toBe(0);
