@@ -41,34 +41,46 @@ function packed(): Buffer {
   // One of several files of tests at a time: all build in one folder.
   const release = existsSync(file) ? undefined : waitForTurn(`${kept}.lock`, () => existsSync(file));
   if (release) {
-    rmSync(kept, { recursive: true, force: true });
-    const made = join(kept, "made");
-    mkdirSync(made, { recursive: true });
-    const pack = join(ROOT, "cli/package/pack.ts");
-    const options = ["--silent", "--offline", "--pack-destination", made];
-    execFileSync(process.execPath, [pack, ...options], { cwd: ROOT });
-    const [name] = readdirSync(made);
-    renameSync(join(made, name!), file);
-    release();
+    try {
+      pack(kept, file);
+    } finally {
+      release();
+    }
   }
   return readFileSync(file);
+}
+
+function pack(kept: string, file: string): void {
+  rmSync(kept, { recursive: true, force: true });
+  const made = join(kept, "made");
+  mkdirSync(made, { recursive: true });
+  const options = ["--silent", "--offline", "--pack-destination", made];
+  execFileSync(process.execPath, [join(ROOT, "cli/package/pack.ts"), ...options], { cwd: ROOT });
+  const [name] = readdirSync(made);
+  renameSync(join(made, name!), file);
 }
 
 /** Takes the lock, and answers how to give it back; undefined when somebody else has done what it is for. */
 function waitForTurn(lock: string, done: () => boolean): (() => void) | undefined {
   const waiting = new Int32Array(new SharedArrayBuffer(4));
-  for (;;) {
-    if (done()) return undefined;
+  const release = () => rmSync(lock, { recursive: true, force: true });
+  mkdirSync(dirname(lock), { recursive: true });
+  while (!done()) {
     try {
       mkdirSync(lock);
-      return () => rmSync(lock, { recursive: true, force: true });
-    } catch {
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       // Of one that was ended in the middle: packing takes a minute on a slow machine.
       const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-      if (Date.now() - since > 5 * 60_000) rmSync(lock, { recursive: true, force: true });
+      if (Date.now() - since > 5 * 60_000) release();
       Atomics.wait(waiting, 0, 0, 200);
+      continue;
     }
+    if (!done()) return release;
+    // Somebody ended between the two looks.
+    release();
   }
+  return undefined;
 }
 
 /** Of the names and contents of all files but those that are made, hidden, tests or measurements. */
