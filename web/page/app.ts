@@ -94,6 +94,7 @@ export class CofferApp extends HTMLElement {
     this.addEventListener("coffer-re-encrypt", (event) =>
       this.#reEncrypt((event as CustomEvent<Document>).detail),
     );
+    this.addEventListener("coffer-finish", (event) => this.#finish((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-changed", () => void this.#reload());
     this.#panels = new Panels(this);
     addEventListener("beforeunload", (event) => {
@@ -327,6 +328,17 @@ export class CofferApp extends HTMLElement {
         },
       });
     }
+  }
+
+  /** Stored, and entered in no index: its sealing was cut off, or an older program has sealed it. */
+  #finish({ id, account }: Document): void {
+    void this.#attempt(async () => {
+      await this.#connected.finish(id, { account }).catch((error: unknown) => {
+        // Somebody else has.
+        if (!(error instanceof CofferError && error.code === "conflict")) throw error;
+      });
+      await this.#reload();
+    });
   }
 
   #discard({ id, account }: { id: string; account: string }): void {

@@ -1,4 +1,4 @@
-/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`, `coffer-pick`. */
+/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`, `coffer-finish`, `coffer-pick`. */
 
 import { CofferError, type Document, type DocumentKey } from "#web/browser/index.ts";
 import { messageInWords } from "./error-words.ts";
@@ -11,6 +11,7 @@ const TITLES = {
   save: "Save to this device",
   delete: "Delete",
   "re-encrypt": "Seal again under a new key",
+  finish: "Enter it in the index of your documents",
 } as const satisfies Record<string, Words>;
 
 const LABELS = {
@@ -18,9 +19,10 @@ const LABELS = {
   save: "Save {name}",
   delete: "Delete {name}",
   "re-encrypt": "Re-encrypt {name}",
+  finish: "Finish {name}",
 } as const satisfies Record<string, Words>;
 
-const ACTIONS = ["open", "save", "delete", "re-encrypt"] as const;
+const ACTIONS = ["open", "save", "delete", "re-encrypt", "finish"] as const;
 
 export class CofferDocument extends TemplateElement {
   #document: Document | undefined;
@@ -61,8 +63,8 @@ export class CofferDocument extends TemplateElement {
   }
 
   #show(): void {
-    const { id, metadata, created, sealedSize, error, key } = this.document;
-    const shown = [id, metadata, error, key, this.accountName];
+    const { id, metadata, created, sealedSize, error, key, state } = this.document;
+    const shown = [id, metadata, error, key, state, this.accountName];
     if (shown.every((value, at) => value === this.#shown[at])) return;
     this.#shown = shown;
     this.dataset.document = id;
@@ -75,9 +77,18 @@ export class CofferDocument extends TemplateElement {
     folder.textContent = metadata?.folder ? shownName(metadata.folder).replaceAll("/", " / ") : "";
     folder.hidden = !metadata?.folder;
     const size = formatBytes(metadata?.size ?? sealedSize);
+    const unfinished = state === "unfinished";
+    part(this, "finish").hidden = !unfinished;
+    this.toggleAttribute("data-unfinished", unfinished);
     part(this, "meta").textContent = error
       ? `${error instanceof CofferError ? messageInWords(error) : t("Its name could not be read.")} (${size})`
-      : [size, t("sealed {when}", { when: formatMoment(created) }), this.accountName, key && wordsOf(key)]
+      : [
+          unfinished && t("Its sealing was cut off just before the end"),
+          size,
+          t("sealed {when}", { when: formatMoment(created) }),
+          this.accountName,
+          key && wordsOf(key),
+        ]
           .filter(Boolean)
           .join(" · ");
     const said = nameInWords(name);

@@ -135,6 +135,7 @@ export const GERMAN = {
   "Enrolled. Encrypts and decrypts, with keys that no script can read.":
     "Angemeldet. Ver- und entschlüsselt mit Schlüsseln, die kein Skript lesen kann.",
   Enter: "Eingabe",
+  "Enter it in the index of your documents": "In das Verzeichnis Ihrer Dokumente eintragen",
   "erased the account's documents": "hat die Dokumente des Kontos getilgt",
   Esc: "Esc",
   Everything: "Alles",
@@ -143,6 +144,8 @@ export const GERMAN = {
   "Files to seal": "Dateien zum Versiegeln",
   "Find by name": "Nach Namen suchen",
   "Finds a document by its name": "Sucht ein Dokument nach seinem Namen",
+  Finish: "Abschließen",
+  "Finish {name}": "{name} abschließen",
   "Folder to seal": "Ordner zum Versiegeln",
   "Folder…": "Ordner …",
   "For what is to be kept apart: it has keys of its own, and can be shared and deleted alone.":
@@ -195,6 +198,7 @@ export const GERMAN = {
     "werden seine Schlüssel vernichtet, und keines seiner Dokumente lässt sich mehr öffnen. Bis dahin ist es geschlossen.",
   "Its name": "Sein Name",
   "Its name could not be read.": "Der Name ließ sich nicht lesen.",
+  "Its sealing was cut off just before the end": "Die Versiegelung brach kurz vor dem Ende ab",
   Keep: "Behalten",
   "Keep it": "Behalten",
   "Keep them": "Behalten",
