@@ -59,16 +59,17 @@ it("says that the server does not give a document any more, until it does again"
 
 it("offers to finish what was cut off before its end, and lists it as any other then", async () => {
   const finish = page.getByRole("button", { name: "Finish late.txt" });
+  const offered = () => expect.poll(() => finish.isVisible(), { timeout: 60_000 });
   await page.route("**/document-versions", (route) => route.abort());
   const file = { name: "late.txt", mimeType: "text/plain", buffer: Buffer.from("late") };
   await page.getByLabel("Files to seal").setInputFiles(file);
-  await finish.waitFor({ timeout: 60_000 });
+  await offered().toBe(true);
   await page.unroute("**/document-versions");
   await page.reload();
-  await finish.waitFor({ timeout: 60_000 });
+  await offered().toBe(true);
   expect(await page.getByText("Its sealing was cut off").count()).toBe(1);
   await finish.click();
-  await finish.waitFor({ state: "detached", timeout: 60_000 });
+  await offered().toBe(false);
   await saveOf("late.txt").waitFor();
   expect(await page.getByText("Its sealing was cut off").count()).toBe(0);
   await page.reload();

@@ -1,7 +1,8 @@
 /** `<coffer-viewer>`: a document, open. Fires `coffer-save`. Its plaintext is let go when it closes. */
 
-import { type Coffer, CofferError, type Document, isAbort, messageOf } from "#web/browser/index.ts";
+import { type Coffer, CofferError, type Document, isAbort } from "#web/browser/index.ts";
 import { playFrom } from "#web/browser/service-worker.ts";
+import { messageInWords } from "./error-words.ts";
 import { formatBytes, formatWait } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
@@ -127,12 +128,16 @@ export class CofferViewer extends TemplateElement {
     const ranged = await coffer.openRanged(id, { account, signal });
     const refused = () =>
       this.#say(
-        `Your browser cannot play this ${kind === "audio" ? "recording" : "video"}.`,
-        "Save it to this device to open it with another program.",
+        t(
+          kind === "audio"
+            ? "Your browser cannot play this recording."
+            : "Your browser cannot play this video.",
+        ),
+        t("Save it to this device to look at it with another program."),
       );
     if (player.canPlayType(ranged.type) === "") return refused();
     let failure: unknown;
-    const end = () => this.#say(messageOf(failure), "Nothing more of it is shown.");
+    const end = () => this.#say(messageInWords(failure), t("Nothing more of it is shown."));
     const onError = (error: unknown) => {
       failure = error;
       // The element would ask again and again for what stays as it is.

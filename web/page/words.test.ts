@@ -4,7 +4,7 @@ import { type ProblemCode, problems } from "#protocol/contract/problems.ts";
 import { KIT_CODES } from "#protocol/error.ts";
 import { CofferError, messageOf } from "#web/browser/index.ts";
 import { GERMAN } from "./german.ts";
-import { preferred, t } from "./words.ts";
+import { localeFor, preferred, t } from "./words.ts";
 
 const here = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
 const table: Readonly<Record<string, string>> = GERMAN;
@@ -78,4 +78,11 @@ it("puts values in, and speaks the first language of the reader that there is", 
   expect(preferred(["en-GB", "de"])).toBe("en");
   expect(preferred(["fr"])).toBe("en");
   expect(preferred([])).toBe("en");
+});
+
+it("formats as the reader's own kind of the language does, and by none that is no locale", () => {
+  expect(localeFor(["fr", "de-AT", "de"], "de")).toBe("de-AT");
+  expect(localeFor(["en-US@posix", "en-GB"], "en")).toBe("en-GB");
+  for (const tags of [["en-US@posix"], ["en_US.UTF-8"], ["C"], [""], []])
+    expect(localeFor(tags, "en")).toBe("en");
 });

@@ -45,7 +45,7 @@ export function localeOfPage(): string | undefined {
 export async function speak(): Promise<void> {
   const wanted = navigator.languages;
   language = chosen() ?? preferred(wanted);
-  locale = wanted.find((tag) => baseOf(tag) === language) ?? language;
+  locale = localeFor(wanted, language);
   table = language === "de" ? (await import("./german.ts")).GERMAN : {};
   document.documentElement.lang = language;
   if (language === "en") return;
@@ -65,6 +65,19 @@ export function preferred(tags: readonly string[]): Language {
     if (found) return found;
   }
   return "en";
+}
+
+/** The reader's own kind of a language. A browser without a locale of its own may name one that is none ("en-US@posix"). */
+export function localeFor(tags: readonly string[], language: Language): string {
+  return tags.find((tag) => baseOf(tag) === language && isLocale(tag)) ?? language;
+}
+
+function isLocale(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false;
+  }
 }
 
 /** The sentences of a document: its texts, and the attributes that are read or said. */
