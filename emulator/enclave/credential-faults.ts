@@ -13,7 +13,7 @@ export const CREDENTIAL_FAULTS = {
   "client-absent": { claims: { sub: undefined } },
   "client-wrong": { claims: { sub: "mallory" } },
   stale: { later: -120 },
-  "clock-ahead": { later: 301 },
+  "clock-ahead": { later: 360 },
   "lifetime-too-long": { lifetime: 301 },
   "times-absent": { claims: { iat: undefined, exp: undefined } },
   "not-emulated": { claims: { environment: "nitro" } },

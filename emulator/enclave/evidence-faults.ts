@@ -20,7 +20,7 @@ export const EVIDENCE_FAULTS = {
   "client-absent": { claims: { sub: undefined } },
   "client-wrong": { claims: { sub: "mallory" } },
   stale: { later: -120 },
-  "clock-ahead": { later: 301 },
+  "clock-ahead": { later: 360 },
   "lifetime-too-long": { lifetime: 301 },
   "times-absent": { claims: { iat: undefined, exp: undefined } },
   "times-no-numbers": { claims: { exp: "9999999999" } },
