@@ -35,6 +35,7 @@ test("tells that the key store is away, and seals when it is back", async ({ cof
   await expect(signedIn.getByRole("alert").first()).toContainText(/key store/i);
   coffer.hsm.mend();
   await signedIn.reload();
+  await expect(signedIn.getByRole("button", { name: "Sign out" })).toBeVisible();
   await seal(signedIn, "back.txt", "now");
   await expect(documents(signedIn).filter({ hasText: "back.txt" })).toHaveCount(1);
 });
