@@ -1,4 +1,5 @@
 /** Requests as a browser makes them, so that a server has no header by which it knows who asks. `fetch` of Node writes some of its own. */
+import { randomBytes } from "node:crypto";
 import { request as overHttp } from "node:http";
 import { request as overHttps } from "node:https";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
@@ -79,4 +80,23 @@ function decoded(body: Buffer, coding: string | null): Uint8Array {
   if (coding === "deflate") return inflateSync(body, bound);
   if (coding === "br") return brotliDecompressSync(body, bound);
   throw new Error("an answer has a content coding that was not asked for");
+}
+
+/** Where an app's page leads at the beginning of a sign-in: one that nobody ends. */
+export function signInPath(app: string): string {
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id: app,
+    redirect_uri: `${app}/`,
+    state: randomValue(),
+    code_challenge: randomValue(),
+    code_challenge_method: "S256",
+    dpop_jkt: randomValue(),
+  });
+  return `/authorize?${query}`;
+}
+
+/** 32 bytes, base64url: what a state, a code or a challenge looks like. */
+export function randomValue(): string {
+  return randomBytes(32).toString("base64url");
 }

@@ -1,7 +1,6 @@
 /** Holds what a vault serves against releases: each file's bytes, the headers of all, and what there is besides. From outside, as a browser gets it. */
-import { randomBytes } from "node:crypto";
 import type { Release } from "#protocol/evidence/index.ts";
-import { askAsBrowser, type Served } from "./browser-request.ts";
+import { askAsBrowser, randomValue, type Served, signInPath } from "./browser-request.ts";
 import { addressOf, type Finding, fileFindings, purposeOf } from "./vault-file.ts";
 import { loadedBy } from "./vault-page.ts";
 import {
@@ -62,24 +61,14 @@ export async function checkVault(
 
 /** Of the gateway, which writes them: each with the apps that its forms lead to. At the last address is nothing. */
 function pagesOf(apps: readonly string[]): [path: string, forms: readonly string[] | null][] {
-  const random = () => randomBytes(32).toString("base64url");
   const [app = "https://app.invalid"] = apps;
-  const asked = new URLSearchParams({
-    response_type: "code",
-    client_id: app,
-    redirect_uri: `${app}/`,
-    state: random(),
-    code_challenge: random(),
-    code_challenge_method: "S256",
-    dpop_jkt: random(),
-  });
-  const back = new URLSearchParams({ code: random(), state: random() });
+  const back = new URLSearchParams({ code: randomValue(), state: randomValue() });
   return [
     ["/account", []],
     ["/authorize", apps],
-    [`/authorize?${asked}`, apps],
+    [signInPath(app), apps],
     [`/sign-in/callback?${back}`, apps],
-    [`/${random()}`, null],
+    [`/${randomValue()}`, null],
   ];
 }
 

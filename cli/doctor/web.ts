@@ -1,7 +1,6 @@
 /** What a browser meets of a deployment, asked as a browser asks: its names, its clock, its policies, its cookies. */
 
-import { randomBytes } from "node:crypto";
-import { askAsBrowser, type Served } from "../browser-request.ts";
+import { askAsBrowser, type Served, signInPath } from "../browser-request.ts";
 import { isOriginFor, parsePolicy, policyDifferences, VAULT_POLICY } from "../vault-rules.ts";
 import { type Check, type Finding, right, wrong } from "./finding.ts";
 
@@ -142,17 +141,7 @@ function vaultPolicyFindings({ headers }: Served, app: string): Finding[] {
 
 /** By the beginning of a sign-in, which nobody ends. */
 async function cookieFindings({ app, vault }: Sites): Promise<Finding[]> {
-  const random = () => randomBytes(32).toString("base64url");
-  const query = new URLSearchParams({
-    response_type: "code",
-    client_id: app,
-    redirect_uri: `${app}/`,
-    state: random(),
-    code_challenge: random(),
-    code_challenge_method: "S256",
-    dpop_jkt: random(),
-  });
-  const answer = await askAsBrowser(`${vault}/authorize?${query}`, "document").catch(() => undefined);
+  const answer = await askAsBrowser(vault + signInPath(app), "document").catch(() => undefined);
   return cookiesOf(answer?.headers.getSetCookie() ?? [], new URL(vault).protocol === "https:");
 }
 

@@ -88,6 +88,19 @@ it("plays and seeks in a document of which little more than that is fetched", as
   await close();
 });
 
+/** What comes of it when a video element of this page is given the address. */
+const playedBy = (one: Page, address: string) =>
+  one.evaluate(
+    (url) =>
+      new Promise<"played" | "refused">((resolve) => {
+        const player = document.createElement("video");
+        player.onerror = () => resolve("refused");
+        player.onloadedmetadata = () => resolve("played");
+        player.src = url;
+      }),
+    address,
+  );
+
 it("is played by the page's element alone, and by none when it is closed", async () => {
   const video = await show();
   const address = await read<string>(video, "src");
@@ -97,30 +110,10 @@ it("is played by the page's element alone, and by none when it is closed", async
   const followed = await other.goto(address);
   expect(followed?.status()).toBe(403);
   await other.goto(running.system.appOrigin);
-  const playedThere = await other.evaluate(
-    (url) =>
-      new Promise((resolve) => {
-        const player = document.createElement("video");
-        player.onerror = () => resolve("refused");
-        player.onloadedmetadata = () => resolve("played");
-        player.src = url;
-      }),
-    address,
-  );
-  expect(playedThere).toBe("refused");
+  expect(await playedBy(other, address)).toBe("refused");
   await other.close();
   await close();
-  const afterwards = await page.evaluate(
-    (url) =>
-      new Promise((resolve) => {
-        const player = document.createElement("video");
-        player.onerror = () => resolve("refused");
-        player.onloadedmetadata = () => resolve("played");
-        player.src = url;
-      }),
-    address,
-  );
-  expect(afterwards).toBe("refused");
+  expect(await playedBy(page, address)).toBe("refused");
 });
 
 it("says that a part is not genuine, and shows nothing of it", async () => {
