@@ -3,6 +3,7 @@ import { json } from "#test/support/http.ts";
 import { instanceOf } from "#test/support/instance.ts";
 import { startSystem } from "#test/support/start.ts";
 import { quantile } from "./load/drive.ts";
+import { type Figures, measure } from "./measure.ts";
 import { progress, type Report } from "./row.ts";
 
 /** Requests under way at a time. */
@@ -57,8 +58,6 @@ export async function run(report: Report): Promise<void> {
   }
 }
 
-type Figures = { rate: number; p50: number; p99: number };
-
 function tell(
   report: Report,
   name: string,
@@ -74,22 +73,6 @@ function tell(
       : { versus: null, ratio: null };
     report({ id: `keys/${name}/${load}/${figure}`, value, unit, ...compared });
   }
-}
-
-async function measure(once: () => Promise<unknown>, load: number, milliseconds: number): Promise<Figures> {
-  const times: number[] = [];
-  const start = performance.now();
-  const lane = async () => {
-    while (performance.now() - start < milliseconds) {
-      const before = performance.now();
-      await once();
-      times.push(performance.now() - before);
-    }
-  };
-  await Promise.all(Array.from({ length: load }, lane));
-  const took = performance.now() - start;
-  times.sort((a, b) => a - b);
-  return { rate: (times.length / took) * 1000, p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
 }
 
 async function middle(once: () => Promise<unknown>): Promise<number> {

@@ -17,6 +17,7 @@ import type { EdgeClient } from "#test/support/edge-client.ts";
 import { type System, startSystem } from "#test/support/start.ts";
 import { serveMicroservice } from "#web/hosts/node/index.ts";
 import { startSidecar } from "#web/hosts/sidecar/index.ts";
+import { type Figures, measure } from "./measure.ts";
 import { progress, type Report } from "./row.ts";
 
 /** Requests under way at a time. */
@@ -122,12 +123,13 @@ async function caasWorks(system: System, client: EdgeClient, body: object): Prom
 }
 
 async function compare(report: Report, works: readonly Work[], load: number): Promise<void> {
-  const measured = new Map<string, Record<string, number>>();
+  const measured = new Map<string, Figures>();
   for (const { name, versus, once } of works) {
     progress(`${name}, ${load} under way`);
     await measure(once, load, WARM_UP_MS);
     const figures = await measure(once, load, MEASURED_MS);
-    for (const [figure, value] of Object.entries(figures)) {
+    for (const figure of ["p50", "p99", "rate"] as const) {
+      const value = figures[figure];
       const idOf = (of: string) => `${of}/encrypt/1KiB/${load}/${figure}`;
       const unit = figure === "rate" ? "operations/s" : "ms";
       const other = versus === null ? undefined : measured.get(versus)?.[figure];
@@ -139,22 +141,4 @@ async function compare(report: Report, works: readonly Work[], load: number): Pr
     }
     measured.set(name, figures);
   }
-}
-
-async function measure(once: Once, load: number, milliseconds: number): Promise<Record<string, number>> {
-  const times: number[] = [];
-  const start = performance.now();
-  await Promise.all(
-    Array.from({ length: load }, async () => {
-      while (performance.now() - start < milliseconds) {
-        const before = performance.now();
-        await once();
-        times.push(performance.now() - before);
-      }
-    }),
-  );
-  const took = performance.now() - start;
-  const sorted = times.sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-  return { p50: at(0.5), p99: at(0.99), rate: (times.length / took) * 1000 };
 }

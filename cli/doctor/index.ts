@@ -53,10 +53,17 @@ export async function doctor(args: string[]): Promise<number> {
   const found = await webFindings(sites, Date.now());
   const officer = values.cert !== undefined || values.key !== undefined || values.ca !== undefined;
   const answers = found.every(({ check, right }) => check !== "names" || right !== false);
-  if (officer) found.push(...(await hsmByOfficer(values, values.tenant)));
-  else if (elsewhere || !answers) found.push(...hsmUnseen(elsewhere));
-  else found.push(...(await hsmByEdge((work) => withClient(values, work))));
-  await print(values.json ? `${JSON.stringify(found)}\n` : found.map(lineOf).join(""));
+  const hsm = async () => {
+    if (officer) return hsmByOfficer(values, values.tenant);
+    if (elsewhere || !answers) return hsmUnseen(elsewhere);
+    return hsmByEdge((work) => withClient(values, work));
+  };
+  try {
+    found.push(...(await hsm()));
+  } finally {
+    // What was found is said, whatever kept the rest from being looked at.
+    await print(values.json ? `${JSON.stringify(found)}\n` : found.map(lineOf).join(""));
+  }
   return found.some(({ right }) => right === false) ? 1 : 0;
 }
 

@@ -1,13 +1,14 @@
 /** What a browser meets of a deployment, asked as a browser asks: its names, its clock, its policies, its cookies. */
 
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { askAsBrowser, type Served, signInPath } from "../browser-request.ts";
 import { isOriginFor, parsePolicy, policyDifferences, VAULT_POLICY } from "../vault-rules.ts";
 import { type Check, type Finding, right, wrong } from "./finding.ts";
 
 export type Sites = { app: string; vault: string };
 
-/** Seconds that a clock may be off: tokens and proofs are taken for that long before and after. */
-const TOLERANCE = 55;
+/** Seconds from which a clock is called wrong: long before tokens and proofs are refused for it. */
+const OFF = 55;
 
 /** All of it. A site that does not answer ends what is asked of it. */
 export async function webFindings({ app, vault }: Sites, now: number): Promise<Finding[]> {
@@ -98,12 +99,12 @@ export function clockFinding({ headers }: Pick<Served, "headers">, now: number):
   if (Number.isNaN(server))
     return wrong("clock", "The edge sends no Date", "Have what is before it pass the header on.");
   const off = Math.round((now - server) / 1000);
-  if (Math.abs(off) < TOLERANCE) return right("clock", "this clock and the edge's agree");
+  if (Math.abs(off) < OFF) return right("clock", "this clock and the edge's agree");
   const way = off > 0 ? "ahead of" : "behind";
   return wrong(
     "clock",
     `This clock is ${Math.abs(off)} s ${way} the edge's`,
-    "Set this computer's clock by NTP, and the edge's where it is that one: proofs and tokens hold for seconds.",
+    `Set this computer's clock by NTP, and the edge's where it is that one: from ${CLOCK_TOLERANCE} s on tokens and proofs are refused.`,
   );
 }
 

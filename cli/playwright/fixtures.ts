@@ -17,7 +17,7 @@ export interface CofferWorkerFixtures {
   cofferOptions: DeploymentOptions;
   /** The deployment: origins, its HSM, its enclave emulator. */
   coffer: CofferDeployment;
-  /** How many people have been named here. */
+  /** Names that nobody has had here yet. */
   cofferPeople: { next(name: string): string };
 }
 

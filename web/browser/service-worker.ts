@@ -4,6 +4,7 @@ import { LOAN, type Loan, WANTED } from "#protocol/lent.ts";
 import type { Coffer } from "../client/index.ts";
 import { registered } from "./registration.ts";
 
+export { isPlayable } from "#protocol/media.ts";
 export { type PlayOptions, playFrom } from "./media.ts";
 
 /**

@@ -95,7 +95,10 @@ export class CofferApp extends HTMLElement {
       this.#reEncrypt((event as CustomEvent<Document>).detail),
     );
     this.addEventListener("coffer-finish", (event) => this.#finish((event as CustomEvent<Document>).detail));
-    this.addEventListener("coffer-changed", () => void this.#reload());
+    this.addEventListener("coffer-changed", () => {
+      this.#news.tell();
+      void this.#reload();
+    });
     this.#panels = new Panels(this);
     addEventListener("beforeunload", (event) => {
       if (this.#transfers.active > 0) event.preventDefault();
@@ -235,9 +238,9 @@ export class CofferApp extends HTMLElement {
 
   /** Shows a list as far as it is known, with what was sealed since it was asked for; drawn once a frame. */
   #take(listed: Document[]): void {
-    const known = new Set(listed.map(({ id }) => id));
-    const sealed = [...this.#sealed.values()].filter(({ id }) => !known.has(id));
-    this.#documents = [...sealed.reverse(), ...listed].filter(({ id }) => !this.#removed.has(id));
+    const known = new Set(listed.map(nameOf));
+    const sealed = [...this.#sealed].filter(([name]) => !known.has(name)).map(([, document]) => document);
+    this.#documents = [...sealed.reverse(), ...listed].filter((each) => !this.#removed.has(nameOf(each)));
     part(this, "reading").hidden = true;
     part(this, "empty").hidden = this.#documents.length > 0;
     this.#showDocuments();
@@ -281,7 +284,7 @@ export class CofferApp extends HTMLElement {
   }
 
   #show(sealed: Document): void {
-    this.#sealed.set(sealed.id, sealed);
+    this.#sealed.set(nameOf(sealed), sealed);
     this.#documents = [sealed, ...this.#documents];
     this.#showDocuments();
     this.#news.tell();
@@ -337,6 +340,7 @@ export class CofferApp extends HTMLElement {
         // Somebody else has.
         if (!(error instanceof CofferError && error.code === "conflict")) throw error;
       });
+      this.#news.tell();
       await this.#reload();
     });
   }
@@ -409,20 +413,17 @@ export class CofferApp extends HTMLElement {
   }
 
   /** One that is sealed again takes the place of what it was. */
-  #sealAgain(
-    { id, account, metadata }: Document,
-    said: string,
-    seal: (options: OpenOptions) => Promise<Document>,
-  ): void {
-    if (!metadata) return;
-    const { name, type } = metadata;
+  #sealAgain(entry: Document, said: string, seal: (options: OpenOptions) => Promise<Document>): void {
+    if (!entry.metadata) return;
+    const { name, type } = entry.metadata;
     void this.#transfers.add({
       ...{ direction: "seal", name, type, again: true },
       run: async (signal, onProgress) => {
-        const sealed = await seal({ account, signal, onProgress });
-        this.#removed.add(id);
-        this.#sealed.set(sealed.id, sealed);
-        this.#documents = [sealed, ...this.#documents.filter((each) => each.id !== id)];
+        const sealed = await seal({ account: entry.account, signal, onProgress });
+        const before = nameOf(entry);
+        this.#removed.add(before);
+        this.#sealed.set(nameOf(sealed), sealed);
+        this.#documents = [sealed, ...this.#documents.filter((each) => nameOf(each) !== before)];
         this.#showDocuments();
         this.#news.tell();
         this.#say(said);
@@ -449,18 +450,17 @@ export class CofferApp extends HTMLElement {
     if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
     await this.#attempt(async () => {
       // Once more after a failure, those alone that are there still.
-      const waiting = entries.filter((entry) => !this.#removed.has(entry.id)).values();
+      const waiting = entries.filter((entry) => !this.#removed.has(nameOf(entry))).values();
       const remove = async () => {
-        for (const { id, account } of waiting) {
-          await this.#connected.remove(id, { account });
-          this.#removed.add(id);
+        for (const entry of waiting) {
+          await this.#connected.remove(entry.id, { account: entry.account });
+          this.#removed.add(nameOf(entry));
         }
       };
       try {
         await settled(Array.from({ length: DELETING }, remove));
       } finally {
-        const gone = new Set(entries.filter(({ id }) => this.#removed.has(id)).map(nameOf));
-        this.#documents = this.#documents.filter((entry) => !gone.has(nameOf(entry)));
+        this.#documents = this.#documents.filter((entry) => !this.#removed.has(nameOf(entry)));
         this.#showDocuments();
         part(this, "empty").hidden = this.#documents.length > 0;
         this.#news.tell();

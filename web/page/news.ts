@@ -1,6 +1,6 @@
 /** What makes the list of documents old: a change in another tab of this browser, and a time without a network. */
 
-/** Changes that come sooner after each other than this are listed together. Milliseconds. */
+/** Changes that come within this time of the first are listed together. Milliseconds. */
 const QUIET = 1000;
 
 export class News {
@@ -24,9 +24,10 @@ export class News {
 
   #came(): void {
     this.#old = true;
-    clearTimeout(this.#timer);
-    if (document.hidden) return;
+    if (document.hidden || this.#timer !== undefined) return;
+    // Not put off by what comes meanwhile: changes without a pause are listed too.
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       this.#old = false;
       this.#list();
     }, QUIET);

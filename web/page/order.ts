@@ -13,7 +13,7 @@ const comparables = new WeakMap<Metadata, string>();
 const collators = new Map<string | undefined, Intl.Collator>();
 
 /** What a name is compared by in a search, its folder before it. */
-export function comparableOf({ metadata }: Document): string | undefined {
+function comparableOf({ metadata }: Document): string | undefined {
   if (!metadata) return undefined;
   let made = comparables.get(metadata);
   if (made === undefined) {

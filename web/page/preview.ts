@@ -3,6 +3,8 @@
  * that it is; images are drawn by `<img>` and what plays by `<audio>` and `<video>`, in which nothing runs; a PDF goes to the browser's own viewer in its own tab.
  */
 
+import { isPlayable } from "#web/browser/service-worker.ts";
+
 /** How a document is shown. */
 export type Preview = "image" | "audio" | "video" | "text" | "pdf" | "large" | "none";
 
@@ -20,9 +22,8 @@ const LIMITS = { image: 64e6, text: 2e6, pdf: 128e6 };
 /** Decides by media type, name and size. */
 export function previewOf({ name, type, size }: { name: string; type: string; size: number }): Preview {
   const unknown = type === "application/octet-stream";
-  const [group] = type.split("/", 1);
   // Of any size: it is fetched as it plays.
-  if (group === "audio" || group === "video") return group;
+  if (isPlayable(type)) return type.startsWith("audio/") ? "audio" : "video";
   let kind: keyof typeof LIMITS;
   if (IMAGES.has(type)) kind = "image";
   else if (type === "application/pdf") kind = "pdf";

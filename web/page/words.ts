@@ -81,7 +81,7 @@ function isLocale(tag: string): boolean {
 }
 
 /** The sentences of a document: its texts, and the attributes that are read or said. */
-export function* sentencesOf(root: Node): Generator<{ words: string; say: (words: string) => void }> {
+function* sentencesOf(root: Node): Generator<{ words: string; say: (words: string) => void }> {
   for (const node of root.childNodes) {
     if (node instanceof Text) {
       const words = node.data.replace(/\s+/g, " ").trim();
