@@ -23,11 +23,7 @@ export function jsonAnswer<T>(
 ): (response: Response) => Promise<T> {
   return async (response) => {
     const due = status === undefined ? response.ok : response.status === status;
-    if (!due || mediaType(response) !== "application/json") {
-      // Nobody reads it, and what is not read may hold its connection.
-      await response.body?.cancel().catch(() => {});
-      throw new CofferError("unexpected-response", { status: response.status });
-    }
+    if (!due || mediaType(response) !== "application/json") throw await unread(response);
     const value = parse(await bodyOf(response, limit));
     try {
       return checked(shape, value);
@@ -39,14 +35,14 @@ export function jsonAnswer<T>(
 
 /** An answer that says by its status alone that it is done: 204, without a body. */
 export async function emptyAnswer(response: Response): Promise<void> {
-  if (response.status !== 204) throw unexpected();
+  if (response.status !== 204) throw await unread(response);
   if ((await bodyOf(response, 0)).length > 0) throw unexpected();
 }
 
 /** The bytes of an answer, 1 to `limit`: nothing that is stored is empty. Without Content-Type they are octets as well (RFC 9110 §8.3). */
 export async function octetsOf(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   const type = mediaType(response);
-  if (type !== "" && type !== "application/octet-stream") throw unexpected();
+  if (type !== "" && type !== "application/octet-stream") throw await unread(response);
   const bytes = await bodyOf(response, limit);
   if (bytes.length === 0) throw unexpected();
   const told = response.headers.get("content-length");
@@ -84,7 +80,7 @@ export function parse(bytes: Uint8Array): unknown {
  */
 export async function problemMembers(response: Response): Promise<Record<string, unknown>> {
   if (!PROBLEM_TYPES.includes(mediaType(response))) {
-    await response.body?.cancel();
+    await response.body?.cancel().catch(() => {});
     return {};
   }
   try {
@@ -93,6 +89,12 @@ export async function problemMembers(response: Response): Promise<Record<string,
   } catch {
     return {};
   }
+}
+
+/** For an answer that nobody reads: what is not read may hold its connection. */
+export async function unread(response: Response): Promise<CofferError> {
+  await response.body?.cancel().catch(() => {});
+  return new CofferError("unexpected-response", { status: response.status });
 }
 
 function unexpected(cause?: unknown): CofferError {

@@ -105,8 +105,7 @@ async function givesInClear(client: KmipClient, uniqueIdentifier: string): Promi
     await client.request("Get", { uniqueIdentifier });
     return true;
   } catch (error) {
-    unlessRefused(error);
-    if (isFault(error)) throw error;
+    unlessRefusedClearly(error);
     return !(error instanceof KmipError && (error.code === "Sensitive" || error.code === "PermissionDenied"));
   }
 }

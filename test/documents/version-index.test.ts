@@ -161,6 +161,11 @@ it("notices in the vault that a content is not the one that stands, whatever the
   const edk = await known.documents.keyOf(id, { account });
   const other = await bytesOf(port.seal({ edk, context }, text("another")));
   await expect(bytesOf(port.open({ context }, other))).rejects.toMatchObject({ code: "document-changed" });
+  await known.documents.remove(id, { account });
+  await seen(known);
+  await expect(bytesOf(port.open({ context }, new Uint8Array(content)))).rejects.toMatchObject({
+    code: "document-deleted",
+  });
 });
 
 it("notices documents that are listed twice, that are given another id, and that come back after they were deleted", async () => {

@@ -111,14 +111,17 @@ export class DocumentList {
     for (const { reason } of named.filter((each) => each.status === "rejected"))
       if (codeOf(reason) === "signed-out") throw reason;
     await this.#readOthers(documents, changed, signal);
+    const refused: unknown[] = [];
     for (const { account, synced } of reading)
       await holdAgainst(this.#means.index, await synced, {
         ...{ account, documents },
         content: (document) => (this.#means.known(document) ?? this.#named.get(nameOf(document)))?.content,
         again: () => this.#again(account, documents, changed, signal),
-      });
+      }).catch((error: unknown) => refused.push(error));
     signal?.throwIfAborted();
     changed();
+    // Said when the other accounts have been looked at as well.
+    if (refused.length > 0) throw refused[0];
     return documents;
   }
 

@@ -1,6 +1,6 @@
 /** Documents: sealed on their way to the datastore, opened on their way back. */
 
-import { octetsOf } from "#protocol/answer.ts";
+import { octetsOf, unread } from "#protocol/answer.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { readAll } from "#protocol/chunks.ts";
 import {
@@ -743,8 +743,8 @@ export class Documents {
   }
 
   #sealedMetadata({ account, id }: Place, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
-    const read = (response: Response) => {
-      if (response.status !== 200) throw new CofferError("unexpected-response");
+    const read = async (response: Response) => {
+      if (response.status !== 200) throw await unread(response);
       return octetsOf(response, METADATA_LIMIT);
     };
     return callOctets(this.#rest, readMetadata, { account, id }, read, { signal });

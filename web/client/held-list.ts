@@ -1,31 +1,14 @@
 /** A list as the datastore gives it, held against the version index: what is hidden, was changed or deleted, or was never finished. */
 
-import { CofferError, codeOf } from "#protocol/error.ts";
+import { codeOf } from "#protocol/error.ts";
 import type { Result } from "#protocol/port/index.ts";
+import { inWords, said } from "./amiss.ts";
 import type { ContentName } from "./belonging.ts";
 import { isTransient } from "./error.ts";
 import type { VersionIndex } from "./version-index.ts";
 
 /** What came of reading the index. */
 export type Synced = { founded: boolean } | { error: unknown };
-
-/** What somebody has to hear of, in a sentence. Here, since nothing of this is loaded at the start. */
-const SENTENCES = {
-  "document-changed":
-    "The server gives something else than was sealed last: an earlier state, perhaps. Tell your administrator.",
-  "document-deleted":
-    "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.",
-  "document-hidden":
-    "The server does not give this document any more, and nobody has deleted it. Tell your administrator.",
-  "index-refused":
-    "What the key store says of your documents does not hold, so nobody knows whether some are missing. Tell your administrator.",
-  "index-superseded":
-    "The list of your documents is an earlier one than this browser has seen: something was undone on the server. Tell your administrator.",
-} as const;
-
-function said(code: keyof typeof SENTENCES, cause?: unknown): CofferError {
-  return new CofferError(code, { message: SENTENCES[code], cause });
-}
 
 /** What is amiss with a document of a list. */
 export type Amiss = "hidden" | "changed" | "deleted" | "unfinished";
@@ -51,8 +34,12 @@ export interface HeldList {
   again(): Promise<void>;
 }
 
-export async function sync(index: Pick<VersionIndex, "sync">, account: string): Promise<Synced> {
-  return index.sync(account).catch((error: unknown) => ({ error }));
+export async function sync(
+  index: Pick<VersionIndex, "sync">,
+  account: string,
+  fresh = false,
+): Promise<Synced> {
+  return index.sync(account, fresh).catch((error: unknown) => ({ error }));
 }
 
 /** Marks what is amiss. Errors: `index-refused`, `index-superseded`. */
@@ -62,9 +49,9 @@ export async function holdAgainst(
   list: HeldList,
 ): Promise<void> {
   if ("error" in synced) {
-    const code = codeOf(synced.error);
+    const error = inWords(synced.error);
     // Everything else may pass.
-    if (code === "index-refused" || code === "index-superseded") throw said(code, synced.error);
+    if (error !== synced.error) throw error;
     return;
   }
   const { account, documents } = list;
@@ -75,7 +62,7 @@ export async function holdAgainst(
   if (hidden.length + changed.length + deleted.length + waiting.length > 0) {
     // Others work on it too: nothing is said that has passed when list and index have been read again, in this order.
     if (hidden.length + deleted.length > 0) await list.again();
-    const then = await sync(index, account);
+    const then = await sync(index, account, true);
     if ("error" in then) return holdAgainst(index, then, list);
     amiss = both(amiss, await compare(index, list));
   }

@@ -13,6 +13,7 @@ import {
 import { CofferError, codeOf } from "#protocol/error.ts";
 import type { Params, Result } from "#protocol/port/index.ts";
 import { MAX_ROWS_WRITTEN, type VersionRow } from "#protocol/version-index.ts";
+import { inWords, said } from "./amiss.ts";
 import { callJson } from "./call.ts";
 import type { Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
@@ -43,9 +44,11 @@ export class VersionIndex {
 
   /**
    * Brings what has changed. Errors: `index-refused` where what the KMS answers is not what the HSM has signed, `index-superseded` for an
-   * earlier index than this vault has seen; `offline` and the like.
+   * earlier index than this vault has seen; `offline` and the like. `fresh`: by a request that begins now.
    */
-  sync(account: string): Promise<{ founded: boolean }> {
+  async sync(account: string, fresh = false): Promise<{ founded: boolean }> {
+    // One that is under way may have been answered before what is to be seen.
+    if (fresh) await this.#reading.get(account)?.catch(() => {});
     const reading = this.#reading.get(account);
     if (reading) return reading;
     const started = this.#read(account)
@@ -62,6 +65,7 @@ export class VersionIndex {
   async #read(account: string): Promise<{ founded: boolean }> {
     const { port } = await this.#microservice.use();
     let { sequence } = await port.versions({ account });
+    let restarted = false;
     for (;;) {
       const input = { account, after: String(sequence) };
       const page: VersionPage = await callJson(this.#rest, readVersions, input, undefined, { tries: 3 });
@@ -70,7 +74,8 @@ export class VersionIndex {
       const taken = await port.versions({ account, rows, ...more });
       if (head !== undefined) return taken;
       // Pages without end would have no end here either.
-      if (!again && page.sequence <= sequence) throw new CofferError("unexpected-response");
+      if (again ? restarted : page.sequence <= sequence) throw new CofferError("unexpected-response");
+      restarted ||= again === true;
       sequence = page.sequence;
     }
   }
@@ -87,9 +92,11 @@ export class VersionIndex {
    */
   async check(account: string, served: Served[number]): Promise<void> {
     if (!(await this.#wrong(account, served))) return;
-    await this.sync(account);
+    await this.sync(account, true).catch((error: unknown) => {
+      throw inWords(error);
+    });
     const wrong = await this.#wrong(account, served);
-    if (wrong) throw new CofferError(wrong);
+    if (wrong) throw said(wrong);
   }
 
   async #wrong(account: string, served: Served[number]) {

@@ -529,7 +529,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     async open({ context, excerpt, key }, input, signal) {
       const dataKey = async (header: Header) => {
         const { account = "", document = "", purpose } = context;
-        const row = purpose === "document" ? versions.row(account, document) : undefined;
+        const row = purpose === "document" ? await versions.row(owner(), account, document) : undefined;
+        if (row?.deleted) throw new CofferError("document-deleted");
         if (row?.messageId !== undefined && row.messageId !== encodeBase64url(header.messageId))
           throw new CofferError("document-changed");
         // The header's context equals this one by now, so a key of another account is a document put together by hand.

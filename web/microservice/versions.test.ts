@@ -5,6 +5,8 @@ import type { PortClient } from "#protocol/port/index.ts";
 import { bucketHash, bucketOf, lineOf, rootOf, type VersionRow } from "#protocol/version-index.ts";
 import { type Authority, DN, jws, makeAuthority, ORIGIN, START } from "./authority.fixture.ts";
 import { lives, TestBrowser } from "./browser.fixture.ts";
+import type { Store } from "./store.ts";
+import { type Owner, Versions } from "./versions.ts";
 
 // RSA keys are made for every enrolment: a second each, several when the machine is busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -133,6 +135,15 @@ it("goes on after a reload where it was, and refuses an earlier head than it has
   expect(await next.versions({ account })).toEqual({ sequence: 0, founded: false });
   await expect(take([row(1)], 6, next)).rejects.toMatchObject({ code: "index-superseded" });
   expect(await take(rows, 7, next)).toMatchObject({ sequence: 7 });
+});
+
+it("knows what stands from the store, before anybody has asked after a reload", async () => {
+  const rows = [row(1), row(2, 3, "b")];
+  const kept = { origin: ORIGIN, custodian: DN, account, sequence: 3, founded: true, rows };
+  const store = { versions: async () => kept } as unknown as Store;
+  const owner = { origin: ORIGIN, custodian: DN } as Owner;
+  expect(await new Versions(store).row(owner, account, idOf(2))).toEqual(rows[1]);
+  expect(await new Versions(store).row(owner, account, idOf(3))).toBeUndefined();
 });
 
 it("is told to nobody before the instance is enrolled", async () => {

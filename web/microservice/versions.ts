@@ -34,9 +34,9 @@ export class Versions {
     this.#pages.clear();
   }
 
-  /** The row of a document, of an index that is known. */
-  row(account: string, document: string): VersionRow | undefined {
-    return this.#indexes.get(account)?.rows.get(document);
+  /** The row of a document, of the index as it was verified last, be it before a reload. */
+  async row(owner: Owner, account: string, document: string): Promise<VersionRow | undefined> {
+    return (await this.#known(owner, account)).rows.get(document);
   }
 
   async take(owner: Owner, { account, rows, again, head }: Params<"versions">): Result<"versions"> {
@@ -103,9 +103,12 @@ export class Versions {
   }
 
   async #known({ origin, custodian }: Owner, account: string): Promise<Index> {
+    const kept = this.#indexes.has(account)
+      ? undefined
+      : await this.#store.versions({ origin, custodian, account });
+    // One may have been verified meanwhile.
     const known = this.#indexes.get(account);
     if (known) return known;
-    const kept = await this.#store.versions({ origin, custodian, account });
     const rows = new Map(kept?.rows.map((row) => [row.document, row]));
     const index = { sequence: kept?.sequence ?? 0, founded: kept?.founded ?? false, rows };
     this.#indexes.set(account, index);

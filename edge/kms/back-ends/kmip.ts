@@ -26,11 +26,11 @@ export function kmipBackEnd({ without, ...at }: AtHsm & Pick<BackEndSettings, "w
       return made.map((wrappedKey) => ({ wrapping, wrappedKey }));
     },
     async release(keys, to) {
-      // It is under no key of its account, however much the HSM keeps of others.
-      if (!without.includes("account-keys") && keys.some(({ edk }) => isHeld(edk.wrapping)))
-        throw new BackEndRefused("the key lives in the HSM, and the tenant does not go without account-keys");
       if (keys.some(({ edk }) => edk.wrapping === "aws-kms"))
         throw new BackEndRefused("the key is under one at AWS KMS, which the tenant does not name any more");
+      // It is under no key of its account, however much the HSM keeps of others.
+      if (!without.includes("account-keys") && keys.some(({ edk }) => edk.wrapping === "resident"))
+        throw new BackEndRefused("the key lives in the HSM, and the tenant does not go without account-keys");
       const [first, ...others] = keys.map(wrappedOrResident);
       if (first === undefined) return [];
       const now = Date.now();
