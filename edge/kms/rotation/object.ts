@@ -115,7 +115,7 @@ export class KmsRotationObject extends DurableObject<Env> {
       const code = answer.ok ? "not-moved" : answer.problem.code;
       console.warn(JSON.stringify({ event: "rotation-waits", account, code }));
     }
-    this.#rested = restedAt(began, ended);
+    this.#rested = restedAt(began, ended, this.#interval);
     await this.#wake();
   }
 

@@ -6,10 +6,15 @@ import { PARTS } from "./accounts.ts";
 
 /** All parts together work for one of so many milliseconds, and one. */
 const REST = 4;
+/** A part rests for so many intervals at most, however long one account took: it may have been its object that woke. */
+const LONGEST = 32;
+/** And, where that is less, for so many times as long as its work took. */
+const LEAST = 2;
 
-/** An account of one part was begun and ended then: until when that part rests. Milliseconds since 1970. */
-export function restedAt(began: number, ended: number): number {
-  return ended + REST * PARTS * (ended - began);
+/** An account of one part was begun and ended then: until when that part rests. `interval` as for `turnOf`. Milliseconds since 1970. */
+export function restedAt(began: number, ended: number, interval: number): number {
+  const took = ended - began;
+  return ended + Math.max(LEAST * took, Math.min(REST * PARTS * took, LONGEST * interval));
 }
 
 /**
