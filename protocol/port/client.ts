@@ -30,6 +30,8 @@ export type PortClient = {
   /** First call on a port. `custodian` is the Distinguished Name that the instance is, or will be, bound to. */
   hello(custodian: string): Promise<HelloResult>;
   enrol(handed: Enrol): Promise<InstanceDescription>;
+  /** Where hello says `locked`: asks the person for the passkey. Whether the instance can be used now; greet again. */
+  unlock(): Promise<boolean>;
   /** Proves who the custodian is, and answers what proves the instance (M14). Where hello gave a challenge, before any key is used. */
   authenticate(proof: Params<"authenticate">): Promise<Result<"authenticate">>;
   /** The instance's wrapping certificate, DER, base64url: what the KMS rewraps a key to (M8). */
@@ -224,6 +226,7 @@ export function createPortClient(port: MessagePort): PortClient {
   return {
     hello: (custodian) => call("hello", { versions: [PORT_VERSION], custodian }),
     enrol: (handed) => call("enrol", handed),
+    unlock: async () => (await call("unlock", {})).unlocked,
     authenticate: (proof) => call("authenticate", proof),
     certificate: async () => (await call("certificate", {})).certificate,
     attestation: async () => (await call("certificate", {})).attestation,

@@ -47,6 +47,8 @@ export type HelloResult = {
   challenge?: string;
   /** Where it finds itself (M4): in an enclave of hardware or of the emulator, or in none. Its certificate says what was shown. */
   environment?: "software" | "emulated" | "hardware";
+  /** There is one, whose keys are under a passkey (M4): `unlock` asks the person for it. */
+  locked?: boolean;
 };
 
 /** `others`: where several were loaded, all but the first. */
@@ -87,9 +89,14 @@ export const PORT_OPERATIONS = {
     params: object({ versions: list(whole(1, 65535), 0, 16), custodian: text(0, 1024) }),
     result: object(
       { version: literal(PORT_VERSION), measurement: text(0, 128), instance: nullable(instance) },
-      { challenge, environment: literal("software", "emulated", "hardware") },
+      { challenge, environment: literal("software", "emulated", "hardware"), locked: boolean },
     ),
   },
+  /**
+   * Asks the person for the passkey that the instance's keys are kept under (M4), for as long as that takes. Whether they are there now; if not,
+   * another instance is to be enrolled. The hello that follows tells which.
+   */
+  unlock: { params: object({}), result: object({ unlocked: boolean }) },
   enrol: { params: enrol, result: instance },
   /**
    * Custodian and enrolled instance prove to each other that they have the keys of their certificates (M14): both sign

@@ -16,6 +16,7 @@ type Output = ReadableStream<Uint8Array<ArrayBuffer>>;
 export type PortHandler = CryptoOperations & {
   hello(params: HelloParams): Promise<HelloResult>;
   enrol(params: Params<"enrol">): Promise<Result<"enrol">>;
+  unlock(params: Params<"unlock">): Promise<Result<"unlock">>;
   authenticate(params: Params<"authenticate">): Promise<Result<"authenticate">>;
   certificate(params: Params<"certificate">): Promise<Result<"certificate">>;
   load(params: Params<"load">): Promise<Result<"load">>;

@@ -2,7 +2,6 @@
 
 import type { SignInHost } from "../client/index.ts";
 import { createSignInStore } from "./store.ts";
-import { openVault } from "./vault.ts";
 
 /** For one vault; its frame goes into `container`, by default the document's body. */
 export function browserHost(vault: string, container?: Element): SignInHost {
@@ -13,7 +12,11 @@ export function browserHost(vault: string, container?: Element): SignInHost {
     now: Date.now,
     lock: (name, work) => navigator.locks.request(name, work),
     store: createSignInStore(),
-    openVault: (patience) => openVault(vault, container ?? document.body, patience),
+    // Of no use before somebody is signed in.
+    openVault: async (patience) => {
+      const { openVault } = await import("./vault.ts");
+      return openVault(vault, container ?? document.body, patience);
+    },
     takeAnswer() {
       const here = new URL(location.href);
       const query = new URLSearchParams(here.search);

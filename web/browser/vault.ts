@@ -16,15 +16,21 @@ export async function openVault(
   patience: number = PATIENCE,
 ): Promise<Vault> {
   const frame = document.createElement("iframe");
-  frame.title = "Coffer vault: holds keys, shows nothing";
-  frame.tabIndex = -1;
-  frame.setAttribute("aria-hidden", "true");
-  frame.hidden = true;
+  show(frame, false);
   frame.referrerPolicy = "origin";
   // The vault's document asks for passkeys, where a person has one.
   frame.allow = "publickey-credentials-get";
   frame.src = new URL("/", origin).href;
-  const remove = () => frame.remove();
+  // M4: a person unlocks the vault by a press inside its frame.
+  const listen = ({ source, origin: from, data }: MessageEvent) => {
+    if (source === frame.contentWindow && from === origin && data?.type === "coffer-vault-shown")
+      show(frame, data.shown === true);
+  };
+  addEventListener("message", listen);
+  const remove = () => {
+    removeEventListener("message", listen);
+    frame.remove();
+  };
   try {
     const port = await handOver(frame, origin, patience, () => container.append(frame));
     return { port, mutual: true, remove };
@@ -32,6 +38,18 @@ export async function openVault(
     remove();
     throw error;
   }
+}
+
+/** A bar below all else of the page, while there is something to press in it. */
+const BAR =
+  "position:fixed;inset:auto 0 0;width:100%;height:9rem;border:0;border-top:2px solid;background:Canvas;z-index:2147483647";
+
+function show(frame: HTMLIFrameElement, shown: boolean): void {
+  frame.title = shown ? "Coffer vault: unlock with your passkey" : "Coffer vault: holds keys, shows nothing";
+  frame.tabIndex = shown ? 0 : -1;
+  frame.ariaHidden = shown ? null : "true";
+  frame.hidden = !shown;
+  frame.style.cssText = shown ? BAR : "";
 }
 
 /** The vault says `ready` when it listens; it gets a port, and answers on it when the microservice runs. */
@@ -59,7 +77,7 @@ function handOver(
       if (message.type === "coffer-vault-refused") fail(new CofferError("foreign-origin"));
       if (message.type !== "coffer-vault-ready") return;
       const { port1, port2 } = new MessageChannel();
-      contentWindow.postMessage({ type: "coffer-connect", version: 1 }, origin, [port2]);
+      contentWindow.postMessage({ type: "coffer-connect", version: 1, unlocks: true }, origin, [port2]);
       done();
       resolve(port1);
     };

@@ -21,9 +21,9 @@ export interface EnrolledMicroservice {
   measurement: string;
 }
 
-/** Where a microservice stands, for a status line. */
+/** Where a microservice stands, for a status line. `locked`: the person is asked, in the vault's frame, for the passkey that its keys are under. */
 export type MicroserviceState =
-  | { phase: "idle" | "starting" | "enrolling" }
+  | { phase: "idle" | "starting" | "locked" | "enrolling" }
   | { phase: "ready"; measurement: string; instance: InstanceDescription }
   | { phase: "failed"; error: unknown };
 
@@ -306,9 +306,18 @@ export class Microservice {
     this.#vault = vault;
     const port = createPortClient(vault.port);
     this.#port = port;
-    const { measurement, instance, challenge } = await port.hello(this.#options.custodian());
+    const { measurement, instance, challenge } = await this.#greet(port);
     if (!instance || !this.#isValid(instance)) return this.#enrol(port, measurement, challenge);
     return this.#restored({ port, measurement, instance }, challenge);
+  }
+
+  /** Where the instance's keys are under a passkey (M4), the person is asked for it first; who goes on without has it enrol again. */
+  async #greet(port: PortClient): ReturnType<PortClient["hello"]> {
+    const greeted = await port.hello(this.#options.custodian());
+    if (!greeted.locked) return greeted;
+    this.#tell({ phase: "locked" });
+    await port.unlock();
+    return port.hello(this.#options.custodian());
   }
 
   async #enrol(

@@ -49,7 +49,7 @@ export class TestBrowser {
   start(
     registration = this.registration(),
     origin = ORIGIN,
-    more: Pick<MicroserviceOptions, "appKey" | "authorities" | "watch"> = {},
+    more: Pick<MicroserviceOptions, "appKey" | "attester" | "authorities" | "watch"> = {},
   ) {
     const captured = captureCrypto(crypto);
     const counting = {

@@ -23,6 +23,7 @@ import { type Attester, credentialOf } from "./credentials.ts";
 import type { Subtle } from "./crypto.ts";
 import { type CertifiedHybrid, checkHybrid, hybridRecipient } from "./hybrid.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
+import { type PasskeySecret, passkeyKey, type Sealable, sealKeys } from "./passkey-keys.ts";
 import type { EnrolmentAnswer, Registration } from "./registration.ts";
 import { checkLocalKey, generateLocalKey } from "./stateless.ts";
 import { type InstanceRecord, lineOf, STORE_VERSION } from "./store.ts";
@@ -38,6 +39,8 @@ export type Ceremony = {
   /** The vault's session, with which the instance ends. */
   session: string;
   keys: InstanceKeys;
+  /** Where these keys can be kept under the passkey that the person shows. */
+  sealable?: Sealable | undefined;
   /** In an enclave. */
   attester?: Attester | undefined;
   /** Highest serial of a trust list seen here before. */
@@ -48,11 +51,12 @@ export type Ceremony = {
 
 /** Runs the ceremony. Errors: the RA's codes, `enrolment-refused` when what comes back does not hold. */
 export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<InstanceRecord> {
-  const { subtle, registration, keys, origin, custodian, session } = ceremony;
+  const { subtle, registration, keys, sealable, origin, custodian, session } = ceremony;
   const { id, nonce } = await sessionFor(handed, ceremony);
   const sign = (bytes: Uint8Array<ArrayBuffer>) => signWith(subtle, keys.identityKey, bytes);
   const raw = decodeBase64url(nonce);
-  const attributes = await attributesFor(handed, raw, ceremony);
+  const { attributes, secret } = await evidenceFor(handed, raw, ceremony);
+  const key = secret && (await passkeyKey(subtle, secret.output, "encrypt"));
   const request = {
     commonName: "Coffer microservice",
     spki: keys.identitySpki,
@@ -82,7 +86,10 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
       }),
   });
   const localKey = await generateLocalKey(subtle);
-  return certified(enrolled, { ...keys, origin, custodian, session, localKey }, ceremony);
+  const record = await certified(enrolled, { ...keys, origin, custodian, session, localKey }, ceremony);
+  if (!key || !sealable) return record;
+  const of = { key, credential: secret.credential };
+  return { ...record, sealed: await sealKeys(subtle, sealable, of, record) };
 }
 
 /**
@@ -119,7 +126,12 @@ export async function renew(
     wrappingSpki: new Uint8Array(wrappingSpki),
     hybrid: hybrid && { ...hybrid, ...hybridRecipient(hybrid) },
   };
-  return { ...(await certified(renewed, kept, ceremony)), line: lineOf(record), former: wrapping };
+  return {
+    ...(await certified(renewed, kept, ceremony)),
+    ...(record.sealed && { sealed: record.sealed }),
+    line: lineOf(record),
+    former: wrapping,
+  };
 }
 
 type Kept = InstanceKeys & Pick<InstanceRecord, "origin" | "custodian" | "session" | "localKey">;
@@ -188,15 +200,17 @@ async function sessionFor(handed: Enrol, { registration, custodian }: Ceremony) 
 }
 
 /** Evidence in the certificate request, where it is what the instance shows. Error: `enrolment-refused` where no platform gives any. */
-async function attributesFor(
+async function evidenceFor(
   handed: Enrol,
   nonce: Uint8Array<ArrayBuffer>,
-  { attester, keys, custodian, origin }: Ceremony,
-): Promise<Uint8Array[]> {
-  if (handed.method !== "attestation") return [];
+  { attester, keys, sealable, custodian, origin }: Ceremony,
+): Promise<{ attributes: Uint8Array[]; secret?: PasskeySecret | undefined }> {
+  if (handed.method !== "attestation") return { attributes: [] };
   if (!attester) throw new CofferError("enrolment-refused");
   const { identitySpki: identity, wrappingSpki: wrapping } = keys;
-  return [await attester.attest({ nonce, accepts: handed.accepts, identity, wrapping, custodian, origin })];
+  const about = { nonce, accepts: handed.accepts, identity, wrapping, custodian, origin };
+  const { attribute, secret } = await attester.attest({ ...about, salt: sealable?.salt });
+  return { attributes: [attribute], secret };
 }
 
 /**

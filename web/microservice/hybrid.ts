@@ -22,10 +22,10 @@ export type HybridPair = HybridKeys & HybridRecipient;
 /** With their certificates, DER: X25519, ML-KEM-768. */
 export type CertifiedHybrid = HybridKeys & { certificates: [Bytes, Bytes] };
 
-/** Undefined where the engine lacks one of the algorithms. Throws as `checkHybrid`. */
-export async function generateHybrid(subtle: Subtle): Promise<HybridPair | undefined> {
+/** Undefined where the engine lacks one of the algorithms. */
+export async function generateHybrid(subtle: Subtle, extractable = false): Promise<HybridPair | undefined> {
   const make = async (name: string, usage: string) => {
-    const pair = await subtle.generateKey(name, false, [usage as KeyUsage]);
+    const pair = await subtle.generateKey(name, extractable, [usage as KeyUsage]);
     const { privateKey, publicKey } = pair as CryptoKeyPair;
     return { privateKey, spki: new Uint8Array((await subtle.exportKey("spki", publicKey)) as ArrayBuffer) };
   };
@@ -35,7 +35,6 @@ export async function generateHybrid(subtle: Subtle): Promise<HybridPair | undef
   if (!pairs) return undefined;
   const [x25519, kem] = pairs;
   const keys = { agreementKey: x25519.privateKey, kemKey: kem.privateKey };
-  checkHybrid(keys);
   return { ...keys, agreement: x25519.spki, kem: kem.spki };
 }
 

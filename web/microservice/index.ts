@@ -18,6 +18,7 @@ export {
 } from "./ladder/index.ts";
 export { memoryStore } from "./memory-store.ts";
 export { createMicroservice, type Microservice, type MicroserviceOptions } from "./microservice.ts";
+export type { PasskeySecret } from "./passkey-keys.ts";
 export { browserPeers, type Ended, type Peers } from "./peers.ts";
 export { type KeyServer, restKeyServer } from "./presentation.ts";
 export { type Registration, restRegistration } from "./registration.ts";

@@ -3,7 +3,13 @@ import { CofferError } from "#protocol/error.ts";
 import type { Wrapped } from "#protocol/keys/index.ts";
 import type { Subtle } from "./crypto.ts";
 import { type IdentityKey, isDevice, type WrappingKey } from "./device.ts";
-import { type CertifiedHybrid, generateHybrid, type HybridPair, unwrapHybrid } from "./hybrid.ts";
+import {
+  type CertifiedHybrid,
+  checkHybrid,
+  generateHybrid,
+  type HybridPair,
+  unwrapHybrid,
+} from "./hybrid.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -25,8 +31,8 @@ export type InstanceKeys = WrappingPair & IdentityPair & { hybrid?: HybridPair |
 /** Keys that the host has: the app-specific one, and that of the identity where a device has it. */
 export type HostKeys = WrappingPair & Partial<IdentityPair>;
 
-const IDENTITY = { name: "ECDSA", namedCurve: "P-256" };
-const WRAPPING = {
+export const IDENTITY = { name: "ECDSA", namedCurve: "P-256" };
+export const WRAPPING = {
   name: "RSA-OAEP",
   hash: "SHA-256",
   modulusLength: 3072,
@@ -41,23 +47,33 @@ export async function generateInstanceKeys(
   subtle: Subtle,
   hostKeys?: () => Promise<HostKeys>,
 ): Promise<InstanceKeys> {
-  const [identity, host, hybrid] = await Promise.all([
-    generateIdentityPair(subtle),
-    hostKeys ? hostKeys() : generateWrappingPair(subtle),
-    hostKeys ? undefined : generateHybrid(subtle),
-  ]);
-  const keys = { ...identity, ...host, hybrid };
+  const keys = await generatePairs(subtle, false, hostKeys);
   checkInstanceKeys(keys.identityKey, keys.wrappingKey);
+  if (keys.hybrid) checkHybrid(keys.hybrid);
   return keys;
 }
 
-async function generateIdentityPair(subtle: Subtle): Promise<IdentityPair> {
-  const pair = (await subtle.generateKey(IDENTITY, false, ["sign"])) as CryptoKeyPair;
+/** `extractable`: for `generateSealable` alone, which wraps them at once. */
+export async function generatePairs(
+  subtle: Subtle,
+  extractable: boolean,
+  hostKeys?: () => Promise<HostKeys>,
+): Promise<InstanceKeys> {
+  const [identity, host, hybrid] = await Promise.all([
+    generateIdentityPair(subtle, extractable),
+    hostKeys ? hostKeys() : generateWrappingPair(subtle, extractable),
+    hostKeys ? undefined : generateHybrid(subtle, extractable),
+  ]);
+  return { ...identity, ...host, hybrid };
+}
+
+async function generateIdentityPair(subtle: Subtle, extractable: boolean) {
+  const pair = (await subtle.generateKey(IDENTITY, extractable, ["sign"])) as CryptoKeyPair;
   return { identityKey: pair.privateKey, identitySpki: await spkiOf(subtle, pair.publicKey) };
 }
 
-async function generateWrappingPair(subtle: Subtle): Promise<WrappingPair> {
-  const pair = (await subtle.generateKey(WRAPPING, false, ["unwrapKey"])) as CryptoKeyPair;
+async function generateWrappingPair(subtle: Subtle, extractable: boolean) {
+  const pair = (await subtle.generateKey(WRAPPING, extractable, ["unwrapKey"])) as CryptoKeyPair;
   return { wrappingKey: pair.privateKey, wrappingSpki: await spkiOf(subtle, pair.publicKey) };
 }
 

@@ -1,30 +1,30 @@
 import { memoryMessages } from "./memory-messages.ts";
 import {
-  type InstanceRecord,
   type LoadedKeyRecord,
   lineOf,
   type Store,
+  type StoredInstance,
   type VersionsRecord,
 } from "./store.ts";
 
 /** A microservice's store for the life of one process; `instances` and `keys` are what is in it, by name. */
 export function memoryStore(): Store & {
-  readonly instances: Map<string, InstanceRecord>;
+  readonly instances: Map<string, StoredInstance>;
   readonly keys: Map<string, LoadedKeyRecord>;
 } {
   const messages = memoryMessages();
-  const instances = new Map<string, InstanceRecord>();
+  const instances = new Map<string, StoredInstance>();
   const keys = new Map<string, LoadedKeyRecord>();
   const versions = new Map<string, VersionsRecord>();
   const serials = new Map<string, number>();
   const keyOf = (origin: string, custodian: string) => `${origin} ${custodian}`;
   const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
 
-  function deleteKeys(record: InstanceRecord): void {
+  function deleteKeys(record: StoredInstance): void {
     for (const name of keys.keys()) if (name.startsWith(`${lineOf(record)} `)) keys.delete(name);
   }
 
-  function remove(ended: (record: InstanceRecord) => boolean): void {
+  function remove(ended: (record: StoredInstance) => boolean): void {
     for (const [name, record] of instances) {
       if (!ended(record)) continue;
       instances.delete(name);

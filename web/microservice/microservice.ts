@@ -2,6 +2,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
+import type { Enrol } from "#protocol/enrolment.ts";
 import {
   type Header,
   type KeptMessage,
@@ -40,6 +41,7 @@ import {
 import { loadKey, loadsOf } from "./loading.ts";
 import { Mutual } from "./mutual.ts";
 import { cryptoOperations } from "./operations/index.ts";
+import { generateSealable, openKeys, passkeyKey } from "./passkey-keys.ts";
 import type { Peers } from "./peers.ts";
 import type { KeyServer } from "./presentation.ts";
 import type { Registration } from "./registration.ts";
@@ -50,7 +52,10 @@ import type { OpenEnveloped } from "./signing-key.ts";
 import { entrust, entrustedKey } from "./stateless.ts";
 import {
   type AppKeyCopy,
+  atRest,
   type InstanceRecord,
+  isLocked,
+  type LockedRecord,
   lineOf,
   loadOf,
   type MessageName,
@@ -138,6 +143,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   let custodian: string | undefined;
   let live: Live | undefined;
   let keys: Promise<InstanceKeys> | undefined;
+  /** The stored instance, as long as its passkey has not been shown. */
+  let locked: LockedRecord | undefined;
   let other = options.mutual ? new Mutual(crypto, now) : undefined;
   /** The vault's session, as far as it is known. */
   let session: string | undefined;
@@ -210,7 +217,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const verified = await verifyInstance(record, { subtle, rootKey, minSerial, now: now() });
     await store.keepTrustSerial(root, verified.trust.serial);
     if (ended !== began || live !== begun) return;
-    await store.replaceInstance(record);
+    await store.replaceInstance(atRest(record));
     if (ended !== began) await store.deleteInstances(origin);
     else begin({ record, ...verified });
   }
@@ -328,6 +335,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     versions.clear();
     live?.ladder?.end();
     live = undefined;
+    locked = undefined;
     keys = undefined;
     session = undefined;
     if (other) other = new Mutual(crypto, now);
@@ -349,6 +357,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         throw new CofferError("foreign-custodian");
       custodian = params.custodian;
       const began = ended;
+      if (live) locked = undefined;
       const found = live ?? (await restore(custodian));
       if (ended !== began) throw new CofferError("no-session");
       if (!live && found) begin(found);
@@ -356,12 +365,13 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       if (ended !== began) throw new CofferError("no-session");
       const valid = live && now() < live.record.notAfter ? live.record : null;
       // The keys are made while the custodian fetches its grant.
-      if (!valid) void prepareKeys();
+      if (!valid && !locked) void prepareKeys();
       return {
         version: PORT_VERSION,
         measurement: options.measurement,
         environment: (await options.attester?.environment()) ?? "software",
         instance: valid && describe(valid, live?.level),
+        ...(locked && { locked: true }),
         ...(other && { challenge: other.challenge() }),
       };
     },
@@ -369,8 +379,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     async enrol(handed) {
       if (custodian === undefined) throw new CofferError("hello-required");
       const began = ended;
+      const sealing = await sealableFor(handed);
       // Keys belong to one ceremony, also when two begin at once: no two certificate requests for the same keys.
-      const making = prepareKeys();
+      const making = sealing?.keys ?? prepareKeys();
       keys = undefined;
       const fresh = await making;
       const { registration } = options;
@@ -379,7 +390,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const minSerial = await store.trustSerial(root);
       const ceremony = {
         ...{ subtle, registration, rootKey, origin, custodian, minSerial, session: own },
-        keys: fresh,
+        ...{ keys: fresh, sealable: sealing?.sealable },
         attester: options.attester,
         now: now(),
       };
@@ -387,7 +398,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const verified = await verifyInstance(record, ceremony);
       await store.keepTrustSerial(root, verified.trust.serial);
       if (ended !== began) throw new CofferError("no-session");
-      await store.replaceInstance(record);
+      await store.replaceInstance(atRest(record));
       if (ended !== began) {
         await store.deleteInstances(origin);
         throw new CofferError("no-session");
@@ -398,6 +409,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       // The browser may refuse; then the instance enrols again one day.
       void options.persist?.().catch(() => {});
       return describe(record, verified.level);
+    },
+
+    async unlock() {
+      const [record, began] = [locked, ended];
+      locked = undefined;
+      const output = record && (await options.attester?.unlock?.(record.sealed).catch(() => null));
+      const found = output && (await unlocked(record, output).catch(() => undefined));
+      if (ended !== began) throw new CofferError("no-session");
+      if (found) begin(found);
+      return { unlocked: Boolean(found) };
     },
 
     async authenticate(proof) {
@@ -648,10 +669,32 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     return keys;
   }
 
+  /** Keys that can be kept under the passkey which is shown as evidence. None where the engine cannot wrap them, and where the host has the app-specific one. */
+  async function sealableFor({ method }: Enrol) {
+    if (method !== "attestation" || !options.attester?.unlock || options.appKey) return undefined;
+    return generateSealable(crypto).catch(() => undefined);
+  }
+
+  /** The instance that a passkey was kept for, with its keys. Throws for what is not its secret, and for what does not hold any more. */
+  async function unlocked(record: LockedRecord, output: Uint8Array<ArrayBuffer>): Promise<Verified> {
+    const key = await passkeyKey(subtle, output, "decrypt");
+    const { hybrid: certified, ...rest } = record;
+    const { hybrid, ...keys } = await openKeys(subtle, record, record.sealed, key);
+    const opened = { ...rest, ...keys, ...(certified && hybrid && { hybrid: { ...certified, ...hybrid } }) };
+    const minSerial = await store.trustSerial(root);
+    const verified = await verifyInstance(opened, { subtle, rootKey, minSerial, now: now() });
+    return { record: opened, ...verified };
+  }
+
   /** The stored instance of this custodian, if it still holds in every respect. */
   async function restore(name: string): Promise<Verified | undefined> {
     const record = await store.instance(origin, name);
+    locked = undefined;
     if (!record) return undefined;
+    if (isLocked(record)) {
+      if (options.attester?.unlock && now() < record.notAfter) locked = record;
+      return undefined;
+    }
     try {
       const minSerial = await store.trustSerial(root);
       return { record, ...(await verifyInstance(record, { subtle, rootKey, minSerial, now: now() })) };

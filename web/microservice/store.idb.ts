@@ -3,7 +3,6 @@ import { type DBSchema, openDB } from "idb";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import {
-  type InstanceRecord,
   type LoadedKeyRecord,
   lineOf,
   MAX_LOADED_KEYS,
@@ -13,6 +12,7 @@ import {
   type MessageRecord,
   STORE_VERSION,
   type Store,
+  type StoredInstance,
   type VersionsRecord,
 } from "./store.ts";
 
@@ -21,7 +21,7 @@ const NAME = "coffer-microservice";
 const VERSION = 4;
 
 type Schema = DBSchema & {
-  instances: { key: [string, string]; value: InstanceRecord };
+  instances: { key: [string, string]; value: StoredInstance };
   keys: { key: [string, string]; value: LoadedKeyRecord; indexes: { age: [string, number] } };
   trust: { key: string; value: number };
   messages: { key: [string, string, string]; value: MessageRecord };
@@ -56,7 +56,7 @@ export async function openStore(): Promise<Store> {
     IDBKeyRange.bound([origin, custodian], [origin, custodian, []]);
 
   /** Deletes these instances, and the keys of all that are not there. */
-  async function remove(ended: (record: InstanceRecord) => boolean): Promise<void> {
+  async function remove(ended: (record: StoredInstance) => boolean): Promise<void> {
     const change = database.transaction(["instances", "keys", "versions"], "readwrite", {
       durability: "strict",
     });

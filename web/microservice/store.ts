@@ -5,6 +5,7 @@ import type { Load } from "#protocol/keys/index.ts";
 import type { VersionRow } from "#protocol/version-index.ts";
 import type { IdentityKey, WrappingKey } from "./device.ts";
 import type { CertifiedHybrid } from "./hybrid.ts";
+import type { SealedKeys } from "./passkey-keys.ts";
 
 /** Version of both records; a record of another version is not read (the instance enrols again). */
 export const STORE_VERSION = 2;
@@ -29,6 +30,8 @@ export type InstanceRecord = {
   appKey?: AppKeyCopy;
   /** Of a hybrid recipient; none where the engine or the HSM has no ML-KEM. */
   hybrid?: CertifiedHybrid;
+  /** In the place of the private keys, where a passkey keeps them (M4): see `atRest`. */
+  sealed?: SealedKeys;
   /** AES-GCM, not extractable: the local master key (M10); none in a record of an earlier release. */
   localKey?: CryptoKey;
   /** DER: identity, wrapping, then the chain up to and including the root. */
@@ -45,8 +48,28 @@ export type InstanceRecord = {
   notAfter: number;
 };
 
+/** An instance whose private keys are kept under a passkey, as a store has it: none of them is in it. */
+export type LockedRecord = Omit<InstanceRecord, "identityKey" | "wrappingKey" | "hybrid" | "sealed"> & {
+  sealed: SealedKeys;
+  identityKey?: undefined;
+  wrappingKey?: undefined;
+  hybrid?: Pick<CertifiedHybrid, "certificates">;
+};
+export type StoredInstance = InstanceRecord | LockedRecord;
+
+/** As it is put into a store: where a passkey keeps the private keys, without them. */
+export function atRest(record: InstanceRecord): StoredInstance {
+  if (!record.sealed) return record;
+  const { identityKey: _, wrappingKey: __, hybrid, sealed, ...rest } = record;
+  return { ...rest, sealed, ...(hybrid && { hybrid: { certificates: hybrid.certificates } }) };
+}
+
+export function isLocked(record: StoredInstance): record is LockedRecord {
+  return record.identityKey === undefined;
+}
+
 /** Whom keys are loaded for, over all renewals. */
-export function lineOf({ line, id }: InstanceRecord): string {
+export function lineOf({ line, id }: Pick<InstanceRecord, "line" | "id">): string {
   return line ?? id;
 }
 
@@ -103,9 +126,9 @@ export type VersionsRecord = {
 };
 
 export type Store = {
-  instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
+  instance(origin: string, custodian: string): Promise<StoredInstance | undefined>;
   /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one, unless it is a renewal of it. */
-  replaceInstance(record: InstanceRecord): Promise<void>;
+  replaceInstance(record: StoredInstance): Promise<void>;
   /** Keeps it in the record of its instance, as long as that is there. */
   keepAppKey(record: InstanceRecord, appKey: AppKeyCopy): Promise<void>;
   /** Deletes all instances of this origin, the keys wrapped to them, and the messages that they were sealing. */

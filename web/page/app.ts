@@ -189,6 +189,7 @@ export class CofferApp extends HTMLElement {
     const state = this.#connected.microservice;
     for (const chain of this.#chains()) chain.show(state);
     if (state.phase === "enrolling") this.#say(t("Making keys and enrolling the vault…"));
+    if (state.phase === "locked") this.#say(t("Locked by your passkey: unlock it in the bar below."));
     if (state.phase === "ready") this.#say(t("The vault is ready."));
     this.#mark(
       new Set(

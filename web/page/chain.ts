@@ -12,6 +12,7 @@ export type Link = "page" | "vault" | "edge" | "hsm";
 const PHASES: Record<MicroserviceState["phase"], Words> = {
   idle: "Encrypts and decrypts, with keys that no script can read.",
   starting: "Starting…",
+  locked: "Locked by your passkey: unlock it in the bar below.",
   enrolling: "Making its own keys and having them certified…",
   ready: "Enrolled. Encrypts and decrypts, with keys that no script can read.",
   failed: "Not available. Reload the page to start it again.",

@@ -222,6 +222,8 @@ export const GERMAN = {
   "loaded keys by a grant": "hat Schlüssel durch eine Freigabe geladen",
   "loaded the account key": "hat den Kontoschlüssel geladen",
   "loaded the master key": "hat den Hauptschlüssel geladen",
+  "Locked by your passkey: unlock it in the bar below.":
+    "Durch Ihren Passkey gesperrt: Entsperren Sie den Tresor in der Leiste unten.",
   "Looking at the documents…": "Die Dokumente werden durchgesehen …",
   "made a new version of the data key": "hat eine neue Version des Datenschlüssels erzeugt",
   "made another account": "hat ein weiteres Konto angelegt",

@@ -52,7 +52,7 @@ const attester: Attester = {
     const answer = await ask((id) => ({ type: "attest", id, asked }));
     if (answer.type !== "evidence" || answer.evidence === null) throw new CofferError("enrolment-refused");
     const { type, evidence } = answer.evidence;
-    return attestationAttribute({ type, evidence: new Uint8Array(evidence) });
+    return { attribute: attestationAttribute({ type, evidence: new Uint8Array(evidence) }) };
   },
   async attestKey(spki) {
     const answer = await ask((id) => ({ type: "attest-key", id, spki }));

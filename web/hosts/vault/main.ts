@@ -3,8 +3,9 @@ import type { vaultConfiguration } from "#protocol/contract/index.ts";
 import { admit, isConnect } from "./admission.ts";
 import { type MicroserviceFile, measuredBundle } from "./bundle.ts";
 import { lockWhenHidden } from "./hidden.ts";
-import { type AttestQuestion, assertion } from "./passkey.ts";
+import { type AttestQuestion, assertion, type PasskeySecret } from "./passkey.ts";
 import { offerPasskey } from "./passkey-button.ts";
+import { offerUnlock } from "./unlock.ts";
 
 /** URL and integrity of the microservice's bundle; written in when this is built. */
 declare const __COFFER_MICROSERVICE__: MicroserviceFile;
@@ -21,6 +22,7 @@ type PolicyFactory = {
 const CONFIGURATION: (typeof vaultConfiguration)["path"] = "/configuration.json";
 
 const parent = window.parent;
+const vault = location.origin;
 const send = fetch.bind(globalThis);
 const digest = crypto.subtle.digest.bind(crypto.subtle);
 const { credentials } = navigator;
@@ -30,6 +32,16 @@ const authenticators = credentials && {
 };
 /** The frame that a page opens for a person to register a passkey in: it starts no microservice. */
 const registering = location.hash === "#passkey";
+
+/** What the microservice asks. */
+type Question = { id: number } & (
+  | { type: "coffer-attest"; asked: AttestQuestion }
+  | { type: "coffer-unlock"; asked: Parameters<typeof offerUnlock>[0] }
+);
+type Answer = {
+  evidence?: { type: string; evidence: Uint8Array<ArrayBuffer> } | null;
+  secret?: PasskeySecret | null;
+};
 
 void start();
 
@@ -57,7 +69,7 @@ async function start(): Promise<void> {
     // Where the browser does not say whose page it is in, it registers nothing: any listed app could have opened it.
     if (admission.origins.length !== 1 || origin === undefined || !authenticators)
       return parent.postMessage({ type: "coffer-passkey", outcome: "unsupported" }, "*");
-    return offerPasskey({ vault: location.origin, authenticators, send }, (outcome) =>
+    return offerPasskey({ vault, authenticators, send }, (outcome) =>
       parent.postMessage({ type: "coffer-passkey", outcome }, origin),
     );
   }
@@ -72,7 +84,7 @@ async function start(): Promise<void> {
       return;
     }
     connected = true;
-    run(bundle, event.origin, port);
+    run(bundle, event.origin, port, event.data.unlocks === true);
   });
   for (const origin of admission.origins) parent.postMessage({ type: "coffer-vault-ready" }, origin);
 }
@@ -81,6 +93,7 @@ function run(
   { bytes, measurement }: Awaited<ReturnType<typeof measuredBundle>>,
   origin: string,
   port: MessagePort,
+  unlocks: boolean,
 ): void {
   const url = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
   const { trustedTypes } = globalThis as { trustedTypes?: PolicyFactory };
@@ -93,15 +106,24 @@ function run(
   });
   const worker = new Worker(policy ? policy.createScriptURL(url) : url, { name: "coffer-microservice" });
   worker.onerror = () => port.close();
-  worker.onmessage = async ({
-    data,
-  }: MessageEvent<{ type?: string; id?: number; asked?: AttestQuestion }>) => {
-    if (data.type !== "coffer-attest" || !data.asked) return;
-    const at = { vault: location.origin, app: origin, measurement, authenticators };
-    const evidence = authenticators && (await assertion(data.asked, at).catch(() => null));
-    worker.postMessage({ type: "coffer-evidence", id: data.id, evidence: evidence ?? null });
+  worker.onmessage = async ({ data }: MessageEvent<Question>) => {
+    const { evidence, secret } = await answerTo(data).catch((): Answer => ({}));
+    const answer = { type: "coffer-answer", id: data.id, evidence: evidence ?? null, secret: secret ?? null };
+    // Handed over: this document has it no more.
+    worker.postMessage(answer, secret ? [secret.output.buffer] : []);
   };
-  worker.postMessage({ type: "coffer-start", origin, measurement }, [port]);
+  async function answerTo(question: Question): Promise<Answer> {
+    if (!authenticators) return {};
+    if (question.type === "coffer-attest") {
+      const at = { vault, app: origin, measurement, authenticators };
+      return (await assertion(question.asked, at)) ?? {};
+    }
+    const shown = (is: boolean) => parent.postMessage({ type: "coffer-vault-shown", shown: is }, origin);
+    shown(true);
+    const secret = await offerUnlock(question.asked, { vault, authenticators }).finally(() => shown(false));
+    return { secret };
+  }
+  worker.postMessage({ type: "coffer-start", origin, measurement, unlocks }, [port]);
   lockWhenHidden(document, () => worker.postMessage({ type: "coffer-lock" }));
 }
 

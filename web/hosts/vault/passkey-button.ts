@@ -17,9 +17,7 @@ export function offerPasskey(
   at: { vault: string; authenticators: Authenticators; send: typeof fetch },
   told: (outcome: string) => void,
 ): void {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Add a passkey";
+  const button = makeButton("Add a passkey");
   const status = document.createElement("p");
   status.setAttribute("role", "status");
   document.body.replaceChildren(button, status);
@@ -37,4 +35,11 @@ export function offerPasskey(
     told(outcome);
   });
   told("ready");
+}
+
+export function makeButton(label: string): HTMLButtonElement {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = label;
+  return button;
 }

@@ -22,7 +22,15 @@ export type AttestQuestion = {
   identity: Bytes;
   wrapping: Bytes;
   custodian: string;
+  /** Where its keys are to be kept under the passkey. */
+  salt?: Bytes | undefined;
 };
+
+/**
+ * What a passkey gives for a salt (PRF extension, level 3 §10.1.4), 32 bytes: the one secret that crosses from this document to the
+ * microservice. It is handed over, and kept nowhere.
+ */
+export type PasskeySecret = { credential: Bytes; output: Bytes };
 
 /** Milliseconds that a person has. */
 const PATIENCE = 120_000;
@@ -32,22 +40,16 @@ const PATIENCE = 120_000;
  * Null where passkeys are not taken or the person says no.
  */
 export async function assertion(
-  { nonce, accepts, identity, wrapping, custodian }: AttestQuestion,
+  { nonce, accepts, identity, wrapping, custodian, salt }: AttestQuestion,
   at: { vault: string; app: string; measurement: string; authenticators: Authenticators },
-): Promise<{ type: string; evidence: Bytes } | null> {
+): Promise<{ evidence: { type: string; evidence: Bytes }; secret: PasskeySecret | null } | null> {
   if (!accepts.includes(PASSKEY_EVIDENCE)) return null;
   const { vault, app: origin, authenticators } = at;
   const subject = await enrolmentSubject({ identity, wrapping, custodian, origin, vault });
   const measurement = Uint8Array.from(atob(at.measurement.slice("sha384-".length)), (c) => c.charCodeAt(0));
   const challenge = await passkeyChallenge(nonce, subject, measurement);
-  const found = await authenticators
-    .get({
-      publicKey: {
-        ...{ challenge, rpId: new URL(vault).hostname, userVerification: "required", timeout: PATIENCE },
-      },
-    })
-    .catch(() => null);
-  if (!(found instanceof PublicKeyCredential)) return null;
+  const found = await ask(authenticators, vault, { challenge, ...(salt && prf(salt)) });
+  if (!found) return null;
   const { authenticatorData, clientDataJSON, signature } = found.response as AuthenticatorAssertionResponse;
   const text = (buffer: ArrayBuffer) => encodeBase64url(new Uint8Array(buffer));
   const said: PasskeyAssertion = {
@@ -57,7 +59,41 @@ export async function assertion(
     signature: text(signature),
     measurement: encodeHex(measurement),
   };
-  return { type: PASSKEY_EVIDENCE, evidence: utf8(JSON.stringify(said)) };
+  const evidence = { type: PASSKEY_EVIDENCE, evidence: utf8(JSON.stringify(said)) };
+  return { evidence, secret: secretOf(found) };
+}
+
+/** What this passkey gives for the salt; null where its authenticator gives nothing, undefined where it was not shown. */
+export async function secretBy(
+  { credential, salt }: { credential: Bytes; salt: Bytes },
+  { vault, authenticators }: { vault: string; authenticators: Authenticators },
+): Promise<PasskeySecret | null | undefined> {
+  const found = await ask(authenticators, vault, {
+    challenge: crypto.getRandomValues(new Uint8Array(32)),
+    allowCredentials: [{ type: "public-key", id: credential }],
+    ...prf(salt),
+  });
+  return found && secretOf(found);
+}
+
+async function ask(
+  authenticators: Authenticators,
+  vault: string,
+  asked: PublicKeyCredentialRequestOptions,
+): Promise<PublicKeyCredential | undefined> {
+  const of = { rpId: new URL(vault).hostname, userVerification: "required", timeout: PATIENCE } as const;
+  const found = await authenticators.get({ publicKey: { ...of, ...asked } }).catch(() => null);
+  return found instanceof PublicKeyCredential ? found : undefined;
+}
+
+function prf(first: Bytes) {
+  return { extensions: { prf: { eval: { first } } } };
+}
+
+function secretOf(found: PublicKeyCredential): PasskeySecret | null {
+  const first = found.getClientExtensionResults().prf?.results?.first;
+  if (!(first instanceof ArrayBuffer)) return null;
+  return { credential: new Uint8Array(found.rawId), output: new Uint8Array(first) };
 }
 
 const OPEN: (typeof openPasskey)["path"] = "/ra/passkeys/challenges";
@@ -84,6 +120,8 @@ export async function register(
         excludeCredentials: challenge.known.map((id) => ({ type: "public-key", id: decodeBase64url(id) })),
         authenticatorSelection: { residentKey: "required", userVerification: "required" },
         attestation: "direct",
+        // Authenticators prepare for it when a passkey is made, or never.
+        extensions: { prf: {} },
         timeout: PATIENCE,
       },
     })

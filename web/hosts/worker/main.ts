@@ -12,6 +12,7 @@ import {
   captureCrypto,
   createMicroservice,
   openStore,
+  type PasskeySecret,
   restAuthorities,
   restKeyServer,
   restRegistration,
@@ -28,8 +29,14 @@ const peers = browserPeers(globalThis.BroadcastChannel);
 const ownOrigin = globalThis.origin;
 const rootKey = decodeBase64url(__COFFER_ROOT_KEY__);
 
-/** What the vault's document sends, once. `origin` is the custodian's, as the browser told the document. */
-export type StartMessage = { type: "coffer-start"; origin: string; measurement: string };
+/**
+ * What the vault's document sends, once. `origin` is the custodian's, as the browser told the document. `unlocks`: that its page shows the
+ * vault's frame when the person has to press something in it.
+ */
+export type StartMessage = { type: "coffer-start"; origin: string; measurement: string; unlocks: boolean };
+
+/** What the document answers to a question: evidence, and what the passkey gave that was shown. */
+type Answered = { evidence?: Evidence | null; secret?: PasskeySecret | null };
 
 const scope = globalThis as { onmessage: ((event: MessageEvent) => void) | null };
 
@@ -42,29 +49,36 @@ scope.onmessage = (event) => {
   void start(port, message);
 };
 
-async function start(port: MessagePort, { origin, measurement }: StartMessage): Promise<void> {
-  const answers = new Map<number, (evidence: Evidence | null) => void>();
+async function start(port: MessagePort, { origin, measurement, unlocks }: StartMessage): Promise<void> {
+  const answers = new Map<number, (answer: Answered) => void>();
   let questions = 0;
+  const ask = (type: string, asked: object) => {
+    const id = ++questions;
+    return new Promise<Answered>((resolve) => {
+      answers.set(id, resolve);
+      postMessage({ type, id, asked });
+    });
+  };
   /** The vault's document: it has the authenticators, and what it says of this code a person's passkey signs. */
   const attester: Attester = {
     environment: async () => "software",
     async attest({ origin: _, ...asked }) {
-      const id = ++questions;
-      const evidence = await new Promise<Evidence | null>((resolve) => {
-        answers.set(id, resolve);
-        postMessage({ type: "coffer-attest", id, asked });
-      });
+      const { evidence, secret } = await ask("coffer-attest", asked);
       if (!evidence) throw new CofferError("enrolment-refused");
-      return attestationAttribute(evidence);
+      return { attribute: attestationAttribute(evidence), secret: secret ?? undefined };
     },
+    ...(unlocks && {
+      unlock: async ({ credential, salt }) =>
+        (await ask("coffer-unlock", { credential, salt })).secret?.output ?? null,
+    }),
   };
   const handler =
     rootKey.length === 0 ? refuseAll("no-root-key") : await serve(origin, measurement, attester);
   // The vault's document alone can send here.
   scope.onmessage = ({ data }) => {
     if (data?.type === "coffer-lock") void handler.lock({}).catch(() => {});
-    if (data?.type !== "coffer-evidence") return;
-    answers.get(data.id)?.(data.evidence);
+    if (data?.type !== "coffer-answer") return;
+    answers.get(data.id)?.(data);
     answers.delete(data.id);
   };
   servePort(port, handler, { onUnexpected: (error) => console.error("unexpected", (error as Error)?.name) });

@@ -1,0 +1,237 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { attestationAttribute, parseCertificate } from "#protocol/pki/index.ts";
+import type { PortClient } from "#protocol/port/index.ts";
+import {
+  type Authority,
+  DN,
+  digitalSignature,
+  keyAgreement,
+  keyEncipherment,
+  makeAuthority,
+  ORIGIN,
+} from "./authority.fixture.ts";
+import { collect, context, lives, TestBrowser } from "./browser.fixture.ts";
+import type { Attested, Attester } from "./credentials.ts";
+import type { Registration } from "./registration.ts";
+import { isLocked, type LockedRecord } from "./store.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
+
+type Bytes = Uint8Array<ArrayBuffer>;
+const NAME = `${ORIGIN} ${DN}`;
+
+/** An authenticator with one passkey, and the vault's document that asks it. */
+class Passkey implements Attester {
+  readonly credential: Bytes = new Uint8Array(randomBytes(16));
+  readonly #secret = randomBytes(32);
+  /** What was handed to the microservice, by reference. */
+  readonly outputs: Bytes[] = [];
+  asked: Attested | undefined;
+  hasPrf = true;
+  answer: (of: { credential: Bytes; salt: Bytes }) => Bytes | null | Promise<Bytes | null> = ({ salt }) =>
+    this.prf(salt);
+
+  environment = async () => "software" as const;
+  unlock = async (of: { credential: Bytes; salt: Bytes }) => {
+    expect(of.credential).toEqual(this.credential);
+    return this.answer(of);
+  };
+
+  async attest(asked: Attested) {
+    this.asked = asked;
+    const attribute = attestationAttribute({ type: "x/passkey", evidence: new Uint8Array(3) });
+    const { salt } = asked;
+    if (!salt || !this.hasPrf) return { attribute };
+    return { attribute, secret: { credential: this.credential, output: this.prf(salt) } };
+  }
+
+  prf(salt: Bytes): Bytes {
+    const output = new Uint8Array(createHmac("sha256", this.#secret).update(salt).digest());
+    this.outputs.push(output);
+    return output;
+  }
+}
+
+let authority: Authority;
+let browser: TestBrowser;
+let passkey: Passkey;
+let registration: Registration;
+beforeAll(async () => {
+  authority = await makeAuthority();
+});
+beforeEach(() => {
+  browser = new TestBrowser(authority);
+  passkey = new Passkey();
+  registration = browser.registration();
+  // Evidence is appraised elsewhere: here whoever shows some is let in.
+  const { redeem } = registration;
+  registration.redeem = (id, body) => redeem(id, { ...body, credential: "grant" });
+});
+
+const open = (attester: Attester | undefined = passkey) =>
+  browser.start(registration, ORIGIN, { ...(attester && { attester }) });
+
+async function enrolBy(client: PortClient) {
+  const { id, nonce } = await registration.open();
+  return client.enrol({ method: "attestation", enrolment: id, nonce, accepts: ["x/passkey"] });
+}
+
+async function enrolled(attester: Attester = passkey) {
+  const { client } = open(attester);
+  await client.hello(DN);
+  return { client, instance: await enrolBy(client) };
+}
+
+function stored(): LockedRecord {
+  const record = browser.store.instances.get(NAME);
+  if (!record || !isLocked(record)) throw new Error("not under a passkey");
+  return record;
+}
+
+/** Every key handle in a value. */
+function handlesIn(value: unknown): CryptoKey[] {
+  if (value instanceof CryptoKey) return [value];
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return [];
+  return Object.values(value).flatMap(handlesIn);
+}
+
+describe("instance keys under a passkey", () => {
+  it("M4 leaves no private key in the store, and after a reload the passkey brings them back", async () => {
+    const { client, instance } = await enrolled();
+    const load = await authority.release(instance.wrappingCertificate);
+    await client.load(load);
+    const sealed = await collect(await client.seal({ edk: load.edk, context }, new Blob(["hello"])));
+    const handles = handlesIn(stored());
+    expect(handles.map(({ type }) => type)).toEqual(["secret", "secret"]);
+    expect(handles.map(({ usages }) => usages.join()).sort()).toEqual([
+      "encrypt,decrypt",
+      "wrapKey,unwrapKey",
+    ]);
+    for (const { extractable } of handles) expect(extractable).toBe(false);
+
+    const { client: again } = open();
+    expect(await again.hello(DN)).toMatchObject({ instance: null, locked: true });
+    expect(await lives(again)).toBe("not-enrolled");
+    expect(await again.unlock()).toBe(true);
+    const greeted = await again.hello(DN);
+    expect(greeted.instance).toEqual(instance);
+    expect(greeted).not.toHaveProperty("locked");
+    const opened = await collect(await again.open({ context }, new Blob([sealed])));
+    expect(new TextDecoder().decode(opened)).toBe("hello");
+    // Once at the enrolment, once after the reload; nothing of it is left.
+    expect(passkey.outputs).toEqual([new Uint8Array(32), new Uint8Array(32)]);
+  });
+
+  it("M4 asks the passkey with a salt of its own for each instance", async () => {
+    await enrolled();
+    const first = stored().sealed.salt;
+    await enrolled();
+    expect(first).toHaveLength(32);
+    expect(stored().sealed.salt).not.toEqual(first);
+  });
+
+  const flip = (bytes: Bytes, at: number) => bytes.with(at, (bytes.at(at) ?? 0) ^ 1);
+  it.each<[string, () => void]>([
+    ["another passkey's secret", () => void (passkey.answer = ({ salt }) => new Passkey().prf(salt))],
+    ["the secret of another salt", () => void (passkey.answer = ({ salt }) => passkey.prf(flip(salt, 0)))],
+    ["a secret that is too short", () => void (passkey.answer = ({ salt }) => passkey.prf(salt).subarray(0, 31))],
+    ["an altered identity key", () => void (stored().sealed.keys[0] = flip(stored().sealed.keys[0]!, 0))],
+    ["an altered wrapping key", () => void (stored().sealed.keys[1] = flip(stored().sealed.keys[1]!, -1))],
+    ["keys that have changed places", () => void stored().sealed.keys.reverse()],
+    ["a key that is missing", () => void stored().sealed.keys.pop()],
+    ["one too many", () => void stored().sealed.keys.push(new Uint8Array(40))],
+    ["a person who goes on without", () => void (passkey.answer = () => null)],
+    ["no authenticator", () => void (passkey.answer = () => Promise.reject(new Error("gone")))],
+  ])("M4 M20 stays locked by %s, and enrols again", async (_, change) => {
+    await enrolled();
+    change();
+    const { client } = open();
+    await client.hello(DN);
+    expect(await client.unlock()).toBe(false);
+    expect(await lives(client)).toBe("not-enrolled");
+    for (const output of passkey.outputs) expect(output.subarray(0, 31).some(Boolean)).toBe(false);
+    const instance = await client.enrol({ method: "grant", grant: "grant" });
+    expect((await open().client.hello(DN)).instance).toEqual(instance);
+  });
+
+  it("M13 opens for the custodian alone that it was kept for", async () => {
+    await enrolled();
+    const other = DN.replace("u-1", "u-2");
+    browser.session = () => ({ tenant: "acme", user: "u-2", session: "s-1" });
+    browser.store.instances.set(`${ORIGIN} ${other}`, { ...stored(), custodian: other });
+    const { client } = open();
+    expect(await client.hello(other)).toMatchObject({ locked: true });
+    expect(await client.unlock()).toBe(false);
+  });
+
+  it("keeps handles as before where the passkey gives no secret, or the page cannot show the vault's frame", async () => {
+    passkey.hasPrf = false;
+    const { instance } = await enrolled();
+    expect((await open().client.hello(DN)).instance).toEqual(instance);
+    const hidden = { environment: passkey.environment, attest: (of: Attested) => passkey.attest(of) };
+    passkey.hasPrf = true;
+    await enrolled(hidden);
+    expect(passkey.asked?.salt).toBeUndefined();
+    expect(isLocked(browser.store.instances.get(NAME)!)).toBe(false);
+  });
+
+  it("enrols again in a page that cannot ask for the passkey, or when the certificates have ended", async () => {
+    await enrolled();
+    const hidden = { environment: passkey.environment, attest: (of: Attested) => passkey.attest(of) };
+    expect(await open(hidden).client.hello(DN)).not.toHaveProperty("locked");
+    browser.now += 24 * 3600_000;
+    expect(await open().client.hello(DN)).not.toHaveProperty("locked");
+  });
+
+  it("M4 stays under the passkey when it is renewed", async () => {
+    const { instance } = await enrolled();
+    const spki = (certificate: string) => parseCertificate(decodeBase64url(certificate)).spki;
+    const { chain, trust } = await answerOf();
+    registration.renew = async ({ identityCertificate, wrappingCertificate, hybrid }) => {
+      const leaf = async (certificate: string, usage: number) =>
+        encodeBase64url(await authority.leaf(new Uint8Array(spki(certificate)), usage));
+      return {
+        ...{ instance: "i-2", method: "grant", chain, trust, custodian: DN, origin: ORIGIN, notAfter: 0 },
+        identityCertificate: await leaf(identityCertificate, digitalSignature),
+        wrappingCertificate: await leaf(wrappingCertificate, keyEncipherment),
+        ...(hybrid && {
+          hybrid: {
+            agreementCertificate: await leaf(hybrid.agreementCertificate, keyAgreement),
+            kemCertificate: await leaf(hybrid.kemCertificate, keyEncipherment),
+          },
+        }),
+      };
+    };
+    browser.pass(23 * 3600_000);
+    await expect.poll(() => stored().id).toBe("i-2");
+    expect(handlesIn(stored()).map(({ type }) => type)).toEqual(["secret", "secret"]);
+    const { client } = open();
+    await client.hello(DN);
+    expect(await client.unlock()).toBe(true);
+    expect((await client.hello(DN)).instance?.id).toBe("i-2");
+    expect(instance.id).toBe("i-1");
+  });
+
+  it("does not begin what was ended while the person was asked", async () => {
+    await enrolled();
+    let shown = (_: Bytes) => {};
+    passkey.answer = () => new Promise<Bytes>((resolve) => (shown = resolve));
+    const { client } = open();
+    await client.hello(DN);
+    const { salt } = stored().sealed;
+    const unlocking = client.unlock();
+    const refused = expect(unlocking).rejects.toMatchObject({ code: "no-session" });
+    await client.forget();
+    shown(passkey.prf(salt));
+    await refused;
+    expect(await lives(client)).toBe("not-enrolled");
+  });
+});
+
+/** What the authority has answered last. */
+async function answerOf() {
+  const { chain, trust } = stored();
+  return { chain: chain.map(encodeBase64url), trust };
+}
