@@ -1,45 +1,20 @@
 /** Passkeys in Chromium with all real parts, and an authenticator of the DevTools protocol: registered in the vault's frame, and shown as evidence (M1). */
 
-import type { CDPSession, Locator, Page } from "playwright";
+import type { Locator } from "playwright";
 import { expect, it } from "vitest";
 import { openEnrolled, sealFile, showFile, useSystemAndBrowser } from "../system/index.ts";
+import { addPasskey, authenticator, openVaults, said } from "./authenticator.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 
-/** With the frame on the page's own site its requests go to the page's session. */
-async function authenticator(page: Page): Promise<{ cdp: CDPSession; id: string }> {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send("WebAuthn.enable");
-  const { authenticatorId: id } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      ...{ protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasPrf: true },
-      ...{ hasResidentKey: true, hasUserVerification: true, isUserVerified: true },
-      automaticPresenceSimulation: true,
-    },
-  });
-  return { cdp, id };
-}
-
-async function openVaults(page: Page): Promise<Locator> {
-  await page.getByRole("button", { name: "Vaults", exact: true }).click();
-  const panel = page.getByRole("dialog", { name: "Your vaults" });
-  await panel.getByRole("region", { name: "In this browser" }).waitFor();
-  return panel;
-}
-const said = (panel: Locator) => panel.locator("[data-said]").textContent();
 const passkeys = (panel: Locator) =>
   panel.getByRole("list", { name: "Your passkeys" }).getByRole("listitem").allTextContents();
-const button = (page: Page) =>
-  page
-    .frameLocator('iframe[title="Coffer vault: add a passkey"]')
-    .getByRole("button", { name: "Add a passkey" });
-
 it("M1 a person adds a passkey by the vault's own button, and an instance that it vouches for has its tier", async () => {
   const page = await openEnrolled({ system, browsing }, "Ada");
   await authenticator(page);
   await sealFile(page, "plan.txt", "the plan");
   const panel = await openVaults(page);
-  await button(page).click();
+  await addPasskey(page).click();
   await expect.poll(() => said(panel)).toContain("The passkey is added.");
   await expect
     .poll(() => passkeys(panel))
@@ -61,7 +36,7 @@ it("M1 M20 without the person's verification none is added, a removed one vouche
   const panel = await openVaults(page);
   expect(await panel.getByRole("button", { name: "Renew with a passkey" }).isVisible()).toBe(false);
   // By the keyboard, as by the pointer.
-  await button(page).press("Enter");
+  await addPasskey(page).press("Enter");
   await expect.poll(() => said(panel), { timeout: 10_000 }).toContain("The passkey is added.");
   await expect.poll(() => passkeys(panel)).toHaveLength(1);
   const { credentials } = await cdp.send("WebAuthn.getCredentials", { authenticatorId: id });
@@ -70,14 +45,14 @@ it("M1 M20 without the person's verification none is added, a removed one vouche
   await expect.poll(() => said(panel)).toContain("The passkey is removed");
   expect(await passkeys(panel)).toEqual([]);
   await cdp.send("WebAuthn.setUserVerified", { authenticatorId: id, isUserVerified: false });
-  await button(page).click();
+  await addPasskey(page).click();
   await expect.poll(() => said(panel), { timeout: 10_000 }).toContain("No passkey was added.");
   expect(await passkeys(panel)).toEqual([]);
 
   const other = await openEnrolled({ system, browsing }, "Cyd");
   const its = await authenticator(other);
   const theirs = await openVaults(other);
-  await button(other).click();
+  await addPasskey(other).click();
   await expect.poll(() => passkeys(theirs)).toHaveLength(1);
   await its.cdp.send("WebAuthn.clearCredentials", { authenticatorId: its.id });
   await its.cdp.send("WebAuthn.addCredential", { authenticatorId: its.id, credential: credentials[0]! });
