@@ -44,11 +44,16 @@ const INSTANCE_KEYS: Readonly<Record<string, string>> = {
  * In the Worker alone: a pair of an instance is made extractable, its private half wrapped at once under a key that wraps and unwraps and
  * does nothing else, and the passkey's secret becomes a key that derives.
  */
-export function keepsInstanceKeys({ realm, method, args, result }: Call, secrets: readonly string[]): boolean {
+export function keepsInstanceKeys(
+  { realm, method, args, result }: Call,
+  secrets: readonly string[],
+): boolean {
   if (realm !== "worker") return false;
   const [key] = keysIn(result);
   if (method === "generateKey")
-    return key?.type === "private" && key.extractable && INSTANCE_KEYS[key.algorithm.name] === key.usages.join();
+    return (
+      key?.type === "private" && key.extractable && INSTANCE_KEYS[key.algorithm.name] === key.usages.join()
+    );
   if (method === "wrapKey") {
     const [format, wrapped, by] = [args[0], keyOf(args[1]), keyOf(args[2])];
     const wraps = by?.algorithm.name === "AES-GCM" && [...by.usages].sort().join() === "unwrapKey,wrapKey";

@@ -4,7 +4,10 @@ import type { CDPSession, Locator, Page } from "playwright";
 import { expect } from "vitest";
 
 /** With the frame on the page's own site its requests go to the page's session. */
-export async function authenticator(page: Page, { hasPrf = true } = {}): Promise<{ cdp: CDPSession; id: string }> {
+export async function authenticator(
+  page: Page,
+  { hasPrf = true } = {},
+): Promise<{ cdp: CDPSession; id: string }> {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("WebAuthn.enable");
   const { authenticatorId: id } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
@@ -49,4 +52,5 @@ export const unlocking = (page: Page) =>
   page.frameLocator('iframe[title="Coffer vault: unlock with your passkey"]');
 export const unlockButton = (page: Page) =>
   unlocking(page).getByRole("button", { name: "Unlock with your passkey" });
-export const withoutButton = (page: Page) => unlocking(page).getByRole("button", { name: "Go on without it" });
+export const withoutButton = (page: Page) =>
+  unlocking(page).getByRole("button", { name: "Go on without it" });

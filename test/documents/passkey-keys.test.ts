@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { chromium, type Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ARGUMENTS, executablePath, LOCALE } from "../chromium/launch.ts";
-import { openEnrolled, sealFile, showFile, signIn, untilEnrolled, useSystemAndBrowser, withKit } from "../system/index.ts";
+import {
+  openEnrolled,
+  sealFile,
+  showFile,
+  signIn,
+  untilEnrolled,
+  useSystemAndBrowser,
+  withKit,
+} from "../system/index.ts";
 import {
   authenticator,
   enrolByPasskey,
@@ -116,7 +124,12 @@ it("M4 a copy of the profile's files has no private key that is kept under a pas
       page,
       async ({ openVault }, vault) => void (await openVault(vault, document.body)),
       system.vaultOrigin,
-    ).then(() => page.frames().find((frame) => frame.url().startsWith(system.vaultOrigin))!.evaluate(readStore));
+    ).then(() =>
+      page
+        .frames()
+        .find((frame) => frame.url().startsWith(system.vaultOrigin))!
+        .evaluate(readStore),
+    );
   });
   expect(found).toEqual([
     { handles: ["encrypt,decrypt", "wrapKey,unwrapKey"], sealed: 4, unwrapped: "OperationError" },

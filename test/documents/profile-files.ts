@@ -11,7 +11,8 @@ export async function rsaPrivateKeysIn(profile: string): Promise<Set<string>> {
     const bytes = await readFile(join(profile, "Default/IndexedDB", name));
     const text = (name.endsWith(".log") ? recordsOf(bytes) : bytes).toString("hex");
     // RSAPrivateKey (RFC 8017 §A.1.2): modulus of 385 bytes, exponent 65537, then the private exponent.
-    for (const [, modulus = ""] of text.matchAll(/0282018100([0-9a-f]{768})0203010001028201/g)) found.add(modulus);
+    for (const [, modulus = ""] of text.matchAll(/0282018100([0-9a-f]{768})0203010001028201/g))
+      found.add(modulus);
   }
   return found;
 }

@@ -136,7 +136,10 @@ describe("instance keys under a passkey", () => {
   it.each<[string, () => void]>([
     ["another passkey's secret", () => void (passkey.answer = ({ salt }) => new Passkey().prf(salt))],
     ["the secret of another salt", () => void (passkey.answer = ({ salt }) => passkey.prf(flip(salt, 0)))],
-    ["a secret that is too short", () => void (passkey.answer = ({ salt }) => passkey.prf(salt).subarray(0, 31))],
+    [
+      "a secret that is too short",
+      () => void (passkey.answer = ({ salt }) => passkey.prf(salt).subarray(0, 31)),
+    ],
     ["an altered identity key", () => void (stored().sealed.keys[0] = flip(stored().sealed.keys[0]!, 0))],
     ["an altered wrapping key", () => void (stored().sealed.keys[1] = flip(stored().sealed.keys[1]!, -1))],
     ["keys that have changed places", () => void stored().sealed.keys.reverse()],
