@@ -133,20 +133,25 @@ describe("instance keys under a passkey", () => {
   });
 
   const flip = (bytes: Bytes, at: number) => bytes.with(at, (bytes.at(at) ?? 0) ^ 1);
+  type Answer = Passkey["answer"];
+  const answers = (answer: Answer) => () => {
+    passkey.answer = answer;
+  };
+  const altered = (place: number, at: number) => () => {
+    const { keys } = stored().sealed;
+    keys.splice(place, 1, flip(keys[place] ?? new Uint8Array(1), at));
+  };
   it.each<[string, () => void]>([
-    ["another passkey's secret", () => void (passkey.answer = ({ salt }) => new Passkey().prf(salt))],
-    ["the secret of another salt", () => void (passkey.answer = ({ salt }) => passkey.prf(flip(salt, 0)))],
-    [
-      "a secret that is too short",
-      () => void (passkey.answer = ({ salt }) => passkey.prf(salt).subarray(0, 31)),
-    ],
-    ["an altered identity key", () => void (stored().sealed.keys[0] = flip(stored().sealed.keys[0]!, 0))],
-    ["an altered wrapping key", () => void (stored().sealed.keys[1] = flip(stored().sealed.keys[1]!, -1))],
+    ["another passkey's secret", answers(({ salt }) => new Passkey().prf(salt))],
+    ["the secret of another salt", answers(({ salt }) => passkey.prf(flip(salt, 0)))],
+    ["a secret that is too short", answers(({ salt }) => passkey.prf(salt).subarray(0, 31))],
+    ["an altered identity key", altered(0, 0)],
+    ["an altered wrapping key", altered(1, -1)],
     ["keys that have changed places", () => void stored().sealed.keys.reverse()],
-    ["a key that is missing", () => void stored().sealed.keys.pop()],
+    ["a key that is missing", () => void stored().sealed.keys.splice(1)],
     ["one too many", () => void stored().sealed.keys.push(new Uint8Array(40))],
-    ["a person who goes on without", () => void (passkey.answer = () => null)],
-    ["no authenticator", () => void (passkey.answer = () => Promise.reject(new Error("gone")))],
+    ["a person who goes on without", answers(() => null)],
+    ["no authenticator", answers(() => Promise.reject(new Error("gone")))],
   ])("M4 M20 stays locked by %s, and enrols again", async (_, change) => {
     await enrolled();
     change();
@@ -219,8 +224,8 @@ describe("instance keys under a passkey", () => {
 
   it("does not begin what was ended while the person was asked", async () => {
     await enrolled();
-    let shown = (_: Bytes) => {};
-    passkey.answer = () => new Promise<Bytes>((resolve) => (shown = resolve));
+    const { promise, resolve: shown } = Promise.withResolvers<Bytes>();
+    passkey.answer = () => promise;
     const { client } = open();
     await client.hello(DN);
     const { salt } = stored().sealed;
