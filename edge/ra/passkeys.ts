@@ -131,8 +131,9 @@ export function passkeysOf(sql: SqlStorage, user: string): Passkey[] {
 
 /** Those of a user, as the user sees them: the newest first. */
 export function listed(sql: SqlStorage, user: string): PasskeyListed[] {
-  return rowsOf(sql, user).map(({ id, tier, authenticator, backup, registered, used }) => {
-    return { id, tier, authenticator, synced: backup === 1, registered, ...(used !== null && { used }) };
+  return rowsOf(sql, user).map(({ id, tier, authenticator, backup, registered, used, app }) => {
+    const known = { id, tier, authenticator, synced: backup === 1, registered };
+    return { ...known, ...(used !== null && { used }), ...(app !== "" && { app }) };
   });
 }
 

@@ -52,7 +52,11 @@ export const registerPasskey = {
 } as const satisfies Route;
 export type PasskeyRegistration = BodyOf<typeof registerPasskey>;
 
-/** The caller's own, newest first. `authenticator`: its model (AAGUID). `synced`: whether it may leave its authenticator. */
+/**
+ * The caller's own, newest first. `tier`: what it was worth when it was registered; the policy of the moment says each time what it vouches for.
+ * `authenticator`: its model (AAGUID). `synced`: whether it may leave its authenticator. `app`: origin of the page in which it was made, whose
+ * app alone removes it; none of one that an earlier release has registered.
+ */
 export const listPasskeys = {
   site: "app",
   method: "GET",
@@ -64,7 +68,7 @@ export const listPasskeys = {
       passkeys: list(
         open(
           { id: credential, tier, authenticator: text(36, 36), synced: boolean, registered: seconds },
-          { used: seconds },
+          { used: seconds, app: text(1, 256) },
         ),
         0,
         16,

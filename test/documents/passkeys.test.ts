@@ -2,7 +2,8 @@
 
 import type { Locator } from "playwright";
 import { expect, it } from "vitest";
-import { openEnrolled, sealFile, showFile, useSystemAndBrowser } from "../system/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { changeRows, openEnrolled, sealFile, showFile, useSystemAndBrowser } from "../system/index.ts";
 import { addPasskey, authenticator, openVaults, said } from "./authenticator.ts";
 
 const { system, browsing } = useSystemAndBrowser();
@@ -18,7 +19,7 @@ it("M1 a person adds a passkey by the vault's own button, and an instance that i
   await expect.poll(() => said(panel)).toContain("The passkey is added.");
   await expect
     .poll(() => passkeys(panel))
-    .toEqual([expect.stringContaining("emulated platform · of one device")]);
+    .toEqual([expect.stringContaining("emulated platform when it was added · of one device")]);
   await panel.getByRole("button", { name: "Renew with a passkey" }).click();
   await expect.poll(() => said(panel), { timeout: 20_000 }).toContain("the ones before are revoked");
   expect(await panel.getByRole("region", { name: "In this browser" }).textContent()).toMatch(
@@ -59,4 +60,24 @@ it("M1 M20 without the person's verification none is added, a removed one vouche
   await theirs.getByRole("button", { name: "Renew with a passkey" }).click();
   await expect.poll(() => said(theirs), { timeout: 20_000 }).not.toMatch(/passkey is added|Making new keys/);
   expect(await theirs.getByRole("region", { name: "In this browser" }).textContent()).toMatch(/Tiersoftware/);
+});
+
+it("M1 M20 a passkey that was made in another app of the organization is shown as such, and not offered for removal", async () => {
+  const page = await openEnrolled({ system, browsing }, "Dag");
+  await authenticator(page);
+  const panel = await openVaults(page);
+  await addPasskey(page).click();
+  await expect.poll(() => passkeys(panel)).toHaveLength(1);
+  const remove = panel.getByRole("button", { name: "Remove the passkey" });
+  expect(await remove.count()).toBe(1);
+  await page.keyboard.press("Escape");
+  const user = (await EdgeClient.signedIn(system, "Dag")).tokens.user.id;
+  changeRows(
+    system.edgeDir,
+    "passkeys",
+    `UPDATE passkeys SET app = 'https://other.example' WHERE user = '${user}'`,
+  );
+  await openVaults(page);
+  await expect.poll(() => passkeys(panel)).toEqual([expect.stringContaining("added in other.example")]);
+  expect(await remove.count()).toBe(0);
 });

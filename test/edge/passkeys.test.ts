@@ -109,6 +109,7 @@ describe("M1 a passkey", () => {
         authenticator: expect.any(String),
         synced: false,
         registered: expect.any(Number),
+        app: ann.app,
       },
     ]);
     const again = await openChallenge(ann);

@@ -27,6 +27,7 @@ export const GERMAN = {
   "Add a colleague": "Kollegin oder Kollegen hinzufügen",
   "Add to group": "In die Gruppe aufnehmen",
   "added a member, or changed a role": "hat ein Mitglied aufgenommen oder eine Rolle geändert",
+  "added in {app}": "hinzugefügt in {app}",
   Admin: "Verwalter",
   "administered the organization": "hat die Organisation verwaltet",
   Administration: "Verwaltung",
@@ -597,6 +598,7 @@ export const GERMAN = {
   "This vault was built without its deployment's root key. Tell your administrator.":
     "Dieser Tresor wurde ohne den Wurzelschlüssel seiner Anlage gebaut. Sagen Sie es Ihrer Administration.",
   Tier: "Stufe",
+  "{tier} when it was added": "{tier}, als er hinzugefügt wurde",
   "Too large to show here.": "Zu groß, um es hier zu zeigen.",
   "Too many requests at once. Wait a moment and try again.":
     "Zu viele Anfragen auf einmal. Warten Sie einen Moment und versuchen Sie es noch einmal.",

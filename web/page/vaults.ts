@@ -58,7 +58,7 @@ export class CofferVaults extends PanelElement {
     this.#remove = undefined;
   }
 
-  #passkey({ id, tier, synced, registered, used }: Passkey): HTMLElement {
+  #passkey({ id, tier, synced, registered, used, app }: Passkey): HTMLElement {
     const item = document.createElement("li");
     const about = document.createElement("div");
     about.className = "about";
@@ -72,15 +72,22 @@ export class CofferVaults extends PanelElement {
       used === undefined
         ? t("not used yet")
         : t("used {when}", { when: formatMoment(new Date(used * 1000)) });
-    meta.textContent = [wordFor(TIERS, tier), synced ? t("synced") : t("of one device"), last].join(" · ");
+    // What it vouches for later is as the policy of that moment says.
+    const worth = t("{tier} when it was added", { tier: wordFor(TIERS, tier) });
+    const whose =
+      app === undefined || app === location.origin ? [] : [t("added in {app}", { app: nameOf(app) })];
+    meta.textContent = [worth, synced ? t("synced") : t("of one device"), last, ...whose].join(" · ");
     about.append(name, meta);
+    item.append(about);
+    // Another app of the organization would be refused.
+    if (whose.length > 0) return item;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
     button.textContent = t("Remove");
     button.setAttribute("aria-label", t("Remove the passkey of {when}", { when: since }));
     button.addEventListener("click", () => void this.#removePasskey(id));
-    item.append(about, button);
+    item.append(button);
     return item;
   }
 
