@@ -229,7 +229,7 @@ export function createPortClient(port: MessagePort): PortClient {
     unlock: async () => (await call("unlock", {})).unlocked,
     authenticate: (proof) => call("authenticate", proof),
     certificate: async () => (await call("certificate", {})).certificate,
-    attestation: async () => (await call("certificate", {})).attestation,
+    attestation: async () => (await call("certificate", { attest: true })).attestation,
     load: (key) => call("load", key),
     entrust: async (edks) => (await call("entrust", { edks })).keys,
     forget: async () => {

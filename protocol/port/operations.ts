@@ -107,11 +107,11 @@ export const PORT_OPERATIONS = {
     result: object({ chain: list(certificate, 1, 4), proof: signature }),
   },
   /**
-   * The wrapping certificate, which the custodian shows the KMS (M8). `attestation`: where the instance's platform makes one, a document of this
-   * moment that names the key of it (M19).
+   * The wrapping certificate, which the custodian shows the KMS (M8). With `attest`, where the instance's platform makes one, a document of
+   * this moment that names the key of it (M19).
    */
   certificate: {
-    params: object({}),
+    params: object({}, { attest: boolean }),
     result: object({ certificate }, { attestation: text(1, 22_200, /^[\w-]+$/) }),
   },
   load: {

@@ -93,6 +93,22 @@ async function enrolled(custodian: NodeCustodian, platform = enclave): Promise<I
   return { port, certificate, spki, close: started.close };
 }
 
+it("M19 a platform makes a document where one is asked for, and for a certificate alone none", async () => {
+  let made = 0;
+  const counting = {
+    attest: (asked: Parameters<typeof enclave.attest>[0]) => {
+      made++;
+      return enclave.attest(asked);
+    },
+  };
+  const { port, close } = await enrolled(custodian, { ...enclave, ...counting });
+  await port.certificate();
+  expect(made).toBe(0);
+  expect(await port.attestation()).toEqual(expect.any(String));
+  expect(made).toBe(1);
+  close();
+});
+
 let custodian: NodeCustodian;
 let instance: Instance;
 let edks: string[];

@@ -428,9 +428,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return other.authenticate(proof, { record, rootKey, measurement });
     },
 
-    async certificate() {
+    async certificate({ attest }) {
       const der = serving().record.wrappingCertificate;
-      const attested = await options.attester?.attestKey?.(parseCertificate(der).spki);
+      const attested = attest && (await options.attester?.attestKey?.(parseCertificate(der).spki));
       return {
         certificate: encodeBase64url(der),
         ...(attested && { attestation: encodeBase64url(attested) }),
