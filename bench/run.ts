@@ -22,7 +22,7 @@ if (
   (values.against !== undefined && name !== "load")
 ) {
   console.error(
-    "Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, keys, page, rotation, service",
+    "Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, enrolment, keys, page, rotation, service",
   );
   console.error("       npm run -s bench -- load [--json] [--against COMMIT or FOLDER]");
   process.exit(2);

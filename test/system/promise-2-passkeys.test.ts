@@ -38,6 +38,13 @@ it("Promise 2 M4: each key that can be exported is made and wrapped once, and co
   expect(of("generateKey")).toHaveLength(4);
   expect(of("wrapKey")).toHaveLength(4);
   expect(of("importKey")).toHaveLength(2);
+  const back = browsing.recorder!.calls.filter(
+    ({ method, args: [format] }) => method === "unwrapKey" && format === "pkcs8",
+  );
+  // Once when they were made, and once after the reload.
+  expect(back).toHaveLength(8);
+  for (const { result, error } of back)
+    expect([result, error]).toEqual([{ key: expect.objectContaining({ extractable: false }) }, undefined]);
   // The Worker before the reload, and that after it.
   expect(new Set(named.map(({ target }) => target)).size).toBe(2);
 });
