@@ -3,7 +3,10 @@ import { browserHost } from "./host.ts";
 
 /** How to connect. */
 export interface ConnectOptions extends ClientOptions {
-  /** Where the vault's hidden frame goes. Default: the document's body. */
+  /**
+   * Where the vault's frame goes, which is hidden but for the moments in which a person unlocks it by a passkey: so not in what is hidden
+   * itself. Default: the document's body.
+   */
   container?: Element;
 }
 
