@@ -1,7 +1,6 @@
 /** An authenticator of the DevTools protocol, and what a person does with it on the page. */
 
 import type { CDPSession, Locator, Page } from "playwright";
-import { expect } from "vitest";
 
 /** With the frame on the page's own site its requests go to the page's session. */
 export async function authenticator(
@@ -29,6 +28,9 @@ export async function openVaults(page: Page): Promise<Locator> {
 
 export const said = (panel: Locator) => panel.locator("[data-said]").textContent();
 
+const untilSaid = (panel: Locator, words: string) =>
+  panel.locator("[data-said]", { hasText: words }).waitFor({ state: "attached", timeout: 30_000 });
+
 /** The vault's own button. */
 export const addPasskey = (page: Page) =>
   page
@@ -40,10 +42,10 @@ export async function enrolByPasskey(page: Page, { add = true } = {}): Promise<v
   const panel = await openVaults(page);
   if (add) {
     await addPasskey(page).click();
-    await expect.poll(() => said(panel), { timeout: 20_000 }).toContain("The passkey is added.");
+    await untilSaid(panel, "The passkey is added.");
   }
   await panel.getByRole("button", { name: "Renew with a passkey" }).click();
-  await expect.poll(() => said(panel), { timeout: 30_000 }).toContain("the ones before are revoked");
+  await untilSaid(panel, "the ones before are revoked");
   await page.keyboard.press("Escape");
 }
 

@@ -70,7 +70,7 @@ it("M1 M20 a passkey that was made in another app of the organization is shown a
   await expect.poll(() => passkeys(panel)).toHaveLength(1);
   const remove = panel.getByRole("button", { name: "Remove the passkey" });
   expect(await remove.count()).toBe(1);
-  await page.keyboard.press("Escape");
+  await panel.getByRole("button", { name: "Close" }).click();
   const user = (await EdgeClient.signedIn(system, "Dag")).tokens.user.id;
   changeRows(
     system.edgeDir,

@@ -197,7 +197,9 @@ export async function makeAuthority() {
         if (body.credential !== "grant") throw new CofferError("invalid-grant");
         const request = new x509.Pkcs10CertificateRequest(decodeBase64url(body.identityRequest!));
         expect(await request.verify()).toBe(true);
-        const [challenge] = request.attributes.filter((one) => one instanceof x509.ChallengePasswordAttribute);
+        const [challenge] = request.attributes.filter(
+          (one) => one instanceof x509.ChallengePasswordAttribute,
+        );
         expect(challenge?.password).toBe(encodeBase64url(nonce));
         const wrapping = decodeBase64url(body.wrappingKey!);
         const identity = await request.publicKey.export(

@@ -75,7 +75,12 @@ const open = (attester: Attester | undefined = passkey) =>
 
 async function enrolBy(client: PortClient) {
   const { nonce } = await registration.open();
-  return client.enrol({ method: "attestation", enrolment: `${"a".repeat(32)}.e`, nonce, accepts: ["x/passkey"] });
+  return client.enrol({
+    method: "attestation",
+    enrolment: `${"a".repeat(32)}.e`,
+    nonce,
+    accepts: ["x/passkey"],
+  });
 }
 
 async function enrolled(attester: Attester = passkey) {
