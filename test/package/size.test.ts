@@ -9,9 +9,10 @@ import { type Project, packPackage } from "./installed.ts";
 
 /** Bytes, gzip, as kB of 1,000: of what is loaded at the start, and with all that is loaded on demand. */
 const BUDGET = {
-  kit: { start: 12_000, whole: 45_000 },
+  kit: { start: 12_000, whole: 46_000 },
   // Both ends of the port and both stores, of which a bundle has one each; what the vault measures is bounded in web/build.test.ts.
-  microservice: { start: 50_000, whole: 50_000 },
+  // Of the latter, 1,000 keep an instance's keys under a passkey (M4).
+  microservice: { start: 51_000, whole: 51_000 },
 };
 
 let project: Project;

@@ -692,7 +692,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     locked = undefined;
     if (!record) return undefined;
     if (isLocked(record)) {
-      if (options.attester?.unlock && now() < record.notAfter) locked = record;
+      const holds = now() < record.notAfter;
+      locked = holds && options.attester?.unlock ? record : undefined;
       return undefined;
     }
     try {

@@ -10,9 +10,11 @@ import { CofferError } from "#protocol/error.ts";
 import { layerKey, unexportable } from "./channel.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
 import { checkInstanceKeys, generatePairs, IDENTITY, type InstanceKeys, WRAPPING } from "./keys.ts";
-import type { InstanceRecord } from "./store.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** For whom keys are kept. */
+type Owner = { origin: string; custodian: string };
 
 /** What a passkey gives: its credential ID, and 32 bytes of its own for a salt of 32 bytes. */
 export type PasskeySecret = { credential: Bytes; output: Bytes };
@@ -84,7 +86,7 @@ export async function sealKeys(
   subtle: Subtle,
   { inner, wrapped, salt }: Sealable,
   { key, credential }: { key: CryptoKey; credential: Bytes },
-  record: Pick<InstanceRecord, "origin" | "custodian">,
+  record: Owner,
 ): Promise<SealedKeys> {
   const sealing = wrapped.map((pkcs8, place) => subtle.encrypt(gcm(place, boundTo(record)), key, pkcs8));
   const keys = (await Promise.all(sealing)).map((sealed) => new Uint8Array(sealed));
@@ -94,7 +96,7 @@ export async function sealKeys(
 /** The keys of a record that was kept so. Throws for another passkey's key, for another custodian's record, and for what was altered. */
 export async function openKeys(
   subtle: Subtle,
-  record: Pick<InstanceRecord, "origin" | "custodian">,
+  record: Owner,
   { inner, keys }: SealedKeys,
   key: CryptoKey,
 ): Promise<ReturnType<typeof unwrap>> {
@@ -116,6 +118,6 @@ async function unwrap(subtle: Subtle, { inner, wrapped }: Pick<Sealable, "inner"
   return { identityKey, wrappingKey, hybrid: { agreementKey, kemKey } };
 }
 
-function boundTo({ origin, custodian }: Pick<InstanceRecord, "origin" | "custodian">): Bytes {
+function boundTo({ origin, custodian }: Owner): Bytes {
   return utf8(JSON.stringify([DOMAIN, origin, custodian]));
 }
