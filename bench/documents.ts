@@ -5,44 +5,117 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { fileStream } from "#cli/file-stream.ts";
-import { openChromium, type PageSession, writeRandomFile } from "#test/documents/index.ts";
+import {
+  type Chromium,
+  openChromium,
+  type PageSession,
+  watchMemory,
+  writeRandomFile,
+} from "#test/documents/index.ts";
 import { listen } from "#test/support/ports.ts";
 import { discard, memoryTurn, pattern, sealed, type Times, timed } from "./documents/measure.ts";
 import { median, progress, type Report } from "./row.ts";
 
-const MIB = 256;
-const SIZE = MIB << 20;
+/** MiB of the file; what is done from memory has the first alone. */
+const SIZES = [256, 2048];
 /** Each thing is measured so often, in turns with what it is compared with; the median counts. */
-const TURNS = 3;
+const TURNS = 5;
+/** Until the browser has let go what the last pipeline used. Milliseconds. */
+const REST_MS = 3000;
 
 /**
- * Sealing and opening of 256 MiB: memory to memory, File to discard, and over a message port as an app sees it; beside
- * AES-256-GCM by WebCrypto alone on as many bytes, in the same thread, in the same turn.
+ * Sealing and opening of documents, each pipeline beside its own limit, in the same turn: memory to memory beside AES-256-GCM by WebCrypto
+ * alone, a File to a consumer that discards beside reading it, a File to a disk or a server beside writing it as it is. A ratio is
+ * the pipeline's speed by that of its limit. The memory is that of all processes of the browser, above what they have at rest.
+ *
+ * COFFER_BENCH_MIB: sizes, comma-separated. COFFER_BENCH_TURNS: how many.
  */
 export async function run(report: Report): Promise<void> {
+  const sizes = process.env.COFFER_BENCH_MIB?.split(",").map(Number) ?? SIZES;
+  const turns = Number(process.env.COFFER_BENCH_TURNS ?? TURNS);
   const folder = mkdtempSync(join(tmpdir(), "coffer-bench-"));
   try {
-    const path = join(folder, "file.bin");
-    await writeRandomFile(path, SIZE);
-    progress(`${availableParallelism()} processors, ${MIB} MiB, ${TURNS} turns`);
-    await inNode(report, path);
-    await inChromium(report, path);
+    progress(`${availableParallelism()} processors, ${sizes.join(" and ")} MiB, ${turns} turns`);
+    for (const [index, mib] of sizes.entries()) {
+      const bench = new Bench(report, mib, turns);
+      const path = join(folder, "file.bin");
+      await writeRandomFile(path, mib << 20);
+      await inNode(bench, path, index === 0);
+      await inChromium(bench, path, index === 0);
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function inNode(report: Report, path: string): Promise<void> {
-  const bytes = pattern(SIZE);
-  const memory = await turns("node/memory", () => memoryTurn(bytes));
-  tell(report, "node/memory", memory, memory);
-  const file = await turns("node/file", async () => ({
-    seal: (await timed(() => discard(sealed(fileStream(path))))).ms,
-  }));
-  tell(report, "node/file", file, memory);
+/** What a pipeline is compared with, by the name that its turn gives the limit's time. */
+const LIMITS = { seal: ["webcrypto/encrypt", "read", "plain"], open: ["webcrypto/decrypt", "read"] } as const;
+
+class Bench {
+  readonly #report: Report;
+  readonly mib: number;
+  readonly #turns: number;
+
+  constructor(report: Report, mib: number, turns: number) {
+    this.#report = report;
+    this.mib = mib;
+    this.#turns = turns;
+  }
+
+  /** Measures, and tells the median speed of each thing, its spread, and its ratio to its limit. */
+  async pipeline(name: string, turn: () => Promise<Times>): Promise<void> {
+    const all: Times[] = [];
+    for (let i = 1; i <= this.#turns; i++) {
+      all.push(await turn());
+      const times = Object.entries(all.at(-1)!).map(([what, ms]) => `${what} ${Math.round(this.#rate(ms))}`);
+      progress(`${name}, ${this.mib} MiB, turn ${i}: ${times.join(", ")} MiB/s`);
+    }
+    const of = (what: string) => all.map((times) => times[what]).filter((ms) => ms !== undefined);
+    const id = (what: string) => `${name}/${what}/${this.mib}MiB`;
+    for (const what of Object.keys(all[0]!)) {
+      const times = of(what);
+      const limit =
+        what in LIMITS ? LIMITS[what as keyof typeof LIMITS].find((one) => of(one).length > 0) : undefined;
+      const ms = median(times);
+      this.#report({
+        id: id(what),
+        value: this.#rate(ms),
+        unit: "MiB/s",
+        versus: limit === undefined ? null : id(limit),
+        ratio: limit === undefined ? null : median(of(limit)) / ms,
+      });
+      const spread = (Math.max(...times) - Math.min(...times)) / ms;
+      this.#report({ id: `${id(what)}/spread`, value: 100 * spread, unit: "%", versus: null, ratio: null });
+    }
+  }
+
+  memory(name: string, above: number): void {
+    this.#report({
+      id: `${name}/memory/${this.mib}MiB`,
+      value: above,
+      unit: "MiB",
+      versus: null,
+      ratio: null,
+    });
+  }
+
+  #rate(ms: number): number {
+    return this.mib / (ms / 1000);
+  }
 }
 
-async function inChromium(report: Report, path: string): Promise<void> {
+async function inNode(bench: Bench, path: string, fromMemory: boolean): Promise<void> {
+  if (fromMemory) {
+    const bytes = pattern(bench.mib << 20);
+    await bench.pipeline("node/memory", () => memoryTurn(bytes));
+  }
+  await bench.pipeline("node/file", async () => ({
+    seal: (await timed(() => discard(sealed(fileStream(path))))).ms,
+    read: (await timed(() => discard(fileStream(path)))).ms,
+  }));
+}
+
+async function inChromium(bench: Bench, path: string, fromMemory: boolean): Promise<void> {
   const site = await serve();
   const chromium = await openChromium();
   try {
@@ -50,13 +123,19 @@ async function inChromium(report: Report, path: string): Promise<void> {
     await page.evaluate(`location.href = ${JSON.stringify(site.url)}`);
     await until(page, "'measure' in globalThis");
     const measure = (expression: string) => () => page.evaluate<Times>(`measure.${expression}`);
-    const memory = await turns("chromium/memory", measure(`memory(${SIZE})`));
-    tell(report, "chromium/memory", memory, memory);
+    if (fromMemory) await bench.pipeline("chromium/memory", measure(`memory(${bench.mib << 20})`));
     await page.choose("input", [path]);
-    const file = await turns("chromium/file", measure("file()"));
-    tell(report, "chromium/file", file, file);
-    const port = await turns("chromium/port", measure("port()"));
-    tell(report, "chromium/port", port, memory);
+    await bench.pipeline("chromium/file", measure("file()"));
+    await bench.pipeline("chromium/port", measure("port()"));
+    await bench.pipeline("chromium/port-from-ciphertext", measure("portOpen()"));
+    await bench.pipeline("chromium/opfs", measure("opfs()"));
+    await bench.pipeline("chromium/server", measure("server()"));
+    for (const name of ["port", "server"]) {
+      const rest = await atRest(chromium);
+      const watched = watchMemory({ browser: chromium.pid });
+      await measure(`${name}()`)();
+      bench.memory(`chromium/${name}`, (await watched.stop()).browser.ownPeak - rest);
+    }
     page.detach();
   } finally {
     await chromium.close();
@@ -64,43 +143,20 @@ async function inChromium(report: Report, path: string): Promise<void> {
   }
 }
 
-async function turns(what: string, turn: () => Promise<Times>): Promise<Times> {
-  const all: Times[] = [];
-  for (let i = 1; i <= TURNS; i++) {
-    all.push(await turn());
-    const times = Object.entries(all.at(-1)!).map(([name, ms]) => `${name} ${Math.round(rate(ms))}`);
-    progress(`${what}, turn ${i}: ${times.join(", ")} MiB/s`);
-  }
-  return Object.fromEntries(
-    Object.keys(all[0]!).map((name) => [name, median(all.map((times) => times[name]!))]),
-  );
+/** MiB of all processes of the browser when nothing goes on. */
+async function atRest(chromium: Chromium): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  const watched = watchMemory({ browser: chromium.pid });
+  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  return (await watched.stop()).browser.ownMedian;
 }
-
-function tell(report: Report, prefix: string, times: Times, alone: Times): void {
-  for (const [operation, other] of [
-    ["seal", "webcrypto/encrypt"],
-    ["open", "webcrypto/decrypt"],
-  ] as const) {
-    const [ms, compared] = [times[operation], alone[other]];
-    if (ms === undefined || compared === undefined) continue;
-    const id = `${prefix}/${operation}/${MIB}MiB`;
-    report({ id, value: rate(ms), unit: "MiB/s", versus: "webcrypto", ratio: compared / ms });
-  }
-  for (const name of ["webcrypto/encrypt", "webcrypto/decrypt"]) {
-    const ms = times[name];
-    if (ms === undefined) continue;
-    report({ id: `${prefix}/${name}/${MIB}MiB`, value: rate(ms), unit: "MiB/s", versus: null, ratio: null });
-  }
-}
-
-const rate = (ms: number) => MIB / (ms / 1000);
 
 async function until(page: PageSession, condition: string): Promise<void> {
   while (!(await page.evaluate<boolean>(condition).catch(() => false)))
     await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** The benchmark page on the loopback, which is a secure context. */
+/** The benchmark page on the loopback, which is a secure context, and what throws away what is sent to it. */
 async function serve(): Promise<{ url: string; close(): void }> {
   const { outputFiles } = await build({
     entryPoints: ["page", "worker"].map((name) =>
@@ -114,6 +170,10 @@ async function serve(): Promise<{ url: string; close(): void }> {
   });
   const files = new Map(outputFiles.map(({ path, contents }) => [path, contents]));
   const server = createServer((request, response) => {
+    if (request.url === "/discard") {
+      request.resume().on("end", () => response.end());
+      return;
+    }
     const script = files.get(request.url ?? "");
     response.setHeader("content-type", script ? "text/javascript" : "text/html");
     response.end(

@@ -1,7 +1,8 @@
 /** The Worker of the benchmark page: measures in itself, and serves a port as the microservice does. */
 
 import { refuseAll, servePort } from "#protocol/port/index.ts";
-import { cipher, discard, memoryTurn, opened, pattern, piecesOf, sealed, timed } from "./measure.ts";
+import { discard, memoryTurn, opened, pattern, sealed, timed } from "./measure.ts";
+import { onlyRead } from "./pipelines.ts";
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent) => void) | null;
@@ -24,10 +25,7 @@ scope.onmessage = async ({ data, ports: [port] }) => {
     scope.postMessage(await memoryTurn(pattern(order.size)));
   } else {
     const { file } = order;
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    const raw = await timed(() => cipher(piecesOf(bytes), "encrypt"));
-    raw.value.length = 0;
     const seal = await timed(() => discard(sealed(file)));
-    scope.postMessage({ "webcrypto/encrypt": raw.ms, seal: seal.ms });
+    scope.postMessage({ seal: seal.ms, read: await onlyRead(file) });
   }
 };
