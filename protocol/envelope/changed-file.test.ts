@@ -42,11 +42,19 @@ it.each([
   await expect(sealed(chosen)).rejects.toMatchObject({ code: "source-changed" });
 });
 
-it("a Blob that gives less than its size is not sealed, whatever the platform says of it", async () => {
-  class Shrunk extends Blob {
-    override slice(from?: number): Blob {
-      return super.slice(from, SIZE / 2);
+it.each([
+  ["less", SIZE / 2],
+  ["more", SIZE + 1],
+])(
+  "a Blob that gives %s than its size is not sealed, whatever the platform says of it",
+  async (_, length) => {
+    class Changed extends Blob {
+      override stream() {
+        return new Blob([new Uint8Array(length)]).stream();
+      }
     }
-  }
-  await expect(sealed(new Shrunk([new Uint8Array(SIZE)]))).rejects.toMatchObject({ code: "source-changed" });
-});
+    await expect(sealed(new Changed([new Uint8Array(SIZE)]))).rejects.toMatchObject({
+      code: "source-changed",
+    });
+  },
+);
