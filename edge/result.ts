@@ -10,7 +10,15 @@ export type Problem = {
 };
 
 /** What every entrypoint and Durable Object method answers. */
-export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
+export type Result<T> =
+  | { ok: true; value: T; steps?: readonly Step[] }
+  | { ok: false; problem: Problem };
+
+/**
+ * What one domain asked another for (`what`: the method) or the HSM (`what`: KMIP's operations, each with how often), for a request, and how
+ * long that took, milliseconds (edge/steps.ts). Values of the code alone, and nothing of what was asked about.
+ */
+export type Step = { from: string; to: string; what: string; ms: number };
 
 /** A refusal inside a domain: the problem for the caller, and the reason for the audit log alone. */
 export type Refusal = { ok: false; problem: Problem; reason: string; bounded?: true };

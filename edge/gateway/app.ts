@@ -9,6 +9,7 @@ import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
 import { appSite, vaultSite } from "./routes/index.ts";
 import { siteAt } from "./sites.ts";
+import { stepsOf, watchDomains } from "./steps.ts";
 
 /**
  * The gateway: routes by host, gives every response its headers, and every failure its problem document. The path that
@@ -72,6 +73,7 @@ function entrance() {
     if (long !== null) throw new Refused(long);
     if (!told) tellWhoCannotSignIn(configuredTenants(c.env));
     told = true;
+    watchDomains(c);
     await next();
   });
 }
@@ -110,12 +112,15 @@ function dress() {
   return createMiddleware<GatewayEnv>(async function dress(c, next) {
     const requestId = crypto.randomUUID();
     c.set("requestId", requestId);
+    const began = Date.now();
     await next();
+    const steps = stepsOf(c, began);
     const dressed = new Response(c.res.body, c.res);
     const { headers } = dressed;
     for (const [name, value] of Object.entries(commonHeaders))
       if (!headers.has(name)) headers.set(name, value);
     headers.set("request-id", requestId);
+    if (steps !== undefined) headers.set("server-timing", steps);
     // By this a client whose proof was refused knows how far its clock is off.
     headers.set("date", new Date().toUTCString());
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");

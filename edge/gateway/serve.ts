@@ -55,6 +55,7 @@ export function serve(site: Hono<GatewayEnv>, id: string, route: Route, handler:
       const input = { ...parametersOf(c, route), ...queryOf(c, route) };
       const body = route.request && (await bodyOf(c, route.request));
       const outcome = await handler({ c, input, body, caller: c.var.caller, by } as Given<Route>);
+      c.set("answered", true);
       if (outcome instanceof Response) return outcome;
       const value = unwrap(outcome);
       return "json" in answer ? c.json(value as object, answer.status) : c.body(null, 204);

@@ -4,6 +4,7 @@ import { createKmipClient, type ProtocolVersion } from "#protocol/kmip/index.ts"
 import { checkStanding } from "./back-end.ts";
 import { derToRaw } from "./ecdsa.ts";
 import { inVersion, saidIn } from "./older.ts";
+import { operationsIn } from "./operations.ts";
 import { agreeVersion, askKmip, type KmipStanding } from "./standing.ts";
 
 /** The HSM did not answer. A refusal by the HSM is a `KmipError` instead. */
@@ -21,7 +22,12 @@ export type HsmFetcher = { fetch(url: string, init: RequestInit): Promise<Respon
 
 type KmipClient = ReturnType<typeof createKmipClient>;
 
+/** Told of each message as it goes out, by the operations in it; what is called when the answer is there. */
+export type HsmWatch = (operations: string) => () => void;
+
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
+  /** The same, with all that is kept, for what is to be told of. */
+  watched(watch: HsmWatch): Hsm;
   /** What it keeps as a tenant's back end, known for a minute. Throws `BackEndRefused` where the tenant asks for more. */
   standing(): Promise<KmipStanding>;
   /** Unique identifier of the one object with this Name. Kept for a minute; throws if there is not exactly one. */
@@ -69,7 +75,23 @@ function isSaid(version: ProtocolVersion): boolean {
  * version that the server has. `backEnd`: of the tenant whose keys are asked for. Then nothing is asked of a server that keeps less.
  */
 export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSettings): Hsm {
-  const carry = (bytes: Uint8Array) => exchange(fetcher, url, bytes);
+  return openAt({ fetcher, url, backEnd, kept: new Map() });
+}
+
+type At = {
+  fetcher: HsmFetcher;
+  url: string;
+  backEnd: BackEndSettings | undefined;
+  kept: Map<string, { reading: Promise<unknown>; until: number }>;
+  watch?: HsmWatch;
+};
+
+function openAt(at: At): Hsm {
+  const { fetcher, url, backEnd, kept, watch } = at;
+  const carry = async (bytes: Uint8Array) => {
+    const answered = watch?.(operationsIn(bytes));
+    return exchange(fetcher, url, bytes).finally(answered);
+  };
   const place = `${url} ${backEnd?.newest ?? ""}`;
   const agreed = () => known(versions, place, () => agreeVersion(carry, backEnd?.newest), isSaid);
   async function standing(): Promise<KmipStanding> {
@@ -96,7 +118,6 @@ export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSetti
       return saidIn(of.version, () => hsm.request(operation, inVersion(of, payload), options));
     }) as KmipClient["request"],
   };
-  const kept = new Map<string, { reading: Promise<unknown>; until: number }>();
 
   function once<T>(key: string, read: () => Promise<T>): Promise<T> {
     const known = kept.get(key);
@@ -110,6 +131,7 @@ export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSetti
   const hsm: Hsm = {
     ...client,
     standing,
+    watched: (watch) => openAt({ ...at, watch }),
     locate: (name) =>
       once(`locate ${name}`, async () => {
         const { uniqueIdentifier = [] } = await client.request("Locate", {

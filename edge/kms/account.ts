@@ -71,6 +71,7 @@ import { checkLives, isShredded, shred } from "./shred.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
 import { type Heads, putVersions, readVersions } from "./version-index.ts";
+import { behind } from "./watched-door.ts";
 
 /**
  * State and decisions of the KMS on one account; named `<tenant>/<account>`. Anyone may name an account: nothing is written
@@ -115,8 +116,9 @@ export class KmsAccountObject extends DurableObject<Env> {
     request: DataKeysRequest & { account: string },
   ): Promise<Result<{ edks: string[] }>> {
     const { seed } = request;
-    if (seed !== undefined) return issueSeedKeys(this.#door, this.#quota, caller, { ...request, seed });
-    const issued = await issueDataKeys(this.#door, this.#quota, caller, request);
+    if (seed !== undefined)
+      return this.#behind((door) => issueSeedKeys(door, this.#quota, caller, { ...request, seed }));
+    const issued = await this.#behind((door) => issueDataKeys(door, this.#quota, caller, request));
     await this.#wakeForKeys();
     return issued;
   }
@@ -124,25 +126,29 @@ export class KmsAccountObject extends DurableObject<Env> {
   /** M17: the next version of the key of this EDK, verified. One after the other. */
   async rotateKey(caller: Caller, item: Item, certificate?: string): Promise<Result<{ edk: string }>> {
     const of = { item, certificate };
-    const rotated = await rotateKey(this.#door, this.#quota, caller, of, (work) => this.#inTurn(work));
+    const rotated = await this.#behind((door) =>
+      rotateKey(door, this.#quota, caller, of, (work) => this.#inTurn(work)),
+    );
     await this.#wakeForKeys();
     return rotated;
   }
 
   /** The EDK of the key under which names are copied for the list. */
   async metadataKey(caller: Caller, account: string): Promise<Result<{ edk: string }>> {
-    const found = await metadataKey(this.#door, this.#quota, caller, account, (work) => this.#inTurn(work));
+    const found = await this.#behind((door) =>
+      metadataKey(door, this.#quota, caller, account, (work) => this.#inTurn(work)),
+    );
     await this.#wakeForKeys();
     return found;
   }
 
   /** What stands where in the datastore, for who cannot take its word for it. */
   readVersions(caller: Caller, account: string, after: number): Promise<Result<VersionPage>> {
-    return readVersions(this.#door, this.#heads, caller, { account, after });
+    return this.#behind((door) => readVersions(door, this.#heads, caller, { account, after }));
   }
 
   putVersions(caller: Caller, account: string, change: VersionChange): Promise<Result<VersionsPut>> {
-    return putVersions(this.#door, caller, account, change);
+    return this.#behind((door) => putVersions(door, caller, account, change));
   }
 
   /** A member has left: the next who asks has another metadata key. */
@@ -159,12 +165,12 @@ export class KmsAccountObject extends DurableObject<Env> {
 
   /** M8: a data key for the caller's instance, by one of the ways. `items` are its EDKs, verified. */
   load(caller: Caller, request: LoadRequest, items: readonly Item[]): Promise<Result<LoadAnswer>> {
-    return load(this.#door, caller, request, items);
+    return this.#behind((door) => load(door, caller, request, items));
   }
 
   /** M7: a grant by which the caller's instance loads these keys, once. */
   grant(caller: Caller, request: GrantKeysRequest, items: readonly Item[]): Promise<Result<Granted>> {
-    return grantSeveral(this.#door, caller, request, items);
+    return this.#behind((door) => grantSeveral(door, caller, request, items));
   }
 
   /** M7: what was granted here, for the instance that presents it. */
@@ -174,7 +180,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     requestId: string,
   ): Promise<Result<Presented>> {
     if (!hasStore(this.ctx)) return fail("invalid-grant");
-    return presentGrant(await this.#door.enter(), presentation, items, requestId);
+    return this.#behind(async ({ enter }) => presentGrant(await enter(), presentation, items, requestId));
   }
 
   /** M9: a grant for keys of a seed, presented: a channel to the HSM. */
@@ -200,7 +206,7 @@ export class KmsAccountObject extends DurableObject<Env> {
 
   /** M11: keys that are retained here, for the instance that asks. */
   async loadRetained(caller: InstanceCaller, request: RetainedRequest): Promise<Result<RetainedKeys>> {
-    return loadRetained(this.#door, caller, request);
+    return this.#behind((door) => loadRetained(door, caller, request));
   }
 
   /** M17: what is known of the account's data keys, and their state. */
@@ -276,16 +282,16 @@ export class KmsAccountObject extends DurableObject<Env> {
     caller: InstanceCaller,
     of: { account: string; key: Version },
   ): Promise<Result<{ edk: string }>> {
-    return readDataKey(this.#door, this.#keys, caller, of);
+    return this.#behind((door) => readDataKey(door, this.#keys, caller, of));
   }
 
   /** Level `account`: Enc(account) under the instance's wrapping key. */
   releaseAccountKey(caller: InstanceCaller, request: AccountKeyRequest): Promise<Result<ReleasedToInstance>> {
-    return releaseAccountKey(this.#door, caller, request);
+    return this.#behind((door) => releaseAccountKey(door, caller, request));
   }
 
   listDataKeys(caller: InstanceCaller, account: string): Promise<Result<{ edks: string[] }>> {
-    return listDataKeys(this.#door, this.#keys, caller, account);
+    return this.#behind((door) => listDataKeys(door, this.#keys, caller, account));
   }
 
   /**
@@ -331,6 +337,19 @@ export class KmsAccountObject extends DurableObject<Env> {
     if (!hasStore(this.ctx)) return;
     await wakeForRetained(this.ctx.storage);
     await wakeForResident(this.ctx.storage);
+  }
+
+  /** Answers a request, and tells what was done for it. */
+  #behind<T>(work: (door: Door) => Promise<Result<T>>): Promise<Result<T>> {
+    const { env } = this;
+    return behind(
+      this.#door,
+      ({ store: { tenant }, ledger }, hsm) => ({
+        backEnd: tenantBackEnd({ hsm, ledger, tenant, env }, backEndOf(env, tenant)),
+        trust: isolateTrust(hsm, env.COFFER_HSM_URL),
+      }),
+      work,
+    );
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -30,6 +30,7 @@ import type {
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { fromHsm } from "../hsm/index.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
+import { type Steps, telling } from "../steps.ts";
 import { versionNamed } from "./account-data-keys.ts";
 import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
@@ -40,6 +41,8 @@ import { locateMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
 import { beginRotation, type Rotation, readRotation } from "./rotation/index.ts";
 import { isolateTrust } from "./trust.ts";
+
+type Which = { ofSeed?: boolean; steps?: Steps };
 
 /**
  * The door of the KMS for the gateway. The gateway has verified access token, DPoP proof and the shape of the request; all else is decided
@@ -71,9 +74,12 @@ export class Kms extends WorkerEntrypoint<Env> {
 
   /** `POST /kms/loads` (M8). */
   async load(caller: Caller, request: LoadRequest): Promise<Result<LoadAnswer>> {
-    const read = await this.#readFor(caller, request.way === "rewrap" ? [request.edk] : request.edks);
-    if (!read.ok) return this.#principal(caller).refused(caller, `kms:${request.way}`, read);
-    return this.#registry(caller, read.value).load(caller, request, read.value);
+    return telling("kms", async (steps) => {
+      const edks = request.way === "rewrap" ? [request.edk] : request.edks;
+      const read = await this.#readFor(caller, edks, { steps });
+      if (!read.ok) return this.#principal(caller).refused(caller, `kms:${request.way}`, read);
+      return this.#registry(caller, read.value).load(caller, request, read.value);
+    });
   }
 
   /** `POST /kms/key-versions` (M17). */
@@ -94,9 +100,11 @@ export class Kms extends WorkerEntrypoint<Env> {
 
   /** `POST /kms/grants` (M7). */
   async grant(caller: Caller, request: GrantKeysRequest): Promise<Result<Granted>> {
-    const read = await this.#readFor(caller, request.edks, { ofSeed: true });
-    if (!read.ok) return this.#principal(caller).refused(caller, "kms:grant", read);
-    return this.#registry(caller, read.value).grant(caller, request, read.value);
+    return telling("kms", async (steps) => {
+      const read = await this.#readFor(caller, request.edks, { ofSeed: true, steps });
+      if (!read.ok) return this.#principal(caller).refused(caller, "kms:grant", read);
+      return this.#registry(caller, read.value).grant(caller, request, read.value);
+    });
   }
 
   /** `POST /presentations` (M7), on the vault's site of that tenant: who presents shows it by the grant and a proof. */
@@ -104,11 +112,13 @@ export class Kms extends WorkerEntrypoint<Env> {
     by: { tenant: string; requestId: string },
     presentation: Presentation,
   ): Promise<Result<Presented>> {
-    const read = await this.#read(presentation.edks);
-    // Anyone can send what is none: nobody's log is filled by it.
-    if (!read.ok) return fail(read.problem.code);
-    if (read.value.some(({ edk }) => edk.tenant !== by.tenant)) return fail("invalid-grant");
-    return this.#registry(by, read.value).present(presentation, read.value, by.requestId);
+    return telling("kms", async (steps) => {
+      const read = await this.#read(presentation.edks, { steps });
+      // Anyone can send what is none: nobody's log is filled by it.
+      if (!read.ok) return fail(read.problem.code);
+      if (read.value.some(({ edk }) => edk.tenant !== by.tenant)) return fail("invalid-grant");
+      return this.#registry(by, read.value).present(presentation, read.value, by.requestId);
+    });
   }
 
   /** `POST /seed-channels` (M9), on the vault's site of that tenant. */
@@ -250,15 +260,18 @@ export class Kms extends WorkerEntrypoint<Env> {
     return told.ok ? ok({ ...told.value, all: told.value.all + unlisted.value }) : told;
   }
 
-  #read(tokens: readonly string[], which: { ofSeed?: boolean } = {}) {
-    return readEdks(isolateTrust(deploymentHsm(this.env), this.env.COFFER_HSM_URL), tokens, which);
+  /** `steps`: where what is asked of the HSM is told. */
+  #read(tokens: readonly string[], { steps, ...which }: Which = {}) {
+    const hsm = deploymentHsm(this.env);
+    const watched = steps === undefined ? hsm : hsm.watched(steps.ofHsm);
+    return readEdks(isolateTrust(watched, this.env.COFFER_HSM_URL), tokens, which);
   }
 
   /** Of the caller's tenant: of another one there may be no object here in which a refusal is recorded. */
   async #readFor(
     { tenant }: Caller,
     tokens: readonly string[],
-    which: { ofSeed?: boolean } = {},
+    which: Which = {},
   ): Promise<Decision<Item[]>> {
     const read = await this.#read(tokens, which);
     if (!read.ok || read.value.every(({ edk }) => edk.tenant === tenant)) return read;
