@@ -10,9 +10,7 @@ export type Problem = {
 };
 
 /** What every entrypoint and Durable Object method answers. */
-export type Result<T> =
-  | { ok: true; value: T; steps?: readonly Step[] }
-  | { ok: false; problem: Problem };
+export type Result<T> = { ok: true; value: T; steps?: readonly Step[] } | { ok: false; problem: Problem };
 
 /**
  * What one domain asked another for (`what`: the method) or the HSM (`what`: KMIP's operations, each with how often), for a request, and how

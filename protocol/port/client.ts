@@ -10,6 +10,7 @@ import {
   type HelloResult,
   type InspectResult,
   type InstanceDescription,
+  type KeyVersion,
   type LoadResult,
   type Params,
   PORT_VERSION,
@@ -56,6 +57,8 @@ export type PortClient = {
   renew(account: string, key?: "account"): Promise<LoadResult>;
   /** Another symmetric app-specific key in the place of the instance's, which ends at once (W12); its id. Error: `key-missing`. */
   replaceAppKey(): Promise<{ id: string }>;
+  /** What it holds, for how long still, and what it has asked the edge for itself since this was asked last. */
+  standing(): Promise<Result<"standing">>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
   inspect(header: Uint8Array): Promise<InspectResult>;
   /** The contexts of messages that were sealed with `keep` and can be gone on with. */
@@ -95,8 +98,19 @@ export type PortClient = {
   close(): void;
 };
 
+/** A call that has ended: when it began (milliseconds since 1970), how long it took, and with which code where it failed. */
+export type PortCall = {
+  what: PortOperation;
+  at: number;
+  ms: number;
+  code?: ErrorCode;
+  /** Keys that it has brought in. */
+  loaded?: KeyVersion[];
+};
+
 type Pending = {
   op: PortOperation;
+  at: number;
   settle(value: unknown): void;
   fail(reason: unknown): void;
   sender?: StreamSender;
@@ -104,14 +118,15 @@ type Pending = {
 };
 
 /**
- * Speaks to a microservice over `port` (a browser's or Node's MessagePort), which must not be used otherwise.
+ * Speaks to a microservice over `port` (a browser's or Node's MessagePort), which must not be used otherwise. `watch` is told of each call
+ * that has ended.
  *
  * @example
  * const microservice = createPortClient(port);
  * const { instance } = await microservice.hello("CN=Coffer page");
  * const ciphertext = microservice.seal({ edk, context }, file);
  */
-export function createPortClient(port: MessagePort): PortClient {
+export function createPortClient(port: MessagePort, watch?: (call: PortCall) => void): PortClient {
   const pending = new Map<number, Pending>();
   let last = 0;
   let closed: CofferError | undefined;
@@ -127,6 +142,10 @@ export function createPortClient(port: MessagePort): PortClient {
     port.close();
     for (const call of pending.values()) call.fail(closed);
     pending.clear();
+  }
+
+  function ended({ op: what, at }: Pending, more: Pick<PortCall, "code" | "loaded"> = {}): void {
+    watch?.({ what, at, ms: Date.now() - at, ...more });
   }
 
   function receive(data: unknown): void {
@@ -146,13 +165,16 @@ export function createPortClient(port: MessagePort): PortClient {
       case "result":
         if (call.receiver) throw new CofferError("port-violation");
         call.settle(checkResult(call.op, message.value));
+        ended(call, call.op === "load" ? { loaded: loadedOf(message.value as LoadResult) } : {});
         break;
       case "end":
         if (!call.receiver) throw new CofferError("port-violation");
         call.settle(undefined);
+        ended(call);
         break;
       case "error":
         call.fail(new CofferError(message.code));
+        ended(call, { code: message.code });
         break;
       default:
         throw new CofferError("port-violation");
@@ -174,7 +196,7 @@ export function createPortClient(port: MessagePort): PortClient {
       if (closed) throw closed;
       const id = ++last;
       post({ v: 1, type: "call", id, op, params });
-      pending.set(id, { op, settle: (value) => resolve(value as Result<O>), fail: reject });
+      pending.set(id, { op, at: Date.now(), settle: (value) => resolve(value as Result<O>), fail: reject });
     });
   }
 
@@ -208,6 +230,7 @@ export function createPortClient(port: MessagePort): PortClient {
     };
     pending.set(id, {
       op,
+      at: Date.now(),
       sender,
       receiver,
       settle: () => {
@@ -248,6 +271,7 @@ export function createPortClient(port: MessagePort): PortClient {
       const { plain } = await call("openAll", { messages: short });
       return plain.map((bytes) => bytes && new Uint8Array(bytes));
     },
+    standing: () => call("standing", {}),
     versions: (page) => call("versions", page),
     compare: (served) => call("compare", served),
     replaceAppKey: () => call("replaceAppKey", {}),
@@ -267,6 +291,10 @@ export function createPortClient(port: MessagePort): PortClient {
     },
     close: () => close("port-closed"),
   };
+}
+
+function loadedOf({ others = [], ...first }: LoadResult): KeyVersion[] {
+  return [first, ...others];
 }
 
 /** A buffer of these bytes alone. The slice of a Node Buffer would be a view of what others have in the same buffer. */

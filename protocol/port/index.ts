@@ -4,7 +4,7 @@
  * web/hosts (servePort), web/microservice and tests. No CryptoKey passes: both ends check every message, going out and
  * coming in, against an exact shape.
  */
-export { createPortClient, type PortClient } from "./client.ts";
+export { createPortClient, type PortCall, type PortClient } from "./client.ts";
 export {
   type EncryptionContext,
   type HelloResult,

@@ -76,6 +76,9 @@ export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
 const excerpt = object({ offset: whole(0), length: whole(0), size: whole(0) });
 
 const account = text(1, 64);
+const name = text(0, 128);
+const held = object({ what: name, key: name, left: whole(0) }, { account, wrapping: name, under: name });
+const asked = object({ what: text(0, 256), at: whole(0), ms: whole(0), timing: text(0, 4096) });
 const documentName = text(1, 64);
 const ids = list(documentName, 0, MAX_ROWS);
 const sha256 = text(43, 43, /^[\w-]+$/);
@@ -147,6 +150,12 @@ export const PORT_OPERATIONS = {
   },
   /** Another symmetric app-specific key (W12), whose id it answers; `key-missing` where the instance has none. */
   replaceAppKey: { params: object({}), result: object({ id: text(1, 64) }) },
+  /**
+   * What it holds and for how long still, milliseconds, and what it has asked the edge for itself since it was asked this last: names and
+   * times, no key. Looking counts as no use of a key. `wrapping`: how a data key came here, `under`: how its EDK has it; as their formats name
+   * it. `timing`: the answer's `Server-Timing`.
+   */
+  standing: { params: object({}), result: object({ keys: list(held, 0, 2048), asked: list(asked, 0, 32) }) },
   /** The contexts of messages that were sealed with `keep` and can be gone on with here. */
   unfinished: { params: object({}), result: object({ contexts: list(context, 0, 100) }) },
   /** Nobody will go on with it: what is sealed of this context next is a new message. */

@@ -28,6 +28,7 @@ export type PortHandler = CryptoOperations & {
   renew(params: Params<"renew">): Promise<Result<"renew">>;
   replaceAppKey(params: Params<"replaceAppKey">): Promise<Result<"replaceAppKey">>;
   inspect(params: Params<"inspect">): Promise<Result<"inspect">>;
+  standing(params: Params<"standing">): Promise<Result<"standing">>;
   unfinished(params: Params<"unfinished">): Promise<Result<"unfinished">>;
   discard(params: Params<"discard">): Promise<Result<"discard">>;
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;

@@ -17,6 +17,7 @@ export {
   type DocumentKey,
   type ErrorCode,
   type Group,
+  type Held,
   type Identity,
   type Instance,
   isAbort,
@@ -26,6 +27,7 @@ export {
   messageOf,
   type OpenDocument,
   type OpenOptions,
+  type OperationName,
   type Passkey,
   type Progress,
   type ProgressListener,
@@ -41,6 +43,7 @@ export {
   type SeedOptions,
   type Source,
   type Standing,
+  type Step,
   type TenantRole,
   type UserInstance,
 } from "../client/index.ts";

@@ -25,6 +25,7 @@ import type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts"
 import type { Seed, SeedOptions } from "./seed.ts";
 import { CustodianSession } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
+import type { Held } from "./steps.ts";
 
 /** By type alone: a page that is not signed in carries no route but the one for tokens. */
 const SIGN_OUT: (typeof signOut)["path"] = "/sign-out";
@@ -45,8 +46,9 @@ export interface ConnectOptions {
 }
 
 /** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended,
- * `waiting` (a `CustomEvent` of milliseconds) when a request waits because the server asked to come later. */
-export type CofferEvent = "state" | "signed-out" | "waiting";
+ * `waiting` (a `CustomEvent` of milliseconds) when a request waits because the server asked to come later, `step` (a `CustomEvent` of a
+ * `Step`) with what is asked of vault and edge. */
+export type CofferEvent = "state" | "signed-out" | "waiting" | "step";
 
 /** A connection of this app to its vault, its edge and its microservice. */
 export class Coffer extends EventTarget {
@@ -65,7 +67,7 @@ export class Coffer extends EventTarget {
     this.vault = options.vault;
     this.#custody = options.custody;
     this.#host = host;
-    this.#onWait = (detail) => void this.dispatchEvent(new CustomEvent("waiting", { detail }));
+    this.#onWait = this.#teller("waiting");
     this.#session = new CustodianSession({ ...host, ...options, onWait: this.#onWait });
     host.onTold(() => this.#end());
   }
@@ -288,6 +290,19 @@ export class Coffer extends EventTarget {
     return this.#run((custodian) => work(custodian.administration));
   }
 
+  /**
+   * Which decrypted keys the vault holds, and for how many milliseconds still; and what it has asked the edge for itself, since this was
+   * asked last. No key is used or given for it, and nobody but the vault is asked.
+   */
+  held(): Promise<Held> {
+    return this.#run(async ({ microservice }) => (await microservice.use()).port.standing());
+  }
+
+  /** Has the vault drop the keys that it has decrypted; what is needed again is released again. */
+  lock(): Promise<void> {
+    return this.#run(async ({ microservice }) => (await microservice.use()).port.lock());
+  }
+
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
   accounts(): Promise<Account[]> {
     return this.#run((custodian) => custodian.refreshAccounts());
@@ -321,6 +336,10 @@ export class Coffer extends EventTarget {
     return this.#run((custodian) => custodian.leave(account));
   }
 
+  #teller(type: CofferEvent): (detail?: unknown) => void {
+    return (detail) => void this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
   async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {
     try {
       return await work(await this.#load());
@@ -335,7 +354,6 @@ export class Coffer extends EventTarget {
     this.#loading ??= import("./custodian.ts").then(
       ({ Custodian }) => {
         const { app, fetch, now, openVault } = this.#host;
-        const onState = () => void this.dispatchEvent(new Event("state"));
         const session = this.#session;
         this.#custodian = new Custodian({
           session,
@@ -345,7 +363,8 @@ export class Coffer extends EventTarget {
           openVault,
           custody: this.#custody,
           onWait: this.#onWait,
-          onState,
+          onState: this.#teller("state"),
+          onStep: this.#teller("step"),
         });
         return this.#custodian;
       },

@@ -18,6 +18,7 @@ import { RestClient } from "./rest.ts";
 import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
+import { type StepListener, telling } from "./steps.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
   /** How often to look, while it is used, whether the vault has another release by now, milliseconds. Default: a quarter of an hour. */
@@ -30,6 +31,8 @@ export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "
   /** Called with how long a request waits because the server asked to come later, milliseconds. */
   onWait?: WaitListener | undefined;
   onState?: ((state: MicroserviceState) => void) | undefined;
+  /** Told of what is asked of the microservice and the edge, step by step. */
+  onStep?: StepListener | undefined;
   /** Where the host keeps the app-specific key: what starts a microservice with the next one, and what makes that the host's key. */
   nextAppKey?: { openVault: Host["openVault"]; take(): Promise<void> } | undefined;
 }
@@ -46,20 +49,32 @@ export class Custodian {
   readonly members: Members;
 
   constructor(options: CustodianOptions) {
-    const { session, app, fetch, now, openVault: open, enrolment, custody, onWait, onState } = options;
+    const {
+      session,
+      app,
+      fetch,
+      now,
+      openVault: open,
+      enrolment,
+      custody,
+      onWait,
+      onState,
+      onStep,
+    } = options;
     const { releases = 15 * 60 * 1000 } = options;
     this.#session = session;
     this.#nextAppKey = options.nextAppKey;
-    const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
+    const rest = new RestClient({ origin: app, session, fetch, delay, onWait, onStep });
     const custodian = () => this.signedIn.custodian.dn;
     const microservice = new Microservice({
-      ...{ open, rest, custodian, enrolment, app, now, onState, releases },
+      ...{ open, rest, custodian, enrolment, app, now, onState, onStep, releases },
       certifiedKey: () => session.certifiedKey(),
       replaced: (id) => this.life.revokeInstance(id),
     });
     const keys = new DataKeys(rest, microservice, custody);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
-    this.documents = new Documents({ rest, microservice, keys, tenant, accounts });
+    const documents = new Documents({ rest, microservice, keys, tenant, accounts });
+    this.documents = onStep ? telling(documents, onStep) : documents;
     this.life = new Accounts(
       rest,
       () => session.authorize("GET", app, true),

@@ -47,4 +47,5 @@ export {
   type SignIn,
   type SignInStore,
 } from "./sign-in.ts";
+export type { Held, OperationName, Step } from "./steps.ts";
 export type { Vault } from "./vault.ts";

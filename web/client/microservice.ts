@@ -11,6 +11,7 @@ import { callEmpty, callJson } from "./call.ts";
 import { asCofferError } from "./error.ts";
 import { authenticate, type CertifiedKey } from "./mutual.ts";
 import type { RestClient } from "./rest.ts";
+import type { StepListener } from "./steps.ts";
 import type { Vault } from "./vault.ts";
 
 /** An enrolled microservice. */
@@ -47,6 +48,8 @@ export interface MicroserviceOptions {
   certifiedKey: () => Promise<CertifiedKey>;
   now: () => number;
   onState?: ((state: MicroserviceState) => void) | undefined;
+  /** Told of each call that has ended. */
+  onStep?: StepListener | undefined;
   /** How long `forget` may take, milliseconds. Default: five seconds. */
   patience?: number;
   /** How often to look for another release, milliseconds. Never by default. */
@@ -159,7 +162,7 @@ export class Microservice {
     this.#looked = this.#options.now();
     const before = await current;
     const vault = await (keys ?? this.#options).open();
-    const port = createPortClient(vault.port);
+    const port = this.#portOf(vault);
     const [proven, short] = [this.#proven, this.#short];
     let taken = false;
     let made: string | undefined;
@@ -282,6 +285,11 @@ export class Microservice {
     this.#tell({ phase: "idle" });
   }
 
+  #portOf({ port }: Vault): PortClient {
+    const { onStep } = this.#options;
+    return createPortClient(port, onStep && ((call) => onStep({ step: "vault", ...call })));
+  }
+
   #guard(work: Promise<EnrolledMicroservice>): Promise<EnrolledMicroservice> {
     const guarded = work.catch((thrown: unknown) => {
       const error = asCofferError(thrown);
@@ -304,7 +312,7 @@ export class Microservice {
       throw new CofferError("port-closed");
     }
     this.#vault = vault;
-    const port = createPortClient(vault.port);
+    const port = this.#portOf(vault);
     this.#port = port;
     const { measurement, instance, challenge } = await this.#greet(port);
     if (!instance || !this.#isValid(instance)) return this.#enrol(port, measurement, challenge);

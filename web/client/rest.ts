@@ -7,6 +7,7 @@ import { anything, type Shape } from "#protocol/shape.ts";
 import { asMaybeDone, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";
 import type { CustodianSession } from "./session.ts";
+import type { StepListener } from "./steps.ts";
 
 export { type Delay, delay } from "#protocol/patience.ts";
 
@@ -39,6 +40,7 @@ export class RestClient {
   readonly #fetch: typeof fetch;
   readonly #delay: Delay;
   readonly #onWait: ((milliseconds: number) => void) | undefined;
+  readonly #onStep: StepListener | undefined;
 
   constructor(options: {
     origin: string;
@@ -47,12 +49,15 @@ export class RestClient {
     delay: Delay;
     /** Called with how long a request waits because the server asked to retry later. */
     onWait?: ((milliseconds: number) => void) | undefined;
+    /** Told of each request. */
+    onStep?: StepListener | undefined;
   }) {
     this.#origin = options.origin;
     this.#session = options.session;
     this.#fetch = options.fetch;
     this.#delay = options.delay;
     this.#onWait = options.onWait;
+    this.#onStep = options.onStep;
   }
 
   /** The JSON of a successful answer, if it has the status and the shape that is due. Errors as of `send`. */
@@ -133,8 +138,14 @@ export class RestClient {
       body = JSON.stringify(options.json);
     }
     Object.assign(headers, await this.#session.authorize(method, url, renew));
+    const at = Date.now();
+    const tell = (status: number, timing: string | null) =>
+      this.#onStep?.({
+        ...{ step: "server", what: `${method} ${new URL(url).pathname}`, at, ms: Date.now() - at },
+        ...{ status, timing: timing ?? "" },
+      });
     try {
-      return await this.#fetch(url, {
+      const response = await this.#fetch(url, {
         method,
         headers,
         body: body ?? null,
@@ -143,7 +154,10 @@ export class RestClient {
         cache: "no-store",
         redirect: "error",
       });
+      tell(response.status, response.headers.get("server-timing"));
+      return response;
     } catch (cause) {
+      tell(0, null);
       options.signal?.throwIfAborted();
       throw new CofferError("offline", { cause });
     }

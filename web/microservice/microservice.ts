@@ -13,7 +13,13 @@ import {
   seal,
 } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
-import { edkDigests, isLocalKey, operationsOf, type TrustList } from "#protocol/keys/index.ts";
+import {
+  edkDigests,
+  edkProviderInfo,
+  isLocalKey,
+  operationsOf,
+  type TrustList,
+} from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { evaluate, type KeyOperation, type Tier } from "#protocol/policy/index.ts";
@@ -118,6 +124,8 @@ export type MicroserviceOptions = {
   keyServer?: KeyServer;
   /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */
   copiesTimeToLive?: number;
+  /** What this host has asked the edge for since it was asked this last; default: nothing is told. */
+  asked?(): Standing["asked"];
   /** Told of every message and key of the ladder, in order. */
   watch?: Watch;
   /** Asks the host to keep the store when space runs out; called once an instance has been stored. */
@@ -128,6 +136,8 @@ export type Microservice = PortHandler & {
   /** Deletes all data keys from memory. */
   clear(): void;
 };
+
+type Standing = Awaited<ReturnType<PortHandler["standing"]>>;
 
 type Verified = { record: InstanceRecord; trust: TrustList; tier: Tier; level: Level };
 /** `ladder`: above level `data`. */
@@ -507,6 +517,23 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const { ladder } = serving();
       if (!ladder) throw new CofferError("key-missing");
       return { id: await ladder.replaceAppKey() };
+    },
+
+    async standing() {
+      const { ladder } = serving();
+      const own = ring.held().map(({ key: { edk, wrapping = "" }, left }) => {
+        const { account, wrapping: under } = edk;
+        return {
+          what: "data key",
+          key: edkProviderInfo(edk),
+          left,
+          under,
+          wrapping,
+          ...(account && { account }),
+        };
+      });
+      const keys = [...(ladder?.held() ?? []), ...own].map((key) => ({ ...key, left: Math.ceil(key.left) }));
+      return { keys, asked: options.asked?.() ?? [] };
     },
 
     async inspect({ header }) {

@@ -79,6 +79,17 @@ export class KeyRing<K> {
     if (this.#entries.delete(name)) this.#options.dropped?.(name);
   }
 
+  /** What is held, and for how long still, milliseconds. Looking is no use. */
+  held(): { name: string; key: K; left: number }[] {
+    this.#sweep();
+    const now = this.#options.now();
+    return [...this.#entries].map(([name, entry]) => ({
+      name,
+      key: entry.key,
+      left: this.#end(entry) - now,
+    }));
+  }
+
   /** Deletes all keys at once (sign-out, revocation, new enrolment). */
   clear(): void {
     for (const name of this.#entries.keys()) this.delete(name);

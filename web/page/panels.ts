@@ -6,7 +6,10 @@ import type { PanelElement } from "./panel.ts";
 import { element } from "./part.ts";
 
 /** By the names of their elements, but for the keys' panel, which has work that goes on. */
-const PANELS = ["coffer-members", "coffer-activity", "coffer-vaults", "coffer-administration"] as const;
+const PANELS = [
+  ...(["coffer-members", "coffer-activity", "coffer-vaults", "coffer-administration"] as const),
+  ...(["coffer-flow", "coffer-ladder"] as const),
+];
 
 export class Panels {
   readonly #page: HTMLElement;

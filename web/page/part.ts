@@ -30,3 +30,10 @@ export function part<E extends HTMLElement = HTMLElement>(root: ParentNode, name
 export function onPress(root: ParentNode, name: string, act: () => void): void {
   for (const element of root.querySelectorAll(`[data-${name}]`)) element.addEventListener("click", act);
 }
+
+/** An element with a text in it. */
+export function textIn(tag: string, text: string): HTMLElement {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}

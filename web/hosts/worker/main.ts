@@ -11,6 +11,7 @@ import {
   browserPeers,
   captureCrypto,
   createMicroservice,
+  type MicroserviceOptions,
   openStore,
   type PasskeySecret,
   restAuthorities,
@@ -23,11 +24,24 @@ declare const __COFFER_ROOT_KEY__: string;
 
 // Before anything foreign is handled.
 const crypto = captureCrypto(globalThis.crypto);
-const send = globalThis.fetch.bind(globalThis);
+const fetchOf = globalThis.fetch.bind(globalThis);
 const storage = globalThis.navigator.storage;
 const peers = browserPeers(globalThis.BroadcastChannel);
 const ownOrigin = globalThis.origin;
 const rootKey = decodeBase64url(__COFFER_ROOT_KEY__);
+
+type Asked = NonNullable<ReturnType<NonNullable<MicroserviceOptions["asked"]>>>[number];
+let asked: Asked[] = [];
+
+/** Remembers of the last requests what they were and what their answers tell of the steps that were taken for them. */
+const send: typeof fetch = async (url, init) => {
+  const at = Date.now();
+  const response = await fetchOf(url, init);
+  const what = `${init?.method} ${new URL(`${url}`).pathname}`;
+  const timing = response.headers.get("server-timing") ?? "";
+  asked = [...asked.slice(1 - MAX_ASKED), { what, at, ms: Date.now() - at, timing }];
+  return response;
+};
 
 /**
  * What the vault's document sends, once. `origin` is the custodian's, as the browser told the document. `unlocks`: that its page shows the
@@ -37,6 +51,9 @@ export type StartMessage = { type: "coffer-start"; origin: string; measurement: 
 
 /** What the document answers to a question: evidence, and what the passkey gave that was shown. */
 type Answered = { evidence?: Evidence | null; secret?: PasskeySecret | null };
+
+/** As many as the port tells. */
+const MAX_ASKED = 32;
 
 const scope = globalThis as { onmessage: ((event: MessageEvent) => void) | null };
 
@@ -98,6 +115,7 @@ function serve(origin: string, measurement: string, attester: Attester): Promise
         measurement,
         attester,
         peers,
+        asked: () => asked.splice(0),
         // The port comes from another origin: its page has to prove that it is the custodian.
         mutual: true,
         now: () => Date.now(),

@@ -20,6 +20,10 @@ export class Held<K> {
     return this.#ring.take(name);
   }
 
+  held(): ReturnType<KeyRing<K>["held"]> {
+    return this.#ring.held();
+  }
+
   put(name: string, key: K): void {
     this.#ring.put(name, key, this.#options.expires?.(key));
   }

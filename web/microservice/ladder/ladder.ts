@@ -157,6 +157,19 @@ export class Ladder {
     await this.#encryptedMaster();
   }
 
+  /** Decrypted keys that are in memory, by what they are. */
+  held(): { what: KeyName; account?: string; key: string; left: number }[] {
+    const rings = {
+      "master key": [this.#masterKeys, this.#masterKeysOfPairs],
+      "second layer": [this.#layerKeys],
+      "account key": [this.#accountKeys],
+      "data key": [this.#dataKeys],
+    } satisfies Record<KeyName, Pick<Held<unknown>, "held">[]>;
+    return (Object.keys(rings) as KeyName[]).flatMap((what) =>
+      rings[what].flatMap((ring) => ring.held().map(({ name, left }) => ({ what, ...named(name), left }))),
+    );
+  }
+
   /** Fetches Enc(data) of all the account's versions, and Enc(account) of the newest, ahead of what will be opened. */
   async prefetch(account: string): Promise<void> {
     const { authorities } = this.#options;

@@ -1,0 +1,56 @@
+/** What an app's connection does, step by step, for who wants to show it: names and times, no key and no document. */
+
+import type { PortCall, PortClient } from "#protocol/port/index.ts";
+
+/** What a vault says of what it holds and what it has asked for. */
+export type Held = Awaited<ReturnType<PortClient["standing"]>>;
+
+/** What a person would call an operation. */
+export type OperationName =
+  | "seal"
+  | "resume"
+  | "open"
+  | "openRanged"
+  | "list"
+  | "finish"
+  | "remove"
+  | "reEncrypt"
+  | "reEncryptAll";
+
+/** A request of the page that was answered. `status`: of HTTP, 0 where there was no answer; `timing`: its `Server-Timing`. */
+export type RequestStep = { what: string; at: number; ms: number; status: number; timing: string };
+
+/** `at`: milliseconds since 1970; `id` counts operations. Steps between the begin and the end of one need not all be its own: others go on. */
+export type Step =
+  | { step: "begin"; operation: OperationName; id: number; at: number }
+  | { step: "end"; id: number; at: number }
+  | ({ step: "vault" } & PortCall)
+  | ({ step: "server" } & RequestStep);
+
+export type StepListener = (step: Step) => void;
+
+const OPERATIONS: ReadonlySet<PropertyKey> = new Set<OperationName>([
+  ...(["seal", "resume", "open", "openRanged", "list"] as const),
+  ...(["finish", "remove", "reEncrypt", "reEncryptAll"] as const),
+]);
+
+/** The same, telling when an operation begins and ends. */
+export function telling<T extends object>(documents: T, tell: StepListener): T {
+  let last = 0;
+  return new Proxy(documents, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function") return method;
+      if (!OPERATIONS.has(name)) return method.bind(target);
+      return async (...given: unknown[]) => {
+        const id = ++last;
+        tell({ step: "begin", operation: name as OperationName, id, at: Date.now() });
+        try {
+          return await method.apply(target, given);
+        } finally {
+          tell({ step: "end", id, at: Date.now() });
+        }
+      };
+    },
+  });
+}

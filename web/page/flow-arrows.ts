@@ -1,0 +1,86 @@
+/** The arrows of a sequence diagram, out of what was told of an operation. None is made up, and none left out. */
+
+import type { Held } from "#web/browser/index.ts";
+import type { Flow } from "./flow-log.ts";
+
+export const PARTIES = ["page", "vault", "gateway", "iam", "kms", "ra", "caas", "datastore", "hsm"] as const;
+export type Party = (typeof PARTIES)[number];
+
+/** By what one reaches the other. */
+export type Wire = "port" | "rest" | "binding" | "kmip";
+
+/** A data key that came into the vault: how it was wrapped on its way, and how its document keeps it, as their formats name it. */
+export type KeyMove = { key: string; wrapping: string; under: string };
+
+export type Arrow = {
+  from: Party;
+  to: Party;
+  wire: Wire;
+  what: string;
+  ms: number;
+  /** A code or a status, where it failed. */
+  failed?: string;
+  keys: KeyMove[];
+};
+
+type Known = Pick<Held, "asked"> & { held: Held["keys"] };
+type Timed = { at: number; arrows: Arrow[] };
+
+/** In the order in which they began; what was done for one stands right after it. */
+export function arrowsOf({ messages }: Pick<Flow, "messages">, { asked, held }: Known): Arrow[] {
+  const told: Timed[] = messages.map((message) => {
+    const { at, ms } = message;
+    if (message.step === "vault") {
+      const { what, code, loaded = [] } = message;
+      const keys = loaded.map(({ keyId, keyVersion }) => moveOf(`${keyId}.${keyVersion}`, held));
+      return { at, arrows: [{ ...between("page", "vault"), what, ms, keys, ...(code && { failed: code }) }] };
+    }
+    const { what, status, timing } = message;
+    const failed = status === 0 ? "offline" : status >= 400 ? String(status) : undefined;
+    return { at, arrows: requested("page", { what, ms, timing }, failed) };
+  });
+  const own: Timed[] = asked.map((one) => ({ at: one.at, arrows: requested("vault", one) }));
+  return [...told, ...own].sort((one, other) => one.at - other.at).flatMap(({ arrows }) => arrows);
+}
+
+/** Those who take part, in the order in which they stand beside each other. */
+export function partiesOf(arrows: readonly Arrow[]): Party[] {
+  const part = new Set(arrows.flatMap(({ from, to }) => [from, to]));
+  return PARTIES.filter((party) => part.has(party));
+}
+
+/** A metric of `Server-Timing` as the edge writes it: `kms-hsm;dur=12;desc="Import*2 Get"`. What is of another form is not the edge's. */
+const METRIC = /(?:^|, )([a-z]+)-([a-z]+);dur=(\d{1,7});desc="([\w* ]{0,512})"/g;
+
+function requested(
+  from: "page" | "vault",
+  { what, ms, timing }: { what: string; ms: number; timing: string },
+  failed?: string,
+): Arrow[] {
+  const request = { ...between(from, "gateway"), what: withoutIds(what), ms, keys: [] };
+  const steps = [...timing.matchAll(METRIC)].flatMap(([, by, to, duration, operations = ""]) =>
+    isParty(by) && isParty(to)
+      ? [{ ...between(by, to), what: operations, ms: Number(duration), keys: [] }]
+      : [],
+  );
+  return [{ ...request, ...(failed && { failed }) }, ...steps];
+}
+
+function between(from: Party, to: Party): Pick<Arrow, "from" | "to" | "wire"> {
+  const wire = to === "hsm" ? "kmip" : to === "vault" ? "port" : to === "gateway" ? "rest" : "binding";
+  return { from, to, wire };
+}
+
+function isParty(name: string | undefined): name is Party {
+  return (PARTIES as readonly (string | undefined)[]).includes(name);
+}
+
+function moveOf(key: string, held: Held["keys"]): KeyMove {
+  const found = held.find((one) => one.what === "data key" && one.key === key);
+  return { key, wrapping: found?.wrapping ?? "", under: found?.under ?? "" };
+}
+
+/** Ids in a path say nothing to a reader, and make it long. */
+function withoutIds(what: string): string {
+  return what.replaceAll(/\/(?=[^/]*[\dA-Z])[^/]{12,}/g, "/…");
+}
