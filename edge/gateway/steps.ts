@@ -25,10 +25,11 @@ export function watchDomains(c: GatewayContext): void {
 }
 
 /**
- * The header's value: of what was answered by the contract to somebody who may have it. A refusal, a page and a file tell nothing. Undefined of
- * those.
+ * The header's value: of what was answered by the contract to somebody who may have it. A refusal, a page and a file tell nothing, nor does
+ * what no domain was asked for.
  */
 export function stepsOf(c: GatewayContext, began: number): string | undefined {
   const { answered, steps } = c.var;
-  return answered && c.res.ok ? serverTiming(Date.now() - began, steps.done) : undefined;
+  if (!answered || !c.res.ok || steps.done.length === 0) return undefined;
+  return serverTiming(Date.now() - began, steps.done);
 }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { CofferError, type ErrorCode } from "../error.ts";
-import { createPortClient, type PortHandler, refuseAll, servePort } from "./index.ts";
+import { createPortClient, type PortCall, type PortHandler, refuseAll, servePort } from "./index.ts";
 
 const edk = "e30.e30.c2ln";
 const context = { tenant: "t", document: "d" };
@@ -194,4 +194,25 @@ it("closes the port on a used call id, and on more bytes than the credit allows"
     for (const message of messages) port1.postMessage(message);
     await closed;
   }
+});
+
+it("tells a watcher of each call that has ended, with the keys that it brought and the code where it failed", async () => {
+  const { port1, port2 } = new MessageChannel();
+  servePort(port2, handler());
+  const told: PortCall[] = [];
+  const client = createPortClient(port1, (call) => told.push(call));
+  await client.hello("CN=page");
+  await client.load({ way: "rewrap", edk, wrappedKey: "AAAA", receipt: edk });
+  await expect(client.compare({ account: "a", documents: [] })).rejects.toMatchObject({
+    code: "key-missing",
+  });
+  await collect(client.seal({ edk, context }, new Uint8Array(10)));
+  expect(told.map(({ what, code, loaded }) => [what, code, loaded])).toEqual([
+    ["hello", undefined, undefined],
+    ["load", undefined, [{ keyId: "k", keyVersion: 1 }]],
+    ["compare", "key-missing", undefined],
+    ["seal", undefined, undefined],
+  ]);
+  for (const { at, ms } of told) expect([at > 0, ms >= 0]).toEqual([true, true]);
+  client.close();
 });

@@ -4,6 +4,7 @@
  */
 export { changeRows, edgeDatabases, type Row, readRows } from "./databases.ts";
 export { useSystem, useSystemAndBrowser } from "./hooks.ts";
+export { kmsOperations, operationsOf } from "./hsm-log.ts";
 export { type HsmKey, type KeyWatch, needlesOf, watchKeys } from "./keys.ts";
 export { type Kit, withKit } from "./kit.ts";
 export {

@@ -77,3 +77,23 @@ it("holds so many and no more: the one unused for longest goes", () => {
   expect(ring.size).toBe(2);
   expect(["a", "b", "c"].filter((name) => ring.take(name))).toEqual(["a", "c"]);
 });
+
+it("tells what it holds and for how long still, and looking keeps no key", () => {
+  const { ring, pass, late } = setup();
+  ring.put("a", key());
+  ring.put("b", key({ receipt: 30 }));
+  pass(10);
+  const left = () => ring.held().map((one) => [one.name, one.left]);
+  expect(left()).toEqual([
+    ["a", 50_000],
+    ["b", 20_000],
+  ]);
+  pass(15);
+  expect(left()).toEqual([
+    ["a", 35_000],
+    ["b", 5000],
+  ]);
+  // Though the timer is late.
+  late(36);
+  expect(left()).toEqual([]);
+});
