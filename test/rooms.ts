@@ -81,6 +81,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/browser": "protocol/*.ts, protocol/contract, web/client, idb",
   "web/msw": "protocol/*.ts, protocol/contract, msw",
   "web/page": "web/browser/index.ts, web/browser/discovery.ts, web/browser/service-worker.ts",
+  "web/page/pdf": "types of web/page, pdfjs-dist",
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 
   "emulator/aws-kms": "protocol/*.ts, protocol/evidence, protocol/pki, node:",

@@ -2,6 +2,7 @@
  * Compiles what browsers get: the page (`app/`) and the vault with its measured microservice (`vault/`). The same input
  * gives the same bytes. Node only; used by cli, tests and deployment.
  */
+import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,11 +18,12 @@ export async function buildWeb(options: WebOptions): Promise<BuiltWeb> {
 
 /** Both sites but for what is pinned, which is one deployment's; `built` is told what they are made of. Throws what esbuild throws. */
 export async function compileWeb(built: Built = () => {}): Promise<WebParts> {
-  const [page, vault, node, serviceWorker] = await Promise.all([
+  const [page, vault, node, serviceWorker, pdf] = await Promise.all([
     buildPage(built),
     buildVault(built),
     buildNode(built),
     bundle({ entryPoints: ["hosts/service-worker/main.ts"], format: "iife" }, built),
+    buildPdf(built),
   ]);
   const icon = await readFile(join(WEB, "page/icon.svg"));
   // What browsers ask for by themselves, without its hash.
@@ -30,6 +32,8 @@ export async function compileWeb(built: Built = () => {}): Promise<WebParts> {
     ...vault,
     // At one address over releases: a browser looks there whether it has changed.
     ["app/service-worker.js", serviceWorker],
+    // A frame for PDFs, which is loaded when the first is opened.
+    ["app/pdf.html", pdf],
     ["app/favicon.svg", icon],
     ["vault/favicon.svg", icon],
     ["node/microservice.js", node],
@@ -73,6 +77,39 @@ function buildNode(built: Built): Promise<Uint8Array> {
   const define = { __COFFER_ROOT_KEY__: JSON.stringify(MARK.rootKey) };
   const entryPoints = ["hosts/node/main.ts"];
   return bundle({ entryPoints, format: "esm", platform: "neutral", external: ["node:*"], define }, built);
+}
+
+/**
+ * The frame in which PDFs are drawn: one document with all that runs in it, since from an opaque origin nothing else is its own. Its policy lets
+ * run by their hashes what stands in it; the worker is a text in the script.
+ */
+async function buildPdf(built: Built): Promise<Uint8Array> {
+  const folder = join(WEB, "page/pdf");
+  const iife = { format: "iife", define: { "import.meta.url": '""' } } as const;
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  const worker = await bundle(
+    { ...iife, entryPoints: ["pdfjs-dist/build/pdf.worker.mjs"], external: ["node:*"] },
+    built,
+  );
+  const define = { ...iife.define, __COFFER_PDF_WORKER__: JSON.stringify(decode(worker)) };
+  const [script, style, html] = await Promise.all([
+    bundle({ ...iife, entryPoints: ["page/pdf/frame.ts"], define }, built).then(decode),
+    bundle({ entryPoints: ["page/pdf/frame.css"] }, built).then(decode),
+    readFile(join(folder, "index.html"), "utf8"),
+  ]);
+  // Within a script element these would begin or end something else; in the texts where they stand they mean the same.
+  const inline = script.replaceAll(/<(?=!--|\/?script)/gi, "\\x3c");
+  const policy = `script-src '${sha256(inline)}'; style-src '${sha256(style)}'`;
+  const document = html
+    .replace("{{policy}}", policy)
+    .replace('<link rel="stylesheet" href="frame.css">', () => `<style>${style}</style>`)
+    .replace('<script src="frame.ts"></script>', () => `<script>${inline}</script>`);
+  return new TextEncoder().encode(document);
+}
+
+/** As a content security policy names what stands in its document. */
+function sha256(text: string): string {
+  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
 }
 
 /** One file. */

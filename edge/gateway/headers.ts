@@ -13,8 +13,11 @@ const NOTHING: Policy = {
   "form-action": "'none'",
 };
 
-/** The page: own scripts only, no string becomes code, one frame from the vault, and one request to it (sign-out). */
-export function appPolicy({ vault }: Origins): string {
+/** Where the page has PDFs drawn. */
+export const PDF_FRAME = "/pdf.html";
+
+/** The page at `app`: own scripts only, no string becomes code, a frame from the vault and one for PDFs, and one request to the vault (sign-out). */
+export function appPolicy({ vault }: Origins, app: string): string {
   return serialize({
     ...NOTHING,
     "script-src": "'self'",
@@ -25,10 +28,26 @@ export function appPolicy({ vault }: Origins): string {
     "manifest-src": "'self'",
     "worker-src": "'self'",
     "connect-src": `'self' ${vault}${signOut.path}`,
-    "frame-src": vault,
+    "frame-src": `${vault} ${app}${PDF_FRAME}`,
     "require-trusted-types-for": "'script'",
     // The app may register its Service Worker by this policy, which knows one address (web/browser).
     "trusted-types": "service-worker",
+  });
+}
+
+/**
+ * The frame for PDFs: an opaque origin, in whatever it is shown; no network; one worker, which it makes itself. Which script and style these
+ * are, the document's own policy says by their hashes, and a document has to satisfy both.
+ */
+export function pdfPolicy(app: string): string {
+  return serialize({
+    ...NOTHING,
+    sandbox: "allow-scripts",
+    "script-src": "'unsafe-inline'",
+    "style-src": "'unsafe-inline'",
+    "img-src": "'none'",
+    "worker-src": "blob:",
+    "frame-ancestors": app,
   });
 }
 

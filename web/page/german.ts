@@ -352,6 +352,7 @@ export const GERMAN = {
   "Other vaults": "Andere Tresore",
   Owner: "Eigentümer",
   Page: "Seite",
+  "Page {page} of {pages}": "Seite {page} von {pages}",
   "Passkey of {when}": "Passkey von {when}",
   Passkeys: "Passkeys",
   Pause: "Anhalten",
@@ -517,6 +518,7 @@ export const GERMAN = {
   "The account {name} is made, with keys of its own.":
     "Das Konto {name} ist angelegt, mit eigenen Schlüsseln.",
   "The document above or below": "Das Dokument darüber oder darunter",
+  "The pages of the PDF": "Die Seiten des PDF",
   "The keys are dropped.": "Die Schlüssel sind fallen gelassen.",
   "The list of your documents is an earlier one than this browser has seen: something was undone on the server. Tell your administrator.":
     "Die Liste Ihrer Dokumente ist eine frühere, als dieser Browser gesehen hat: Auf dem Server wurde etwas rückgängig gemacht. Sagen Sie es Ihrer Administration.",
@@ -639,7 +641,9 @@ export const GERMAN = {
   "This does not look like a PDF.": "Das sieht nicht nach einem PDF aus.",
   "This image is damaged or of a kind that the browser cannot draw.":
     "Dieses Bild ist beschädigt oder von einer Art, die der Browser nicht zeichnen kann.",
-  "This is a PDF.": "Das ist ein PDF.",
+  "This PDF asks for a password.": "Dieses PDF fragt nach einem Passwort.",
+  "This PDF cannot be drawn here.": "Dieses PDF lässt sich hier nicht zeichnen.",
+  "This PDF takes too long to be drawn here.": "Dieses PDF zu zeichnen dauert hier zu lange.",
   "This is another passphrase or file.": "Das ist ein anderes Passwort oder eine andere Datei.",
   "This is for admins of the organization.": "Das ist für Verwalter der Organisation.",
   "This is not the file as it was begun. Choose that one, or remove the upload and seal this one as a new document.":

@@ -1,6 +1,6 @@
 /**
  * What of a document may be shown in the page. Anything that could carry a script (HTML, SVG, XML) is shown as the text
- * that it is; images are drawn by `<img>` and what plays by `<audio>` and `<video>`, in which nothing runs; a PDF goes to the browser's own viewer in its own tab.
+ * that it is; images are drawn by `<img>` and what plays by `<audio>` and `<video>`, in which nothing runs; a PDF is drawn in a frame that has nothing (pdf-view.ts).
  */
 
 import { isPlayable } from "#web/browser/service-worker.ts";

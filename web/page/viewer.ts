@@ -6,8 +6,15 @@ import { messageInWords } from "./error-words.ts";
 import { formatBytes, formatWait } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
+import { type PdfOutcome, pdfFrame } from "./pdf-view.ts";
 import { isPdf, previewOf } from "./preview.ts";
-import { t } from "./words.ts";
+import { t, type Words } from "./words.ts";
+
+const PDF_FAILURES: Readonly<Record<Exclude<PdfOutcome, "shown">, Words>> = {
+  password: "This PDF asks for a password.",
+  broken: "This PDF cannot be drawn here.",
+  late: "This PDF takes too long to be drawn here.",
+};
 
 export class CofferViewer extends TemplateElement {
   #reading: AbortController | undefined;
@@ -41,7 +48,7 @@ export class CofferViewer extends TemplateElement {
     part(this, "name").textContent = shownName(metadata.name);
     part(this, "meta").textContent = formatBytes(metadata.size);
     const kind = previewOf(metadata);
-    const brief = kind === "none" || kind === "large" || kind === "pdf";
+    const brief = kind === "none" || kind === "large";
     this.#dialog.toggleAttribute("data-brief", brief);
     if (kind === "none" || kind === "large") {
       this.#say(
@@ -72,7 +79,7 @@ export class CofferViewer extends TemplateElement {
       this.#opening = undefined;
       if (kind === "image") this.#image(blob, metadata.name);
       else if (kind === "text") this.#text(await blob.text());
-      else if (await isPdf(blob)) this.#pdf(blob);
+      else if (await isPdf(blob)) await this.#pdf(blob, signal);
       else
         this.#say(
           t("This does not look like a PDF."),
@@ -162,8 +169,18 @@ export class CofferViewer extends TemplateElement {
     if (text === "") this.#say(t("This document is empty."));
   }
 
-  #pdf(blob: Blob): void {
-    this.#say(t("This is a PDF."), t("It opens in your browser's own viewer, in a tab of its own."));
+  /** Drawn here; what cannot be is offered to the browser's own viewer. */
+  async #pdf(blob: Blob, signal: AbortSignal): Promise<void> {
+    const bytes = await blob.arrayBuffer();
+    signal.throwIfAborted();
+    const settled = (outcome: PdfOutcome) =>
+      outcome !== "shown" && this.#offerPdf(blob, PDF_FAILURES[outcome]);
+    this.#fill(pdfFrame(bytes, { settled, close: () => this.#dialog.close() }, signal));
+  }
+
+  #offerPdf(blob: Blob, why: Words): void {
+    this.#dialog.toggleAttribute("data-brief", true);
+    this.#say(t(why), t("It opens in your browser's own viewer, in a tab of its own."));
     const link = document.createElement("a");
     link.className = "button primary";
     link.textContent = t("Open the PDF in a new tab");

@@ -5,7 +5,7 @@ import { sha256 } from "#protocol/digest.ts";
 import { serveAsset } from "../assets.ts";
 import { authenticate } from "../authenticate.ts";
 import type { GatewayEnv } from "../context.ts";
-import { appPolicy, contractPolicy } from "../headers.ts";
+import { appPolicy, contractPolicy, PDF_FRAME, pdfPolicy } from "../headers.ts";
 import { contractPage, contractStyle } from "../pages/contract.ts";
 import { type ContractHandlers, type Handler, serve } from "../serve.ts";
 import { accounts } from "./accounts.ts";
@@ -29,7 +29,8 @@ const handlers: ContractHandlers = {
 /** An app's origin: the page, the token endpoint, and the REST interface behind DPoP. */
 export function appSite(): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
-  site.get("/", (c) => serveAsset(c, "index.html", appPolicy(c.var.origins)));
+  site.get("/", (c) => serveAsset(c, "index.html", appPolicy(c.var.origins, c.var.site.origin)));
+  site.get(PDF_FRAME, (c) => serveAsset(c, PDF_FRAME.slice(1), pdfPolicy(c.var.site.origin)));
   site.get("/openapi.html", async (c) => {
     const { site, origins } = c.var;
     const page = contractPage({ app: site.origin, vault: origins.vault });
