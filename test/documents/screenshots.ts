@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { expect } from "vitest";
+import { violationsOf } from "./axe.ts";
 
 const FOLDER = process.env.COFFER_SCREENSHOTS;
 const WIDTHS = [360, 1280];
@@ -15,7 +16,9 @@ export async function shootViews(page: Page, name: string): Promise<void> {
     for (const colorScheme of THEMES) {
       await page.setViewportSize({ width, height: 800 });
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      expect(await faultsOf(page), `${name} at ${width}, ${colorScheme}`).toEqual([]);
+      const where = `${name} at ${width}, ${colorScheme}`;
+      expect(await faultsOf(page), where).toEqual([]);
+      expect(await violationsOf(page), where).toEqual([]);
       if (FOLDER) await page.screenshot({ path: join(FOLDER, `${name}-${width}-${colorScheme}.png`) });
     }
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });

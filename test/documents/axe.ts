@@ -1,0 +1,26 @@
+/** What axe-core finds wrong with a page for people who see, hear or move otherwise (WCAG 2.2 AA). */
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Page } from "playwright";
+
+const SOURCE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+type Axe = {
+  run(
+    context: Element,
+    options: object,
+  ): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>;
+};
+
+/** Each violation by its rule, with where it is; of the open dialog where there is one. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  await page.evaluate(SOURCE);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: Axe };
+    const root = document.querySelector("dialog:modal") ?? document.body;
+    const values = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
+    const { violations } = await axe.run(root, { runOnly: { type: "tag", values } });
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+  });
+}
