@@ -58,7 +58,8 @@ export class Steps {
           try {
             // By its name: of a stub `apply` would be a method of the other side.
             const answer = await (target as Record<string, (...of: unknown[]) => unknown>)[name]?.(...given);
-            within = (answer as Partial<{ steps: Step[] }> | null | undefined)?.steps;
+            const told: unknown = (answer as { steps?: unknown } | null | undefined)?.steps;
+            if (Array.isArray(told)) within = told;
             return answer;
           } finally {
             end(within);
