@@ -99,7 +99,7 @@ async function buildPdf(built: Built): Promise<Uint8Array> {
   ]);
   // Within a script element these would begin or end something else; in the texts where they stand they mean the same.
   const inline = script.replaceAll(/<(?=!--|\/?script)/gi, "\\x3c");
-  const policy = `script-src '${sha256(inline)}'; style-src '${sha256(style)}'`;
+  const policy = `script-src '${sha256(inline)}'; style-src '${sha256(style)}'; worker-src blob:`;
   const document = html
     .replace("{{policy}}", policy)
     .replace('<link rel="stylesheet" href="frame.css">', () => `<style>${style}</style>`)

@@ -7,6 +7,7 @@ const PAGES = [
   "GET /:site/favicon.ico",
   "GET /app",
   "GET /app/openapi.html",
+  "GET /app/pdf.html",
   "GET /app/:file{[\\w-]+\\.[\\w.-]+}",
   "GET /vault",
   "GET /vault/:file{[\\w-]+\\.[\\w.-]+}",

@@ -50,10 +50,19 @@ function requestsOf(requests: readonly Request[]): string[] {
     .map(({ method, path }) => `${method} ${path.replaceAll(/\/(?=[^/]*[\dA-Z])[^/]{12,}/g, "/…")}`);
 }
 
-/** Nothing is under way any more: what is had ahead has come. */
+/** Nothing is under way any more: what is had ahead has come, and nobody has asked for anything for a while. */
 async function settle(page: Page): Promise<void> {
-  await page.waitForLoadState("networkidle");
-  await kmsOperations(system);
+  let asked = 0;
+  const count = (request: Request) => {
+    if (request.resourceType() === "fetch") asked++;
+  };
+  page.context().on("request", count);
+  for (let before = -1; before !== asked; ) {
+    before = asked;
+    await page.waitForTimeout(1500);
+    await kmsOperations(system);
+  }
+  page.context().off("request", count);
 }
 
 it("shows of an opening every request, and every operation that the HSM has logged for it, and no other", async () => {
@@ -100,6 +109,8 @@ it("follows what is done next, keeps earlier operations to look at, and forgets 
     page
       .getByRole("list", { name: "Steps", includeHidden: true })
       .getByRole("listitem", { includeHidden: true });
+  // Else it is under way together with the list's first reading.
+  await settle(page);
   await sealFile(page, "one.txt", "one");
   await settle(page);
   let panel = await openFlow(page);

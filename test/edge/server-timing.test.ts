@@ -12,7 +12,7 @@ it("tells who was asked for what, and each operation of the HSM as it has logged
   const ada = await EdgeClient.signedIn(system, "Ada");
   const order = { account: ada.account, count: 3, purpose: "document" };
   // Names are looked up once, and so is who the HSM is.
-  expect((await ada.rest("POST", "/kms/data-keys", order)).status).toBe(200);
+  expect((await ada.rest("POST", "/kms/data-keys", order)).status).toBe(201);
   const before = await kmsOperations(system);
   const answer = await ada.rest("POST", "/kms/data-keys", order);
   const timing = answer.headers["server-timing"] ?? "";

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import type { System } from "../support/start.ts";
 
 /** Names of the KMS's operations in the log so far, in order, once no more come: lines are gathered for a moment. */
@@ -21,7 +22,7 @@ function readOperations(path: string): string[] {
       // The last line may not be whole yet.
       .slice(0, -1)
       .map((line) => JSON.parse(line) as { event: string; operation?: string; identity?: string })
-      .filter(({ event, identity }) => event === "operation" && identity === "kms")
+      .filter(({ event, identity }) => event === "operation" && identity === IDENTITY.kms)
       .map(({ operation = "" }) => operation)
   );
 }

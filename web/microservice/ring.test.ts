@@ -81,7 +81,8 @@ it("holds so many and no more: the one unused for longest goes", () => {
 it("tells what it holds and for how long still, and looking keeps no key", () => {
   const { ring, pass, late } = setup();
   ring.put("a", key());
-  ring.put("b", key({ receipt: 30 }));
+  const short = key({ receipt: 30 });
+  ring.put("b", short, endOf(short));
   pass(10);
   const left = () => ring.held().map((one) => [one.name, one.left]);
   expect(left()).toEqual([

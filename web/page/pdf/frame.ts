@@ -12,10 +12,10 @@ declare const __COFFER_PDF_WORKER__: string;
 /** Pages that are drawn at all, and those that stay drawn at a time. */
 const MAX_PAGES = 500;
 const MAX_DRAWN = 8;
-/** Pixels of one page, of one image in it, and how many times higher than wide one is shown at the most. */
+/** Pixels of one page, of one image in it, and how many times longer one side of it is shown than the other at the most. */
 const MAX_PIXELS = 4 << 20;
 const MAX_IMAGE = 16 << 20;
-const TALLEST = 20;
+const LONGEST = 20;
 /** Characters of a page that are read out. */
 const MAX_TEXT = 20_000;
 
@@ -62,7 +62,7 @@ function sheetOf(page: PDFPageProxy, name: string): HTMLElement {
 
 function setHeight(sheet: HTMLElement, page: PDFPageProxy): void {
   const { width, height } = page.getViewport({ scale: 1 });
-  sheet.style.aspectRatio = String(Math.max(width / height, 1 / TALLEST) || 1);
+  sheet.style.aspectRatio = String(Math.min(Math.max(width / height, 1 / LONGEST), LONGEST) || 1);
 }
 
 /** Draws what comes into view, and lets go of what is longest out of it. */
@@ -90,7 +90,8 @@ function watch(pdf: PDFDocumentProxy, sheets: readonly HTMLElement[]): void {
         }
       }
     },
-    { rootMargin: "50%" },
+    // The margin counts for a root that is named.
+    { root: document, rootMargin: "100%" },
   );
   for (const sheet of sheets) observer.observe(sheet);
 }
