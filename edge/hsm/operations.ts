@@ -1,6 +1,6 @@
 import { enumerationOf, tagNumber } from "#protocol/kmip/index.ts";
 
-/** An item of TTLV begins with its tag, type and length, 8 bytes, at a multiple of 8 (KMIP 2.1 §9.1). */
+/** An item of TTLV begins with its tag, type and length, 8 bytes, at a multiple of 8 (KMIP 2.1 §10.1 TTLV Encoding). */
 const UNIT = 8;
 const OPERATION = (tagNumber("Operation") << 8) | 0x05;
 const ENUMERATION_LENGTH = 4;

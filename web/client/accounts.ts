@@ -23,6 +23,7 @@ import {
 import { codeOf } from "#protocol/error.ts";
 import { callEmpty, callJson } from "./call.ts";
 import type { RestClient } from "./rest.ts";
+import type { Held } from "./steps.ts";
 
 export type { DataKeyVersion, DeletionRequest };
 export type AccountState = AnswerOf<typeof readAccount>;
@@ -54,8 +55,18 @@ export class Accounts {
   readonly rotateAppKey: () => Promise<void>;
 
   /**
+   * Which decrypted keys the vault holds, and for how many milliseconds still; and what it has asked the edge for itself, since this was
+   * asked last. No key is used or given for it, and nobody but the vault is asked.
+   *
+   * @example
+   * const { keys, drop } = await coffer.manage((life) => life.held());
+   * if (keys.length > 0) await drop();
+   */
+  readonly held: () => Promise<Held>;
+
+  /**
    * `renew` gets new tokens, which say what accounts the user has; `rotated` is told of an account that has another key; `make` has the
-   * microservice make a key, where the key store has no master key to make it under; `rotateAppKey` as below.
+   * microservice make a key, where the key store has no master key to make it under; `rotateAppKey` and `held` as above.
    */
   constructor(
     rest: RestClient,
@@ -63,12 +74,14 @@ export class Accounts {
     rotated: (account: string) => void,
     make: MakeKey,
     rotateAppKey: () => Promise<void>,
+    held: () => Promise<Held>,
   ) {
     this.#rotated = rotated;
     this.#rest = rest;
     this.#renew = renew;
     this.#make = make;
     this.rotateAppKey = rotateAppKey;
+    this.held = held;
   }
 
   /** Another account, whose only member the user is. Errors: `quota-exceeded`. */

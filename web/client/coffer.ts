@@ -2,7 +2,6 @@
 
 import type { signOut } from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
-import type { WaitListener } from "#protocol/patience.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Administration, Standing } from "./administration.ts";
@@ -25,7 +24,6 @@ import type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts"
 import type { Seed, SeedOptions } from "./seed.ts";
 import { CustodianSession } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
-import type { Held } from "./steps.ts";
 
 /** By type alone: a page that is not signed in carries no route but the one for tokens. */
 const SIGN_OUT: (typeof signOut)["path"] = "/sign-out";
@@ -54,7 +52,6 @@ export type CofferEvent = "state" | "signed-out" | "waiting" | "step";
 export class Coffer extends EventTarget {
   readonly #host: SignInHost;
   readonly #session: CustodianSession;
-  readonly #onWait: WaitListener;
   readonly #custody: "kms" | undefined;
   #custodian: Custodian | undefined;
   #loading: Promise<Custodian> | undefined;
@@ -67,8 +64,11 @@ export class Coffer extends EventTarget {
     this.vault = options.vault;
     this.#custody = options.custody;
     this.#host = host;
-    this.#onWait = this.#teller("waiting");
-    this.#session = new CustodianSession({ ...host, ...options, onWait: this.#onWait });
+    this.#session = new CustodianSession({
+      ...host,
+      ...options,
+      onWait: (wait) => this.#tell("waiting", wait),
+    });
     host.onTold(() => this.#end());
   }
 
@@ -290,19 +290,6 @@ export class Coffer extends EventTarget {
     return this.#run((custodian) => work(custodian.administration));
   }
 
-  /**
-   * Which decrypted keys the vault holds, and for how many milliseconds still; and what it has asked the edge for itself, since this was
-   * asked last. No key is used or given for it, and nobody but the vault is asked.
-   */
-  held(): Promise<Held> {
-    return this.#run(async ({ microservice }) => (await microservice.use()).port.standing());
-  }
-
-  /** Has the vault drop the keys that it has decrypted; what is needed again is released again. */
-  lock(): Promise<void> {
-    return this.#run(async ({ microservice }) => (await microservice.use()).port.lock());
-  }
-
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
   accounts(): Promise<Account[]> {
     return this.#run((custodian) => custodian.refreshAccounts());
@@ -336,8 +323,8 @@ export class Coffer extends EventTarget {
     return this.#run((custodian) => custodian.leave(account));
   }
 
-  #teller(type: CofferEvent): (detail?: unknown) => void {
-    return (detail) => void this.dispatchEvent(new CustomEvent(type, { detail }));
+  #tell(type: CofferEvent, detail?: unknown): void {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
   async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {
@@ -362,9 +349,9 @@ export class Coffer extends EventTarget {
           now,
           openVault,
           custody: this.#custody,
-          onWait: this.#onWait,
-          onState: this.#teller("state"),
-          onStep: this.#teller("step"),
+          onWait: (wait) => this.#tell("waiting", wait),
+          onState: () => this.#tell("state"),
+          onStep: (step) => this.#tell("step", step),
         });
         return this.#custodian;
       },
@@ -382,7 +369,7 @@ export class Coffer extends EventTarget {
     if (microservice?.state.phase === "idle") microservice.stop();
     else void microservice?.forget();
     this.#session.restore().then(
-      () => this.dispatchEvent(new Event("signed-out")),
+      () => this.#tell("signed-out"),
       () => {},
     );
   }

@@ -18,7 +18,7 @@ import { RestClient } from "./rest.ts";
 import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
-import { type StepListener, telling } from "./steps.ts";
+import { type Held, type StepListener, telling } from "./steps.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
   /** How often to look, while it is used, whether the vault has another release by now, milliseconds. Default: a quarter of an hour. */
@@ -81,6 +81,7 @@ export class Custodian {
       (account) => keys.discard(account),
       async (...of) => (await microservice.use()).port.renew(...of),
       () => this.#rotateAppKey(),
+      () => this.#held(),
     );
     this.members = new Members(rest);
     this.rest = rest;
@@ -157,6 +158,12 @@ export class Custodian {
     const { id } = (await this.microservice.use()).instance;
     await this.microservice.renew(id, by);
     await this.life.revokeInstance(id);
+  }
+
+  /** What the vault says of what it holds and has asked. */
+  async #held(): Promise<Held> {
+    const { port } = await this.microservice.use();
+    return { ...(await port.standing()), drop: () => port.lock() };
   }
 
   /** Another app-specific key, as `Accounts.rotateAppKey` has it. */

@@ -2,8 +2,8 @@
 
 import type { PortCall, PortClient } from "#protocol/port/index.ts";
 
-/** What a vault says of what it holds and what it has asked for. */
-export type Held = Awaited<ReturnType<PortClient["standing"]>>;
+/** What a vault says of what it holds and what it has asked for. `drop`: it lets go of those keys; what is needed again is released again. */
+export type Held = Awaited<ReturnType<PortClient["standing"]>> & { drop(): Promise<void> };
 
 /** What a person would call an operation. */
 export type OperationName =

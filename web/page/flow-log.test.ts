@@ -1,10 +1,14 @@
 import { expect, it } from "vitest";
 import type { Coffer, Held, Step } from "#web/browser/index.ts";
+
+type Accounts = Parameters<Parameters<Coffer["manage"]>[0]>[0];
+
 import { FlowLog } from "./flow-log.ts";
 
-function followed(answers: Held[] = []) {
-  const coffer = new EventTarget() as EventTarget & Pick<Coffer, "held">;
-  coffer.held = async () => answers.shift() ?? { keys: [], asked: [] };
+function followed(answers: Pick<Held, "keys" | "asked">[] = []) {
+  const coffer = new EventTarget() as EventTarget & Pick<Coffer, "manage">;
+  const held = async (): Promise<Held> => ({ keys: [], asked: [], ...answers.shift(), drop: async () => {} });
+  coffer.manage = (work) => work({ held } as Accounts);
   const log = new FlowLog();
   log.start(coffer as Coffer);
   // A second panel that starts makes nothing count twice.

@@ -60,7 +60,7 @@ export class FlowLog extends EventTarget {
   /** Asks the vault, and nobody else, what it holds and has asked. */
   async look(): Promise<void> {
     if (!this.#coffer) return;
-    const { keys, asked } = await this.#coffer.held();
+    const { keys, asked } = await this.#coffer.manage((life) => life.held());
     this.#held = keys;
     this.#asked = [...this.#asked, ...asked].slice(-MAX_ASKED);
   }

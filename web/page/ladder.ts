@@ -52,7 +52,8 @@ export class CofferLadder extends PanelElement {
   }
 
   async #lock(): Promise<void> {
-    await this.coffer.lock();
+    const { drop } = await this.coffer.manage((life) => life.held());
+    await drop();
     await this.read();
     this.say(t("The keys are dropped."));
   }
