@@ -17,6 +17,7 @@ import { agreementKey, checkRecipient } from "./recipient.ts";
 import { checkRestoredFor } from "./recovery.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
+import { checkAccountWraps } from "./sharing.ts";
 import { isSuccessorOf } from "./succession.ts";
 import { checkUnderParent, isOaep256, saysExactly } from "./under-parent.ts";
 
@@ -118,6 +119,10 @@ function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedO
   }
   if (keyClass === "master-cek") {
     checkMasterCekWraps(subject, key, object, work);
+    return;
+  }
+  if (keyClass === "account") {
+    checkAccountWraps(key, object, work);
     return;
   }
   if (!CLASSES[keyClass].unwrapsFor.includes(subject.role) || !isSuccessorOf(key, parent, work))
