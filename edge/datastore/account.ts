@@ -7,6 +7,8 @@ import type {
   Listed,
   Part,
   PutListed,
+  PutShare,
+  ReceivedPage,
   SetQuota,
   TakenPart,
 } from "#protocol/contract/index.ts";
@@ -18,6 +20,7 @@ import type { Caller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
 import { forgetKept, keep, readKept } from "../keeping.ts";
 import { askIdentifiers, type Identified, type IdentifierAsk } from "../key-identifiers.ts";
+import { type Outbox, openOutbox } from "../outbox.ts";
 import type { Member } from "../person.ts";
 import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
@@ -56,18 +59,41 @@ import {
 } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { quotaOf, readQuota, setQuota } from "./set-quota.ts";
+import {
+  addresseeOf,
+  endAllReceived,
+  endGiven,
+  endReceived,
+  findLent,
+  findReceived,
+  giveShare,
+  hasRoomFor,
+  keepCopy,
+  listReceived,
+  type ShareNews,
+  takeNews,
+} from "./shares.ts";
 import { STUCK_MS, sweep } from "./sweep.ts";
 
 /** How soon after a shred its documents begin to go. Milliseconds. */
 const ERASE_AFTER_MS = 100;
 
 /** All that a reader of the account may do. */
-const READS: ReadonlySet<string> = new Set(["datastore:list", "datastore:read", "datastore:read-metadata"]);
+const READS: ReadonlySet<string> = new Set([
+  ...["datastore:list", "datastore:read", "datastore:read-metadata"],
+  ...["datastore:list-received", "datastore:read-received"],
+]);
 
 /** What the datastore needs of its neighbours. */
 interface Neighbours {
-  IAM: { member(of: { tenant: string; account: string; caller: Caller }): Promise<Result<Member>> };
+  IAM: {
+    member(of: { tenant: string; account: string; caller: Caller }): Promise<Result<Member>>;
+    /** Whether there is such an account of the tenant, which takes what is shared with it. */
+    receives(of: { tenant: string; account: string; caller: Caller }): Promise<Result<null>>;
+  };
 }
+
+type Opened = { store: Store; handover: Handover; outbox: Outbox };
 
 /**
  * Decisions on the documents of one account, and their table; named `<tenant>/<account>`. The bytes go past it, straight
@@ -77,11 +103,13 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   /** What the deployment allows an account. */
   readonly #most: Quota;
   readonly #members: Members;
-  #opened: { store: Store; handover: Handover } | undefined;
+  readonly #receives: (caller: Caller, account: string) => Promise<Result<null>>;
+  #opened: Opened | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const IAM: Neighbours["IAM"] = env.IAM_FOR_DATASTORE;
+    this.#receives = (caller, account) => IAM.receives({ tenant: caller.tenant, account, caller });
     this.#most = configuredQuota(env);
     this.#members = new Members((caller) =>
       IAM.member({ tenant: caller.tenant, account: this.#account, caller }),
@@ -205,14 +233,16 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   }
 
   remove(caller: Caller, id: string): Promise<Result<DocumentRow>> {
-    return this.#decide("datastore:delete", caller, `document/${id}`, (sql) => {
+    const deciding = this.#decide("datastore:delete", caller, `document/${id}`, (sql) => {
       const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
       if (found.ok) {
         this.#sweepLater();
         markDeleted(sql, id, Date.now());
+        endGiven(sql, { requestId: caller.requestId, from: this.#account, document: id });
       }
       return found;
     });
+    return this.#telling(deciding);
   }
 
   removed(id: string): void {
@@ -240,6 +270,92 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       const found = findDocument(sql, id, caller, ["pending"]);
       return found.ok ? ok(takenParts(sql, id)) : found;
     });
+  }
+
+  /** Another account may read a document from now on, and has the record of it. */
+  async share(caller: Caller, id: string, share: string, put: PutShare): Promise<Result<null>> {
+    const from = this.#account;
+    const { to } = put;
+    const [there, room] = await Promise.all([
+      this.#receives(caller, to),
+      this.env.DATASTORE_ACCOUNT_OBJECT.getByName(`${caller.tenant}/${to}`).hasRoomFor({
+        from,
+        document: id,
+      }),
+    ]);
+    const deciding = this.#decide("datastore:share", caller, `document/${id}`, (sql) => {
+      if (!there.ok) return refuse(there.problem.code, "no such account to share with");
+      if (!room) return refuse("quota-exceeded", "the other account takes no more");
+      return giveShare(sql, caller, { id, share, from, ...put }, seconds(Date.now()));
+    });
+    return this.#telling(deciding);
+  }
+
+  /** It may not from now on. Asked for again, it is the same. */
+  unshare(caller: Caller, id: string, share: string): Promise<Result<null>> {
+    const { client, requestId } = caller;
+    const deciding = this.#decide<null>("datastore:unshare", caller, `document/${id}`, (sql) => {
+      endGiven(sql, { requestId, from: this.#account, client, document: id, share });
+      return ok(null);
+    });
+    return this.#telling(deciding);
+  }
+
+  /** The document of a share that stands, for a member of the account that it is for, which that account's object has said. */
+  async lend(caller: Caller, of: { share: string; to: string }): Promise<Result<DocumentRow>> {
+    if (!hasStore(this.ctx)) return fail("share-ended");
+    const { store, handover } = this.#open();
+    await handover.take();
+    return authorize(store, aboutRequest("datastore:lend", caller, `share/${of.share}`), (sql) => {
+      const lives = checkLives(sql);
+      if (!lives.ok) return refuse("share-ended", "the account is shredded");
+      return findLent(sql, caller, of, seconds(Date.now()));
+    });
+  }
+
+  /** For the object of an account that would share with this one. */
+  hasRoomFor(of: { from: string; document: string }): boolean {
+    return !hasStore(this.ctx) || hasRoomFor(this.#store.sql, of);
+  }
+
+  /** From the object of another account, in order: what it has shared with this one, and what has ended. What there is no room for is refused, and recorded. */
+  hear(news: ShareNews[]): Result<null> {
+    const { store } = this.#open();
+    for (const one of news) {
+      const resource = `account/${this.#account}/from/${one.from}`;
+      const about = { action: "datastore:receive", caller: null, resource, requestId: one.requestId };
+      authorize<null>(store, about, (sql) => {
+        const lives = checkLives(sql);
+        return lives.ok ? takeNews(sql, one, seconds(Date.now())) : lives;
+      });
+    }
+    return ok(null);
+  }
+
+  listReceived(caller: Caller, after?: number): Promise<Result<ReceivedPage>> {
+    return this.#decide("datastore:list-received", caller, `account/${this.#account}`, (sql) =>
+      ok(listReceived(sql, caller.client, after, seconds(Date.now()))),
+    );
+  }
+
+  /** Whose a received document is: that account's object decides too. */
+  received(caller: Caller, share: string): Promise<Result<{ from: string }>> {
+    return this.#decide("datastore:read-received", caller, `share/${share}`, (sql) =>
+      findReceived(sql, caller.client, share),
+    );
+  }
+
+  removeReceived(caller: Caller, share: string): Promise<Result<null>> {
+    return this.#decide("datastore:remove-received", caller, `share/${share}`, (sql) => {
+      endReceived(sql, caller.client, share);
+      return ok(null);
+    });
+  }
+
+  putReceivedCopy(caller: Caller, share: string, copy: string): Promise<Result<null>> {
+    return this.#decide("datastore:put-received-copy", caller, `share/${share}`, (sql) =>
+      keepCopy(sql, caller.client, share, copy),
+    );
   }
 
   /** What the account uses and may use, for an admin, which the IAM has said of the caller. */
@@ -281,17 +397,22 @@ export class DatastoreAccountObject extends DurableObject<Env> {
    */
   async shredded(requestId: string): Promise<Result<null>> {
     this.#members.end();
-    const { store, handover } = this.#open();
+    const { store, handover, outbox } = this.#open();
     // All rows are here before they go, so that none comes over afterwards.
     await handover.take();
     // Before the decision: whatever becomes of this object then, its alarm comes.
     await wakeBy(this.ctx.storage, Date.now() + ERASE_AFTER_MS);
     if (readShredded(store.sql) !== null) return ok(null);
     const resource = `account/${this.#account}`;
-    return authorize<null>(store, { action: "datastore:shred", caller: null, resource, requestId }, (sql) => {
+    const about = { action: "datastore:shred", caller: null, resource, requestId };
+    const shredded = authorize<null>(store, about, (sql) => {
       shred(sql, Date.now());
+      endGiven(sql, { requestId, from: this.#account });
+      endAllReceived(sql);
       return ok(null);
     });
+    if (shredded.ok) await outbox.send();
+    return shredded;
   }
 
   /** For the IAM, which has decided: Enc(account), where that has its place here (W15). Nothing of an account that is shredded. */
@@ -348,8 +469,9 @@ export class DatastoreAccountObject extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     if (!hasStore(this.ctx)) return;
-    const { store, handover } = this.#open();
+    const { store, handover, outbox } = this.#open();
     await store.flush();
+    await outbox.alarm();
     // A document that was swept before its parts are here would leave them behind.
     if (!(await handover.settle())) return;
     const next =
@@ -368,7 +490,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     return this.#open().store;
   }
 
-  #open(): { store: Store; handover: Handover } {
+  #open(): Opened {
     if (this.#opened) return this.#opened;
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "datastore", audit: env.AUDIT_DATASTORE, migrations: MIGRATIONS });
@@ -384,7 +506,11 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     // An eviction before the alarm was set must not leave documents behind.
     if (readShredded(store.sql)?.erased === null)
       ctx.waitUntil(wakeBy(ctx.storage, Date.now() + ERASE_AFTER_MS));
-    this.#opened = { store, handover };
+    const outbox = openOutbox<ShareNews>(ctx, (addressee, news) => {
+      const other = addressee.slice(addresseeOf("").length);
+      return env.DATASTORE_ACCOUNT_OBJECT.getByName(`${store.tenant}/${other}`).hear(news);
+    });
+    this.#opened = { store, handover, outbox };
     return this.#opened;
   }
 
@@ -413,6 +539,13 @@ export class DatastoreAccountObject extends DurableObject<Env> {
         return refuse("forbidden", "a reader changes nothing");
       return check(sql);
     });
+  }
+
+  /** Accounts that documents were shared with hear what was decided. */
+  async #telling<T>(deciding: Promise<Result<T>>): Promise<Result<T>> {
+    const decision = await deciding;
+    if (decision.ok) await this.#open().outbox.send();
+    return decision;
   }
 
   /** Recorded where there is an account: what somebody made up stays empty. */

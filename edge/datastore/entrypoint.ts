@@ -7,6 +7,8 @@ import type {
   DocumentPage,
   Part,
   PutListed,
+  PutShare,
+  ReceivedPage,
   SetQuota,
   ShortDocument,
   TakenPart,
@@ -149,6 +151,61 @@ export class Datastore extends WorkerEntrypoint<Env> {
     return ok(undefined);
   }
 
+  /** `PUT …/documents/{id}/shares/{share}`: another account of the tenant may read it from now on. */
+  async share(
+    caller: Caller,
+    account: string,
+    id: string,
+    share: string,
+    put: PutShare,
+  ): Promise<Result<null>> {
+    return this.#object(caller, account).share(caller, id, share, put);
+  }
+
+  /** `DELETE …/documents/{id}/shares/{share}`. */
+  async unshare(caller: Caller, account: string, id: string, share: string): Promise<Result<null>> {
+    return this.#object(caller, account).unshare(caller, id, share);
+  }
+
+  /** `GET /accounts/{account}/received`: what others have shared with the account. */
+  async listReceived(caller: Caller, account: string, after?: number): Promise<Result<ReceivedPage>> {
+    return this.#object(caller, account).listReceived(caller, after);
+  }
+
+  /** `DELETE …/received/{share}`. */
+  async removeReceived(caller: Caller, account: string, share: string): Promise<Result<null>> {
+    return this.#object(caller, account).removeReceived(caller, share);
+  }
+
+  /** `PUT …/received/{share}/copy`. */
+  async putReceivedCopy(caller: Caller, account: string, share: string, copy: string): Promise<Result<null>> {
+    return this.#object(caller, account).putReceivedCopy(caller, share, copy);
+  }
+
+  /** `GET …/received/{share}/content`; `range` as of `content`. */
+  async receivedContent(
+    caller: Caller,
+    account: string,
+    share: string,
+    range: string | null,
+  ): Promise<Result<Content>> {
+    const lent = await this.#lent(caller, account, share);
+    return lent.ok ? this.#serve(caller, lent.value, range, contentKey) : lent;
+  }
+
+  /** `GET …/received/{share}/metadata`. */
+  async receivedMetadata(caller: Caller, account: string, share: string): Promise<Result<Content>> {
+    const lent = await this.#lent(caller, account, share);
+    return lent.ok ? this.#serve(caller, lent.value, null, metadataKey) : lent;
+  }
+
+  /** That the caller is of the account which has received it, that one's object says; that the share stands, the object of the account whose it is. */
+  async #lent(caller: Caller, account: string, share: string): Promise<Result<DocumentRow>> {
+    const received = await this.#object(caller, account).received(caller, share);
+    if (!received.ok) return received;
+    return this.#object(caller, received.value.from).lend(caller, { share, to: account });
+  }
+
   /** `GET /admin/accounts/{account}/quota`. Errors: `invalid-token`, `forbidden`, `not-found`. */
   async quota(caller: Caller, account: string): Promise<Result<AccountQuota>> {
     const admin = await this.#iam.administratorOf(caller, account);
@@ -175,8 +232,15 @@ export class Datastore extends WorkerEntrypoint<Env> {
     states: DocumentRow["state"][] = READABLE,
   ): Promise<Result<Content>> {
     const decision = await this.#object(caller, account).allow(caller, action, id, states);
-    if (!decision.ok) return decision;
-    const { value: row } = decision;
+    return decision.ok ? this.#serve(caller, decision.value, header, keyOf) : decision;
+  }
+
+  async #serve(
+    caller: Caller,
+    row: DocumentRow,
+    header: string | null,
+    keyOf: typeof contentKey,
+  ): Promise<Result<Content>> {
     const range = parseRange(header, row.size);
     if (range === "unsatisfiable") return fail("range-not-satisfiable");
     const object = await this.env.DOCUMENTS.get(keyOf(caller.tenant, row), range ? { range } : {});

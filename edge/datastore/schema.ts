@@ -1,9 +1,11 @@
 import { HANDOVER_TABLE } from "../handover.ts";
 import { KEPT_TABLE } from "../keeping.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
+import { OUTBOX_TABLE } from "../outbox.ts";
 import { SHREDDED_TABLE } from "./erase.ts";
 import { LISTED_COLUMNS } from "./listed.ts";
 import { SET_QUOTA_TABLE } from "./set-quota.ts";
+import { SHARES_TABLES } from "./shares.ts";
 
 /** Tables of the datastore's objects. Migrations are only ever appended to. */
 const DOCUMENTS: readonly string[] = [
@@ -115,6 +117,7 @@ export const MIGRATIONS: readonly string[] = [
   PLACED_IDENTIFIERS_TABLE,
   LISTED_COLUMNS,
   SET_QUOTA_TABLE,
+  `${OUTBOX_TABLE}${SHARES_TABLES}`,
 ];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */

@@ -60,7 +60,7 @@ import {
 import type { End, FirstKeys, Founding, Join } from "./news.ts";
 import { type IdentifierKeeping, PlacedIdentifiers } from "./placed-identifiers.ts";
 import { accountMigrations } from "./schema.ts";
-import type { AccountKey } from "./types.ts";
+import type { AccountKey, ReceivingKey } from "./types.ts";
 
 /** `ends`: when it will be deleted, seconds since 1970. */
 export type AccountState = { id: string; name: string; created: number; ends: number | null };
@@ -245,6 +245,28 @@ export class IamAccountObject extends DurableObject<Env> {
     return authorize<never>(store, released, () =>
       refuse("forbidden", "the account or membership has ended"),
     );
+  }
+
+  /** The current key, for what a caller who need not be a member shares with the account. An account that nobody founded keeps nothing of it. */
+  async receivingKey(account: string, caller: Caller): Promise<Result<Omit<ReceivingKey, "from">>> {
+    if (this.#opened === undefined) return fail("not-found");
+    const { store } = this.#opened;
+    const { requestId } = caller;
+    const about = { action: "iam:receive-share", caller, resource: `account/${account}`, requestId };
+    const found = authorize(store, about, checkReceives);
+    if (!found.ok) return found;
+    const key = await this.#accountKey(store, { account, requestId });
+    if (!key.ok) return key;
+    // While the HSM made it the account may have been shredded.
+    const lives = checkReceives(store.sql);
+    return lives.ok ? ok({ key: key.value, name: lives.value }) : authorize<never>(store, about, () => lives);
+  }
+
+  /** Whether the account takes what is shared with it. */
+  receives(): Result<null> {
+    if (this.#opened === undefined) return fail("not-found");
+    const found = checkReceives(this.#opened.store.sql);
+    return found.ok ? ok(null) : fail(found.problem.code);
   }
 
   /** W2: which data key is for data of this account. */
@@ -590,6 +612,15 @@ export class IamAccountObject extends DurableObject<Env> {
     if (message.to === "store") return storeOf(this.env).shredded(of);
     return message.to === "kms" ? KMS.shredded(of) : DATASTORE.shredded(of);
   }
+}
+
+/** Its name, where it takes what is shared. */
+function checkReceives(sql: SqlStorage): Decision<string> {
+  const [row] = sql
+    .exec<{ name: string; ends: number | null }>("SELECT name, ends FROM account WHERE deleted IS NULL")
+    .toArray();
+  if (row === undefined) return refuse("not-found", "the account is shredded");
+  return row.ends === null ? ok(row.name) : refuse("not-found", "the account is scheduled for deletion");
 }
 
 function neighboursOf(env: Env): Neighbours {

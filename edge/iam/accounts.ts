@@ -22,7 +22,7 @@ import type { MemberRow } from "./members.ts";
 import type { Account } from "./memberships.ts";
 import { standingFor } from "./named-admin.ts";
 import type { KeptStanding } from "./standing.ts";
-import type { AccountKey } from "./types.ts";
+import type { AccountKey, ReceivingKey } from "./types.ts";
 
 type AccountStub = DurableObjectStub<IamAccountObject>;
 
@@ -90,6 +90,32 @@ export class Accounts {
     if (!key.ok) return key;
     const { as, ...accountKey } = key.value;
     return ok({ ...accountKey, by: { ...signedIn.value, as } });
+  }
+
+  /**
+   * For a document of the account `from` that the caller, its member, shares: the current key of another account, and what both are called. Errors:
+   * `invalid-token`, `forbidden`; `not-found` for an account that is not there, or is scheduled for deletion.
+   */
+  async receivingKey({
+    tenant,
+    account,
+    from,
+    caller,
+  }: Wanted & { from: string }): Promise<Result<ReceivingKey>> {
+    if (caller.tenant !== tenant) return fail("forbidden");
+    const signedIn = await this.#signedIn(caller, { action: "iam:share", resource: `account/${account}` });
+    if (!signedIn.ok) return signedIn;
+    const own = await this.#at.account(tenant, from).read(caller);
+    if (!own.ok) return own;
+    const receiving = await this.#at.account(tenant, account).receivingKey(account, caller);
+    return receiving.ok ? ok({ ...receiving.value, from: own.value.name }) : receiving;
+  }
+
+  /** For the datastore, which records what it decides by it: whether there is such an account, for a caller who is signed in. Errors: as above. */
+  async receives({ tenant, account, caller }: Wanted): Promise<Result<null>> {
+    if (caller.tenant !== tenant) return fail("forbidden");
+    const signedIn = await this.#signedIn(caller);
+    return signedIn.ok ? this.#at.account(tenant, account).receives() : signedIn;
   }
 
   /** `POST /instances/key-identifiers`. */

@@ -14,6 +14,11 @@ export class IamForDatastore extends WorkerEntrypoint<Env> {
     return this.#accounts.member(...given);
   }
 
+  /** Whether an account that something is shared with is there. */
+  receives(...given: Arguments<Accounts, "receives">) {
+    return this.#accounts.receives(...given);
+  }
+
   /** Who sees and sets an account's quota is an admin. */
   administratorOf(...given: Arguments<Administrators, "administratorOf">) {
     return this.#administrators.administratorOf(...given);

@@ -22,6 +22,11 @@ export class IamForKms extends WorkerEntrypoint<Env> {
     return this.#accounts.accountKey(...given);
   }
 
+  /** Documents that are shared go under the key of the account that they are shared with. */
+  receivingKey(...given: Arguments<Accounts, "receivingKey">) {
+    return this.#accounts.receivingKey(...given);
+  }
+
   encryptedAccountKey(...given: Arguments<Accounts, "encryptedAccountKey">) {
     return this.#accounts.encryptedAccountKey(...given);
   }

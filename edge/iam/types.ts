@@ -27,6 +27,9 @@ export type AccountKey = {
   master: string;
 };
 
+/** What is shared with an account goes under its key. `name`: of the account; `from`: of that which shares. */
+export type ReceivingKey = { key: AccountKey; name: string; from: string };
+
 /** A certified custodian (M5): one DPoP key of one sign-in. */
 export type Custodian = {
   tenant: string;

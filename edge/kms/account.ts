@@ -67,11 +67,14 @@ import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { endDataKeysInTime, scheduleDataKey, wakeAtEnds } from "./schedule-data-key.ts";
 import { MIGRATIONS } from "./schema.ts";
+import { shareDocument, sharesOf, withdrawShare } from "./share.ts";
 import { checkLives, isShredded, shred } from "./shred.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
 import { type Heads, putVersions, readVersions } from "./version-index.ts";
 import { behind } from "./watched-door.ts";
+
+type AfterDoor<F> = F extends (door: Door, ...rest: infer R) => unknown ? R : never;
 
 /**
  * State and decisions of the KMS on one account; named `<tenant>/<account>`. Anyone may name an account: nothing is written
@@ -149,6 +152,19 @@ export class KmsAccountObject extends DurableObject<Env> {
 
   putVersions(caller: Caller, account: string, change: VersionChange): Promise<Result<VersionsPut>> {
     return this.#behind((door) => putVersions(door, caller, account, change));
+  }
+
+  /** A document for another account of the tenant. `item` is its EDK, verified. */
+  share(...given: AfterDoor<typeof shareDocument>): ReturnType<typeof shareDocument> {
+    return shareDocument(this.#door, ...given);
+  }
+
+  shares(...given: AfterDoor<typeof sharesOf>): ReturnType<typeof sharesOf> {
+    return sharesOf(this.#door, ...given);
+  }
+
+  withdrawShare(...given: AfterDoor<typeof withdrawShare>): ReturnType<typeof withdrawShare> {
+    return withdrawShare(this.#door, ...given);
   }
 
   /** A member has left: the next who asks has another metadata key. */

@@ -3,7 +3,7 @@ import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { failureOf, type Hsm } from "../hsm/index.ts";
 import type { Ledger } from "../hsm/keys/index.ts";
-import type { AccountKey } from "../iam/types.ts";
+import type { AccountKey, ReceivingKey } from "../iam/types.ts";
 import type { Member, Person } from "../person.ts";
 import type { Recipient } from "../ra/types.ts";
 import { type Decision, type Problem, type Refusal, type Result, refuse } from "../result.ts";
@@ -22,6 +22,8 @@ export interface Neighbours {
     member(of: OfAccount): Promise<Result<Member>>;
     /** The same, and the account's key: the one of this id if there is one, or the current one. */
     accountKey(of: OfAccount & { id?: string }): Promise<Result<AccountKey & { by: Member }>>;
+    /** The key of another account of the tenant, for what the caller shares with it. */
+    receivingKey(of: OfAccount & { from: string }): Promise<Result<ReceivingKey>>;
     /** Enc(account) for an instance that asks itself: the current key, or that of the id. */
     encryptedAccountKey(caller: InstanceCaller, account: string, id?: string): Promise<Result<AccountKey>>;
     /** How many accounts of an earlier release the list of a rotation lacks. */

@@ -81,7 +81,7 @@ export function putVersions(
   const before = { ...index };
   const conflicts: VersionsPut["conflicts"] = [];
   for (const row of rows) {
-    const standing = find(sql, client, row.document);
+    const standing = findVersion(sql, client, row.document);
     const next = nextRow(standing, row);
     if (next === "stands") continue;
     if (next === "conflict") {
@@ -168,7 +168,7 @@ function nextRow(standing: VersionRow | undefined, row: VersionRow): VersionRow 
   return row.version === (standing?.version ?? 0) + 1 ? row : "conflict";
 }
 
-function find(sql: SqlStorage, client: string, document: string): VersionRow | undefined {
+export function findVersion(sql: SqlStorage, client: string, document: string): VersionRow | undefined {
   const rows = "SELECT * FROM document_versions WHERE client = ? AND document = ?";
   const [found] = sql.exec<Row>(rows, client, document).toArray();
   return found && toRow(found);

@@ -14,6 +14,9 @@ import type {
   MasterKeyRequest,
   PolicyChange,
   RotateKeyRequest,
+  SharedWith,
+  ShareMade,
+  ShareRequest,
   VersionChange,
   VersionPage,
   VersionsPut,
@@ -70,6 +73,35 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** `POST /kms/accounts/{account}/document-versions`. */
   async putVersions(caller: Caller, account: string, change: VersionChange): Promise<Result<VersionsPut>> {
     return this.#object(caller, account).putVersions(caller, account, change);
+  }
+
+  /** `POST /kms/accounts/{account}/shares`. */
+  async share(
+    caller: Caller,
+    account: string,
+    { edk, ...request }: ShareRequest,
+  ): Promise<Result<ShareMade>> {
+    const read = await this.#readFor(caller, [edk]);
+    const action = "kms:share";
+    if (!read.ok) return this.#principal(caller).refused(caller, action, read);
+    const [item] = read.value;
+    if (item?.edk.account !== account)
+      return this.#principal(caller).refused(caller, action, refuse("conflict", "a key of another account"));
+    return this.#object(caller, account).share(caller, { account, item, ...request });
+  }
+
+  /** `GET /kms/accounts/{account}/shares`. */
+  async shares(
+    caller: Caller,
+    account: string,
+    document?: string,
+  ): Promise<Result<{ shares: SharedWith[] }>> {
+    return this.#object(caller, account).shares(caller, { account, document });
+  }
+
+  /** `DELETE /kms/accounts/{account}/shares/{share}`. */
+  async withdrawShare(caller: Caller, account: string, share: string): Promise<Result<null>> {
+    return this.#object(caller, account).withdrawShare(caller, { account, share });
   }
 
   /** `POST /kms/loads` (M8). */
@@ -281,7 +313,8 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** Where keys are registered: a tenant's own with the principal whom the signed EDK names. */
   #registry(caller: { tenant: string; user?: string }, [item]: readonly Item[]) {
     const { account, tenant, owner } = item?.edk ?? { account: undefined, tenant: "", owner: "" };
-    if (account !== undefined) return this.#object(caller, account);
+    // What is shared is asked of the account whose it is.
+    if (account !== undefined) return this.#object(caller, item?.edk.record?.account ?? account);
     // Of another tenant's the caller's own object says no.
     const user = tenant === caller.tenant ? owner : (caller.user ?? owner);
     return this.#principal({ tenant: caller.tenant, user });

@@ -12,6 +12,7 @@ import { SEED_CHANNELS_TABLE } from "./loading/seed-channels.ts";
 import { METADATA_KEYS_TABLE } from "./metadata-key.ts";
 import { RESIDENT_KEYS_TABLE } from "./resident-keys.ts";
 import { RETAINED_KEYS_TABLE } from "./retained-keys.ts";
+import { SHARES_TABLE } from "./shares.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 import { STORED_POLICY_TABLE } from "./stored-policy.ts";
 
@@ -69,6 +70,7 @@ export const MIGRATIONS: readonly string[] = [
   SEED_CHANNELS_TABLE,
   RESIDENT_KEYS_TABLE,
   DOCUMENT_VERSIONS_TABLES,
+  SHARES_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

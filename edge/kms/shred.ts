@@ -5,6 +5,7 @@ import { endAllVersions } from "./account-data-keys.ts";
 import { endAllDocumentVersions } from "./document-versions.ts";
 import { endAllResident } from "./resident-keys.ts";
 import { endAllRetained } from "./retained-keys.ts";
+import { endAllShares } from "./shares.ts";
 
 /** A part of the migrations of an account's object. `time`: seconds since 1970. */
 export const SHREDDED_TABLE = `
@@ -23,6 +24,7 @@ export function shred(sql: SqlStorage, now: number): void {
   endAllDocumentVersions(sql);
   endAllRetained(sql);
   endAllResident(sql);
+  endAllShares(sql);
 }
 
 export function isShredded(sql: SqlStorage): boolean {

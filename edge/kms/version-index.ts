@@ -20,6 +20,7 @@ import {
   linesOf,
   readIndex,
 } from "./document-versions.ts";
+import { endSharesOf } from "./shares.ts";
 import { checkLives } from "./shred.ts";
 import { signReceipt } from "./signing.ts";
 
@@ -48,7 +49,14 @@ export async function putVersions(
     if (!lives.ok) return lives;
     if (member.value.as === "reader") return refuse("forbidden", "a reader changes nothing");
     const turn = takeTurn(sql, { what: about.action, user }, CHANGES_PER_MINUTE, Date.now() / 1000);
-    return turn.ok ? enter(sql, client, change) : turn;
+    if (!turn.ok) return turn;
+    const gone = change.rows.filter(({ deleted }) => deleted);
+    endSharesOf(
+      sql,
+      client,
+      gone.map(({ document }) => document),
+    );
+    return enter(sql, client, change);
   });
 }
 

@@ -22,6 +22,7 @@ import * as registration from "./registration.ts";
 import * as rotation from "./rotation.ts";
 import type { Route } from "./route.ts";
 import * as sessions from "./session.ts";
+import * as shares from "./shares.ts";
 import { token } from "./token.ts";
 import * as userInstances from "./user-instances.ts";
 import * as versionIndex from "./version-index.ts";
@@ -44,6 +45,7 @@ export const contract = {
   ...accounts,
   ...documents,
   ...versionIndex,
+  ...shares,
   ...members,
   ...administration,
   ...clients,

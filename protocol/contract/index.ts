@@ -55,6 +55,7 @@ export {
   service,
 } from "./service.ts";
 export * from "./session.ts";
+export * from "./shares.ts";
 export * from "./token.ts";
 export * from "./user-instances.ts";
 export * from "./version-index.ts";

@@ -107,6 +107,7 @@ export const loadKey = {
     "key-unusable",
     "invalid-certificate",
     "forbidden",
+    "share-ended",
     "foreign-custodian",
     "not-recipient",
     "conflict",

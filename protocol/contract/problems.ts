@@ -23,6 +23,7 @@ export const problems = {
   "hybrid-required": { status: 403, title: "The key goes to instances with hybrid keys alone" },
   "key-refused": { status: 403, title: "Receipt, EDK or wrapped key do not hold" },
   "seed-refused": { status: 403, title: "The seed is empty, too long, or not that of the key" },
+  "share-ended": { status: 403, title: "The document is not shared any more" },
   "not-found": { status: 404, title: "There is nothing here" },
   "method-not-allowed": { status: 405, title: "This method is not allowed here" },
   conflict: { status: 409, title: "The state has changed" },

@@ -12,6 +12,7 @@ import { base64url, fits, line, literal, object, type Shape, seconds, union, who
 import { isSignature, KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
 import { OAEP_LENGTH, PAIR_DATA_KEY, PAIR_SHORTER } from "./data-key-pair.ts";
 import { JwsError, verifyJws } from "./jws.ts";
+import { type KeyRecord, keyRecord } from "./key-record.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 
@@ -34,6 +35,7 @@ type Described = {
   wrappedKey: string;
   policy: KeyPolicy;
   signing?: undefined;
+  record?: undefined;
 };
 
 /**
@@ -43,13 +45,15 @@ type Described = {
 export type SigningPair = { publicKey: string; privateKey: string };
 
 /** Of a key of an account, which is destroyed with it. */
-export type AccountEdk = Omit<Described, "signing"> & {
+export type AccountEdk = Omit<Described, "signing" | "record"> & {
   account: string;
   /** The account key that wraps the data key. */
   accountKey: { id: string; version: number };
   masterKey?: undefined;
   /** Where the algorithm is a signature's, and nowhere else. */
   signing?: SigningPair;
+  /** Of a document of another account, which is shared with this one: the key opens that, until `expires`, and nothing else. */
+  record?: KeyRecord;
   /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
   layer?: { masterKey: string };
   /**
@@ -155,7 +159,7 @@ const described = {
 const ofAccount = { ...described, account: identifier, accountKey: object({ id: identifier, version }) };
 const ofTenant = { ...described, masterKey: identifier };
 const signing = object({ publicKey: base64url(32, 2048), privateKey: base64url(64, 2560) });
-const maybe = { expires: seconds, layer: object({ masterKey: identifier }), signing };
+const maybe = { expires: seconds, layer: object({ masterKey: identifier }), signing, record: keyRecord };
 
 const edkShape: Shape<Edk> = union("wrapping", {
   A256KW: object({ ...ofAccount, wrapping: literal("A256KW") }, maybe),
@@ -206,5 +210,8 @@ function checked(payload: unknown): Edk {
     throw new JwsError("jws-payload", "not the key of that algorithm");
   if (payload.signing && isPairWrapping(payload.wrapping))
     throw new JwsError("jws-payload", "a key that signs is under a symmetric one");
+  // It opens, for a time.
+  if (payload.record && !(payload.expires && payload.policy.operations.join() === "decrypt"))
+    throw new JwsError("jws-payload", "not an EDK");
   return payload;
 }

@@ -50,6 +50,7 @@ export {
 } from "./hierarchy-receipt.ts";
 export { type IndexReceipt, verifyIndexReceipt } from "./index-receipt.ts";
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
+export type { KeyRecord } from "./key-record.ts";
 export { keyOrEdk, localKey, MAX_JWS_LENGTH } from "./length.ts";
 export {
   type Handed,

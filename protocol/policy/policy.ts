@@ -10,7 +10,7 @@ export type KeyOperation = (typeof KEY_OPERATIONS)[number];
  * What can be done with a key: to make one, to release it to an instance that needs no receipt for it (levels `account` and
  * `master`), and the operations on it.
  */
-export type Action = "create" | "release" | KeyOperation;
+export type Action = "create" | "release" | "share" | KeyOperation;
 
 /** How much is known of the instance that asks, weakest first. It stands in its certificate as a policy OID. */
 export const TIERS = ["software", "emulated", "hardware"] as const;

@@ -304,6 +304,54 @@ it("keeps documents", async () => {
   hold("deleteDocument", await ann.rest("DELETE", at), 404);
 });
 
+it("shares documents", async () => {
+  const bob = await EdgeClient.signedIn(system, "Bob");
+  const id = crypto.randomUUID();
+  const whole = { content: "AAAA", metadata: "BBBB" };
+  expect((await ann.rest("PUT", `${ann.documents}/${id}`, whole)).status).toBe(201);
+  const version = { document: id, version: 1, messageId: "A".repeat(43), headerDigest: "A".repeat(43) };
+  const versions = `/kms/accounts/${ann.account}/document-versions`;
+  expect((await ann.rest("POST", versions, { rows: [version] })).status).toBe(200);
+  const order = { account: ann.account, count: 1, purpose: "document" };
+  const { edks } = json<{ edks: string[] }>(await ann.rest("POST", "/kms/data-keys", order));
+  const shares = `/kms/accounts/${ann.account}/shares`;
+  const asked = asPublished("makeShare", { document: id, to: bob.account, edk: edks[0] });
+  const made = hold("makeShare", await ann.rest("POST", shares, asked), 201);
+  hold("makeShare", await ann.rest("POST", shares, { ...asked, to: "nobody" }), 404);
+  hold("makeShare", await ann.rest("POST", shares, { ...asked, document: "x" }), 400);
+  hold("makeShare", await bob.rest("POST", shares, asked), 403);
+  hold("listShares", await ann.rest("GET", `${shares}?document=${id}`), 200);
+  hold("listShares", await bob.rest("GET", shares), 403);
+  const { share, record, expires } = json<{ share: string; record: string; expires: number }>(made);
+  const at = `${ann.documents}/${id}/shares/${share}`;
+  const put = asPublished("putShare", { to: bob.account, record, expires });
+  hold("putShare", await ann.rest("PUT", at, put), 204);
+  hold("putShare", await ann.rest("PUT", at, { ...put, to: "nobody" }), 404);
+  hold("putShare", await ann.rest("PUT", at, { ...put, to: ann.account }), 409);
+  hold("putShare", await bob.rest("PUT", at, put), 403);
+  const received = `/accounts/${bob.account}/received`;
+  hold("listReceived", await bob.rest("GET", received), 200);
+  hold("listReceived", await bob.rest("GET", `${received}?after=x`), 400);
+  hold("listReceived", await ann.rest("GET", received), 403);
+  const copy = asPublished("putReceivedCopy", { copy: "AAAA" });
+  hold("putReceivedCopy", await bob.rest("PUT", `${received}/${share}/copy`, copy), 204);
+  hold("putReceivedCopy", await bob.rest("PUT", `${received}/${crypto.randomUUID()}/copy`, copy), 404);
+  hold("listReceived", await bob.rest("GET", received), 200);
+  const content = `${received}/${share}/content`;
+  hold("readReceivedContent", await bob.rest("GET", content), 200);
+  hold("readReceivedContent", await bob.rest("GET", content, undefined, { range: "bytes=1-1" }), 206);
+  hold("readReceivedContent", await bob.rest("GET", content, undefined, { range: "bytes=9-" }), 416);
+  hold("readReceivedMetadata", await bob.rest("GET", `${received}/${share}/metadata`), 200);
+  hold("withdrawShare", await ann.rest("DELETE", `${shares}/${share}`), 204);
+  hold("withdrawShare", await bob.rest("DELETE", `${shares}/${share}`), 403);
+  hold("deleteShare", await bob.rest("DELETE", at), 403);
+  hold("deleteShare", await ann.rest("DELETE", at), 204);
+  hold("readReceivedContent", await bob.rest("GET", content), 403, 404);
+  hold("readReceivedMetadata", await bob.rest("GET", `${received}/${share}/metadata`), 403, 404);
+  hold("deleteReceived", await bob.rest("DELETE", `${received}/${share}`), 204);
+  hold("deleteReceived", await ann.rest("DELETE", `${received}/${share}`), 403);
+});
+
 it("makes accounts", async () => {
   const wanted = asPublished("createAccount", { name: "Another", nonce: crypto.randomUUID() });
   hold("createAccount", await ann.rest("POST", "/accounts", wanted), 201);

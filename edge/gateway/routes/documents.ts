@@ -22,5 +22,21 @@ export const documents = {
   },
   readMetadata: async ({ c, caller, input: { account, id } }) =>
     contentResponse(unwrap(await c.env.DATASTORE.metadata(caller, account, id))),
+  putShare: ({ c, caller, input: { account, id, share }, body }) =>
+    c.env.DATASTORE.share(caller, account, id, share, body),
+  deleteShare: ({ c, caller, input: { account, id, share } }) =>
+    c.env.DATASTORE.unshare(caller, account, id, share),
+  listReceived: ({ c, caller, input: { account, after } }) =>
+    c.env.DATASTORE.listReceived(caller, account, after === undefined ? undefined : Number(after)),
+  deleteReceived: ({ c, caller, input: { account, share } }) =>
+    c.env.DATASTORE.removeReceived(caller, account, share),
+  putReceivedCopy: ({ c, caller, input: { account, share }, body: { copy } }) =>
+    c.env.DATASTORE.putReceivedCopy(caller, account, share, copy),
+  async readReceivedContent({ c, caller, input: { account, share } }) {
+    const range = c.req.header("range") ?? null;
+    return contentResponse(unwrap(await c.env.DATASTORE.receivedContent(caller, account, share, range)));
+  },
+  readReceivedMetadata: async ({ c, caller, input: { account, share } }) =>
+    contentResponse(unwrap(await c.env.DATASTORE.receivedMetadata(caller, account, share))),
   deleteDocument: ({ c, caller, input: { account, id } }) => c.env.DATASTORE.delete(caller, account, id),
 } satisfies Partial<ContractHandlers>;

@@ -13,6 +13,10 @@ export const keys = {
   readVersions: ({ c, caller, input: { account, after } }) =>
     c.env.KMS.readVersions(caller, account, Number(after ?? 0)),
   putVersions: ({ c, caller, input: { account }, body }) => c.env.KMS.putVersions(caller, account, body),
+  makeShare: ({ c, caller, input: { account }, body }) => c.env.KMS.share(caller, account, body),
+  listShares: ({ c, caller, input: { account, document } }) => c.env.KMS.shares(caller, account, document),
+  withdrawShare: ({ c, caller, input: { account, share } }) =>
+    c.env.KMS.withdrawShare(caller, account, share),
   rotateKey: ({ c, caller, body }) => c.env.KMS.rotateKey(caller, body),
   loadKey: ({ c, caller, body }) => c.env.KMS.load(caller, body),
   readRotation: async ({ c, caller }) => answered(await c.env.KMS.rotation(caller)),

@@ -8,6 +8,8 @@ import type { KeyPolicy } from "#protocol/policy/index.ts";
 
 /** How long a load receipt may be used to load the key, seconds: a working day, so that an instance starts offline. */
 const RECEIPT_SECONDS = 8 * 3600;
+/** The same of a document that another account has shared: what was withdrawn ends so soon where it is loaded already. Seconds. */
+const SHARED_SECONDS = 3600;
 
 /**
  * `token`: the EDK as it was sent. `thumbprint`: SHA-256 of the instance's wrapping certificate, base64url, which ends at `notAfter`
@@ -43,6 +45,10 @@ export async function receiptFor(
     ...(edk.wrapping === "aws-kms" && { wrapping: "CMS" }),
     policy,
     iat,
-    exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),
+    exp: Math.min(
+      iat + (edk.record ? SHARED_SECONDS : RECEIPT_SECONDS),
+      notAfter,
+      edk.expires ?? Number.MAX_SAFE_INTEGER,
+    ),
   };
 }

@@ -94,7 +94,9 @@ function narrowTo(
 ): Decision<KeyPolicy> {
   const policy = narrow(edk.policy, current);
   const all = [rulesOfKeyPolicy(edk.policy), rulesOfKeyPolicy(current), ...policies];
-  const { account = null, purpose } = edk;
+  const { purpose } = edk;
+  // What stands on the documents of an account holds for whom they are shared with.
+  const account = edk.record?.account ?? edk.account ?? null;
   const key = `keys/${edk.keyId}`;
   const resource = account === null ? key : `accounts/${account}/${key}`;
   let reason = "policy allows no operation";

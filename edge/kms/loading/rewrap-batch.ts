@@ -1,6 +1,6 @@
 /** Rewrap (M8): one batch that turns Enc(data key) under the account key into Enc(data key) under a recipient's key. */
 
-import type { Hsm } from "../../hsm/index.ts";
+import { type Hsm, UnexpectedAnswer } from "../../hsm/index.ts";
 import {
   checkResident,
   getResident,
@@ -15,6 +15,9 @@ import {
   toHybridRecipient,
   toRecipient,
   underMasterAs,
+  underPair,
+  underParent,
+  wrappedKeys,
 } from "../../hsm/keys/index.ts";
 import type { AccountKey } from "../../iam/types.ts";
 import type { Recipient } from "../../ra/types.ts";
@@ -71,6 +74,33 @@ export async function rewrapDataKey(
     answers.find(({ operation }) => operation === "Get"),
     Boolean(to.hybridKey),
   );
+}
+
+/**
+ * The same for an account that a document is shared with: the data key wrapped under its account key, 40 bytes, or 384 where that is a pair. Whether the one
+ * may go under the other is the HSM's to say too.
+ */
+export async function rewrapToAccount(
+  hsm: Pick<Hsm, "batch">,
+  ledger: Ledger,
+  { under, wrappedDataKey: wrapped, to }: { under: AccountKey; to: AccountKey } & Pick<Key, "wrappedDataKey">,
+  now: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const [account, data, other] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
+  const toPair = to.publicKey !== null;
+  const answers = await runBatch(hsm, ledger, (name) => [
+    ...importAccountKey(under, { id: account, name, now }),
+    importWrapped({
+      ...{ id: data, class: "data", wrapped, wrappedBy: account, byPair: under.publicKey !== null },
+      ...{ name: name(), now },
+    }),
+    ...importAccountKey(to, { id: other, name, now }),
+    getWrapped(toPair ? underPair(other) : underParent(other), data),
+    ...[other, data, account].flatMap((id) => retire(id)),
+  ]);
+  const [key, ...more] = wrappedKeys(answers, toPair);
+  if (key === undefined || more.length > 0) throw new UnexpectedAnswer("the HSM wrapped no key");
+  return key;
 }
 
 /** Keys of one KMIP message: a recipient's wrapping takes the HSM tens of milliseconds each. */

@@ -15,6 +15,7 @@ import type { Attested } from "../back-ends/back-end.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
 import { countRelease } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
+import { shareRecord } from "../shares.ts";
 import { decideRelease } from "./release.ts";
 import type { Under } from "./rewrap-batch.ts";
 
@@ -114,8 +115,11 @@ export function authorizeRelease<M extends { by: Asking }>(
   const recipient = found.ok ? found.value : null;
   return authorize(store, { action, ...about }, (sql) => {
     if (!member.ok) return noMember(member.problem);
-    const record = findDataKey(sql, edk.keyId, edk.keyVersion);
     const now = seconds(Date.now());
+    const record = edk.record
+      ? shareRecord(sql, edk.keyId, now)
+      : findDataKey(sql, edk.keyId, edk.keyVersion);
+    if (edk.record && !record) return refuse("share-ended", "the document is not shared any more");
     const decision = decideRelease(about.caller, {
       ...{ edk, recipient, record, policies: policies(), now },
       person: member.value.by,
@@ -123,7 +127,8 @@ export function authorizeRelease<M extends { by: Asking }>(
     if (!decision.ok) return decision;
     if (!recipient) return refuse("not-recipient", "no recipient");
     // Decided before the HSM works and after; the second time it goes out.
-    if (action === "kms:release") countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, now);
+    if (action === "kms:release" && !edk.record)
+      countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, now);
     return ok({ policy: decision.value, recipient, member: member.value });
   });
 }

@@ -4,7 +4,7 @@ import { METHOD_NAMES } from "../../enrolment.ts";
 import { list, literal, type Of, object, record, type Shape, seconds, set, text } from "../../shape.ts";
 import { KEY_OPERATIONS, TIERS, WRAPPINGS } from "../index.ts";
 
-export const ACTIONS = ["create", "release", ...KEY_OPERATIONS] as const;
+export const ACTIONS = ["create", "release", "share", ...KEY_OPERATIONS] as const;
 
 const MAX_PATTERN_LENGTH = 256;
 const patterns = set(text(1, MAX_PATTERN_LENGTH), 1, 16);
