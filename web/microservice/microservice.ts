@@ -33,6 +33,7 @@ import type { Attester } from "./credentials.ts";
 import type { Crypto } from "./crypto.ts";
 import { enrol, renew, verifyInstance } from "./enrol.ts";
 import { edkOf, entriesOf, keyOf, secretOf } from "./header.ts";
+import { checkRecord, isFor } from "./key-record.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import {
   type AppKeyStore,
@@ -295,8 +296,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The key, for an operation that policy allows, in a context that is the key's own. */
   function allowed<K extends LoadedKey>(loaded: K, operation: KeyOperation, context: EncryptionContext): K {
-    const { tenant, account, purpose } = context;
-    if (tenant !== loaded.edk.tenant || account !== loaded.edk.account || !PURPOSES.includes(purpose ?? "")) {
+    const { tenant, purpose } = context;
+    if (tenant !== loaded.edk.tenant || !isFor(loaded.edk, context) || !PURPOSES.includes(purpose ?? "")) {
       throw new CofferError("context-mismatch");
     }
     return permitted(loaded, operation);
@@ -585,6 +586,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         const loaded = await openingKey(header, context, key).catch((error: unknown) => {
           throw codeOf(error) === "context-mismatch" ? new CofferError("decrypt-failed") : error;
         });
+        await checkRecord(loaded.edk, purpose, header);
         tell({ step: "decrypt", what: "document", account: context.account ?? "" });
         return loaded.pair ? openSecret(subtle, loaded.pair, secretOf(header)) : loaded.key;
       };
