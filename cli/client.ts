@@ -63,7 +63,7 @@ export interface ClientOptions {
 }
 
 export interface Client
-  extends Pick<Custodian, "documents" | "keys" | "loadByGrant" | "loadBySeed" | "microservice"> {
+  extends Pick<Custodian, "documents" | "keys" | "loadByGrant" | "loadBySeed" | "microservice" | "sharing"> {
   identity: Identity;
   /** The account to seal for: the user's first. Error: `no-account`. */
   account(): string;
@@ -132,6 +132,9 @@ export async function connect(options: ClientOptions): Promise<Client> {
     microservice,
     loadByGrant: (ids, of) => custodian.loadByGrant(ids, of),
     loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
+    get sharing() {
+      return custodian.sharing;
+    },
     life: custodian.life,
     managed: new ManagedKeys(rest, microservice),
     rotation: new Rotation(rest),

@@ -9,7 +9,8 @@ import { type Project, packPackage } from "./installed.ts";
 
 /** Bytes, gzip, as kB of 1,000: of what is loaded at the start, and with all that is loaded on demand. */
 const BUDGET = {
-  kit: { start: 12_000, whole: 46_000 },
+  // Whole with what sharing takes, which is loaded on demand.
+  kit: { start: 12_000, whole: 48_000 },
   // Both ends of the port and both stores, of which a bundle has one each; what the vault measures is bounded in web/build.test.ts.
   // Of the latter, 1,000 keep an instance's keys under a passkey (M4).
   microservice: { start: 51_000, whole: 51_000 },

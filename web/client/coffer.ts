@@ -23,6 +23,7 @@ import type { RangedDocument } from "./ranged.ts";
 import type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 import type { Seed, SeedOptions } from "./seed.ts";
 import { CustodianSession } from "./session.ts";
+import type { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
 
 /** By type alone: a page that is not signed in carries no route but the one for tokens. */
@@ -287,7 +288,18 @@ export class Coffer extends EventTarget {
    * const { roles } = await coffer.administer((admin) => admin.standing());
    */
   administer<T>(work: (admin: Administration) => Promise<T>): Promise<T> {
-    return this.#run((custodian) => work(custodian.administration));
+    return this.#run(({ administration }) => work(administration));
+  }
+
+  /**
+   * Documents that are shared between accounts of the tenant: whom the own ones are shared with, and what others have shared.
+   *
+   * @example
+   * await coffer.sharing((sharing) => sharing.share(document.id, account, { expires }));
+   * const [first] = await coffer.sharing((sharing) => sharing.received());
+   */
+  sharing<T>(work: (sharing: Sharing) => Promise<T>): Promise<T> {
+    return this.#run(({ sharing }) => work(sharing));
   }
 
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
@@ -340,14 +352,10 @@ export class Coffer extends EventTarget {
   #load(): Promise<Custodian> {
     this.#loading ??= import("./custodian.ts").then(
       ({ Custodian }) => {
-        const { app, fetch, now, openVault } = this.#host;
         const session = this.#session;
         this.#custodian = new Custodian({
+          ...this.#host,
           session,
-          app,
-          fetch,
-          now,
-          openVault,
           custody: this.#custody,
           onWait: (wait) => this.#tell("waiting", wait),
           onState: () => this.#tell("state"),

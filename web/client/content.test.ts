@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fetchContent } from "./content.ts";
+import { contentOf, fetchContent } from "./content.ts";
 import type { RestClient } from "./rest.ts";
 
 const place = { account: "a", id: "d" };
@@ -29,7 +29,7 @@ function serving(change: (response: Response, start: number) => Response = (resp
 
 it("reads by ranges, the next one ahead", async () => {
   const { rest, asked } = serving();
-  const content = await fetchContent(rest, place, undefined, 4);
+  const content = await fetchContent(contentOf(rest, place), undefined, 4);
   expect(content.total).toBe(10);
   expect([...content.head]).toEqual([0, 1, 2, 3]);
   expect(asked).toEqual(["bytes=0-3"]);
@@ -37,13 +37,13 @@ it("reads by ranges, the next one ahead", async () => {
   await reader.read();
   expect(asked).toEqual(["bytes=0-3", "bytes=4-7"]);
   reader.releaseLock();
-  const all = await new Response((await fetchContent(rest, place, undefined, 4)).stream()).bytes();
+  const all = await new Response((await fetchContent(contentOf(rest, place), undefined, 4)).stream()).bytes();
   expect(all).toEqual(bytes);
 });
 
 it("takes a whole answer where the server knows no ranges", async () => {
   const { rest } = serving(() => new Response(bytes, { status: 200 }));
-  const content = await fetchContent(rest, place, undefined, 4);
+  const content = await fetchContent(contentOf(rest, place), undefined, 4);
   expect(await new Response(content.stream()).bytes()).toEqual(bytes);
 });
 
@@ -52,7 +52,7 @@ it("refuses answers for other ranges, of other lengths, and of a content that ch
     const { rest } = serving(
       (response) => new Response(response.body, { status: 206, headers: { "content-range": header } }),
     );
-    await expect(fetchContent(rest, place, undefined, 4)).rejects.toMatchObject({
+    await expect(fetchContent(contentOf(rest, place), undefined, 4)).rejects.toMatchObject({
       code: "unexpected-response",
     });
   }
@@ -61,6 +61,6 @@ it("refuses answers for other ranges, of other lengths, and of a content that ch
       ? response
       : new Response(response.body, { status: 206, headers: { "content-range": "bytes 4-7/12" } }),
   );
-  const content = await fetchContent(rest, place, undefined, 4);
+  const content = await fetchContent(contentOf(rest, place), undefined, 4);
   await expect(new Response(content.stream()).bytes()).rejects.toMatchObject({ code: "unexpected-response" });
 });

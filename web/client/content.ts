@@ -38,14 +38,20 @@ export interface Place {
   id: string;
 }
 
+/** Asks for octets, by whichever route. */
+type Ask = <T>(
+  read: (response: Response) => Promise<T>,
+  options: { headers: Record<string, string>; signal: AbortSignal | undefined },
+) => Promise<T>;
+
+/** The content of a document of the user's own accounts. */
+export function contentOf(rest: Pick<RestClient, "send">, place: Place): Ask {
+  return (read, options) => callOctets(rest, readContent, { ...place }, read, options);
+}
+
 /** Fetches the first range. Errors: `not-found`, `offline`, `unexpected-response`. */
-export async function fetchContent(
-  rest: Pick<RestClient, "send">,
-  place: Place,
-  signal?: AbortSignal,
-  range: number = RANGE,
-): Promise<Content> {
-  const first = await fetchRange(rest, place, 0, range, signal);
+export async function fetchContent(ask: Ask, signal?: AbortSignal, range: number = RANGE): Promise<Content> {
+  const first = await fetchRange(ask, 0, range, signal);
   const { bytes: head, total } = first;
   /** What lies from `from` up to `until`, of which `ahead` is under way. */
   function ranges(
@@ -62,7 +68,7 @@ export async function fetchContent(
       {
         async pull(controller) {
           for (; ahead.length < AHEAD && asked < until; asked += size) {
-            const next = fetchRange(rest, place, asked, Math.min(size, until - asked), either);
+            const next = fetchRange(ask, asked, Math.min(size, until - asked), either);
             // The one who takes it from the queue gets its failure; until then it must not count as unhandled.
             next.catch(() => {});
             ahead.push(next);
@@ -97,8 +103,7 @@ export async function fetchContent(
 }
 
 async function fetchRange(
-  rest: Pick<RestClient, "send">,
-  place: Place,
+  ask: Ask,
   start: number,
   length: number,
   signal: AbortSignal | undefined,
@@ -123,5 +128,5 @@ async function fetchRange(
     }
     return { bytes, total: Number(total), etag };
   };
-  return callOctets(rest, readContent, { ...place }, read, { headers, signal });
+  return ask(read, { headers, signal });
 }

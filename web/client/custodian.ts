@@ -17,6 +17,7 @@ import { type EnrolledMicroservice, Microservice, type MicroserviceState } from 
 import { RestClient } from "./rest.ts";
 import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
+import { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
 import { type Held, type StepListener, telling } from "./steps.ts";
 
@@ -138,6 +139,17 @@ export class Custodian {
   /** What an admin of the tenant does. */
   get administration(): Administration {
     return new Administration(this.rest);
+  }
+
+  /** Documents that are shared between accounts. */
+  get sharing(): Sharing {
+    const { rest, microservice, keys, documents } = this;
+    return new Sharing({
+      ...{ rest, microservice, keys, documents },
+      tenant: () => this.signedIn.tenant,
+      account: (wanted) => this.account(wanted),
+      accounts: () => this.accounts,
+    });
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */

@@ -24,7 +24,8 @@ export function purposeOf(edk: string): string | undefined {
   return fits(meant, payload) ? payload.purpose : undefined;
 }
 
-function saidBy(edk: string): unknown {
+/** What the payload of a compact JWS says; undefined for what is none. */
+export function saidBy(edk: string): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(decodeBase64url(edk.split(".")[1] ?? "")));
   } catch {

@@ -27,9 +27,8 @@ import {
   namesContent,
   sameContent,
 } from "./belonging.ts";
-import { blobOf } from "./blob.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
-import { type Content, fetchContent, type Place } from "./content.ts";
+import { type Content, contentOf, fetchContent, type Place } from "./content.ts";
 import { documentKeyOf } from "./document-key.ts";
 import { type Document, DocumentList, type ListOptions, nameOf, type Opened } from "./document-list.ts";
 import { asCofferError, isTransient, isUndone } from "./error.ts";
@@ -45,6 +44,7 @@ import {
   type SealedMetadata,
 } from "./metadata.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
+import { type OpenDocument, openStream, speaking } from "./open-stream.ts";
 import { sendParts } from "./parts.ts";
 import { counted, type Progress, type ProgressListener } from "./progress.ts";
 import { HEAD, type RangedDocument, rangedDocument } from "./ranged.ts";
@@ -79,21 +79,10 @@ const CLOSED: ReadonlySet<ErrorCode> = new Set(["forbidden", "pending-deletion"]
 /** There is nothing to go on with. */
 const GONE: ReadonlySet<ErrorCode> = new Set([...ENDED, "not-resumable", "another-file"]);
 
+export type { OpenDocument };
+
 /** What can be sealed. */
 export type Source = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
-
-/** An open document. */
-export interface OpenDocument extends Metadata {
-  id: string;
-  account: string;
-  /**
-   * The plaintext, to be taken once. It errs rather than ends when anything is wrong, so what came before the end is not
-   * proven complete: do not act on a part of it. Each chunk is a buffer of its own that nobody else uses.
-   */
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** All of it, complete and verified. */
-  blob(): Promise<Blob>;
-}
 
 export interface SealOptions extends Partial<Omit<Metadata, "size">> {
   /** Bytes of a stream, where they are known: one of another length is not kept. Other sources have their own. */
@@ -508,7 +497,7 @@ export class Documents {
     range?: number,
   ): Promise<{ content: Content; metadata: Metadata }> {
     const [content, opened] = await Promise.all([
-      fetchContent(this.#rest, place, signal, range),
+      fetchContent(contentOf(this.#rest, place), signal, range),
       this.#opened.get(nameOf(place)) ?? this.#openMetadata(place, signal),
     ]);
     // The microservice authenticates this very header before it gives a byte.
@@ -526,28 +515,7 @@ export class Documents {
     const enrolled = await this.#microservice.use();
     const { context } = await this.#loadFor(enrolled, content.head, place, "document", signal);
     const plain = enrolled.port.open({ context }, content.stream(), { signal, give: true });
-    const total = metadata.size;
-    let bytes = 0;
-    const stream = plain.pipeThrough(
-      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-        transform(chunk, controller) {
-          bytes += chunk.length;
-          onProgress?.({ step: "opening", bytes, total });
-          controller.enqueue(chunk);
-        },
-        flush() {
-          // Content and metadata are sealed apart; a pair that does not fit together was not sealed together.
-          if (bytes !== total) throw new CofferError("decrypt-failed");
-        },
-      }),
-    );
-    const readable = speaking(stream);
-    return {
-      ...place,
-      ...metadata,
-      stream: readable,
-      blob: () => blobOf(readable, metadata.type),
-    };
+    return openStream(place, metadata, plain, { onProgress });
   }
 
   /** Where nobody says of which account a document is, each of the user's is asked for it. */
@@ -824,27 +792,4 @@ function describe(source: Source, options: SealOptions): Metadata {
 function sizeOf(source: Source): number | undefined {
   if (source instanceof Blob) return source.size;
   return source instanceof Uint8Array ? source.length : undefined;
-}
-
-/** The same stream, failing with errors that can be shown, or with the reason of `signal`. */
-function speaking(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  signal?: AbortSignal,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = stream.getReader();
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await reader.read();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        } catch (error) {
-          throw signal?.aborted ? signal.reason : asCofferError(error);
-        }
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
 }
