@@ -19,6 +19,9 @@ Usage: ${COFFER} COMMAND [options]
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
   re-encrypt      seal documents again under new keys
+  share           let another account open a document
+  unshare         end that
+  shares          whom documents are shared with, and what others have shared
   account         accounts: list, create, rotate their key, delete them
   key             data keys: make, list, tag, disable, rotate, delete them
   instance        the user's microservices, and the end of one
@@ -84,6 +87,18 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   "re-encrypt": async () => {
     const { reEncrypt, RE_ENCRYPT_HELP } = await import("./re-encrypt.ts");
     return { run: reEncrypt, help: RE_ENCRYPT_HELP };
+  },
+  share: async () => {
+    const { share, SHARE_HELP } = await import("./share.ts");
+    return { run: share, help: SHARE_HELP };
+  },
+  unshare: async () => {
+    const { unshare, UNSHARE_HELP } = await import("./share.ts");
+    return { run: unshare, help: UNSHARE_HELP };
+  },
+  shares: async () => {
+    const { shares, SHARES_HELP } = await import("./share.ts");
+    return { run: shares, help: SHARES_HELP };
   },
   account: async () => {
     const { account, ACCOUNT_HELP } = await import("./account.ts");
