@@ -22,6 +22,7 @@ import { Panels } from "./panels.ts";
 import { element, onPress, part } from "./part.ts";
 import type { CofferRename } from "./rename.ts";
 import { chooseTarget, chooseTargets, type Target } from "./save.ts";
+import type { CofferSharing } from "./sharing.ts";
 import { Transfers } from "./transfers.ts";
 import type { CofferViewer } from "./viewer.ts";
 import { choose, type Language, languageOfPage, t } from "./words.ts";
@@ -60,6 +61,7 @@ export class CofferApp extends HTMLElement {
     this.#desk = new Desk(this, {
       open: (document) => this.#open(document),
       rename: (document) => void this.#rename(document),
+      share: (document) => void this.#sharing.showFor(document),
       save: (documents) => this.#saveAll(documents),
       delete: (documents) => void this.#delete(documents),
     });
@@ -99,10 +101,16 @@ export class CofferApp extends HTMLElement {
       this.#news.tell();
       void this.#reload();
     });
+    this.#sharing.nameOf = (document) =>
+      this.#documents.find((each) => nameOf(each) === `${document.account}/${document.id}`)?.metadata?.name;
     this.#panels = new Panels(this);
     addEventListener("beforeunload", (event) => {
       if (this.#transfers.active > 0) event.preventDefault();
     });
+  }
+
+  get #sharing(): CofferSharing {
+    return element<CofferSharing>(this, "coffer-sharing");
   }
 
   get #connected(): Coffer {

@@ -17,6 +17,7 @@ const SEARCHABLE = 8;
 export interface DeskActs {
   open(document: Document): void;
   rename(document: Document): void;
+  share(document: Document): void;
   save(documents: readonly Document[]): void;
   delete(documents: readonly Document[]): void;
 }
@@ -59,6 +60,7 @@ export class Desk {
     });
     onPress(root, "chosen-save", () => acts.save(this.#selected()));
     onPress(root, "chosen-rename", () => this.#rename(this.#selected()));
+    onPress(root, "chosen-share", () => this.#selected().slice(0, 1).forEach(acts.share));
     onPress(root, "chosen-delete", () => acts.delete(this.#selected()));
     onPress(root, "chosen-none", () => {
       this.#selection.clear();
@@ -142,7 +144,7 @@ export class Desk {
     part(root, "documents").toggleAttribute("data-choosing", size > 0);
     part(root, "chosen-count").textContent =
       size === 1 ? t("1 selected") : t("{count} selected", { count: size });
-    part(root, "chosen-rename").hidden = size !== 1;
+    for (const name of ["chosen-rename", "chosen-share"]) part(root, name).hidden = size !== 1;
     for (const row of part(root, "documents").querySelectorAll<CofferDocument>("coffer-document"))
       row.selected = this.#selection.has(nameOf(row.document));
   }

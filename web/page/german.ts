@@ -9,6 +9,7 @@ export const GERMAN = {
   "32 letters and digits": "32 Buchstaben und Ziffern",
   "7 days": "7 Tagen",
   "Account keys in this vault": "Kontoschlüssel in diesem Tresor",
+  "90 days": "90 Tagen",
   "A document that cannot be opened": "Ein Dokument, das sich nicht öffnen lässt",
   "AES-GCM under a key that is wrapped to the account key":
     "AES-GCM unter einem Schlüssel, der für den Kontoschlüssel verschlüsselt ist",
@@ -22,10 +23,12 @@ export const GERMAN = {
     "Ein Leser öffnet und ändert nichts. Ein Mitglied versiegelt und löscht auch. Ein Eigentümer entscheidet außerdem über Mitglieder, Schlüssel und das Ende des Kontos.",
   "A vault that was lost is revoked here: no key is released to it any more.":
     "Ein verlorener Tresor wird hier widerrufen: Kein Schlüssel wird mehr an ihn herausgegeben.",
+  "A year": "Ein Jahr",
   About: "Über",
   Account: "Konto",
   "Account key": "Kontoschlüssel",
   "account key {version}": "Kontoschlüssel {version}",
+  "{account} may open it now.": "{account} darf es jetzt öffnen.",
   "Account to seal into": "Konto, in das versiegelt wird",
   "Account {name}": "Konto {name}",
   active: "aktiv",
@@ -129,6 +132,8 @@ export const GERMAN = {
   Document: "Dokument",
   Documents: "Dokumente",
   "Documents at most": "Dokumente höchstens",
+  "Documents can be shared only where each has a key of its own.":
+    "Dokumente lassen sich nur teilen, wo jedes seinen eigenen Schlüssel hat.",
   "{done} of {all} documents sealed again": "{done} von {all} Dokumenten neu versiegelt",
   "Drop files or folders anywhere on this page. They are encrypted here and only then sent.":
     "Ziehen Sie Dateien oder Ordner irgendwo auf diese Seite. Sie werden hier verschlüsselt und erst dann gesendet.",
@@ -173,6 +178,7 @@ export const GERMAN = {
   Flow: "Ablauf",
   "Folder to seal": "Ordner zum Versiegeln",
   "Folder…": "Ordner …",
+  For: "Für",
   "For what is to be kept apart: it has keys of its own, and can be shared and deleted alone.":
     "Für das, was getrennt bleiben soll: Es hat eigene Schlüssel und lässt sich für sich teilen und löschen.",
   "{from} to {to}": "{from} an {to}",
@@ -201,6 +207,7 @@ export const GERMAN = {
   IAM: "IAM",
   Id: "Kennung",
   "Id of the account": "Kennung des Kontos",
+  "Id of the account that may open it": "Kennung des Kontos, das es öffnen darf",
   "Id of who comes into it": "Kennung der Person, die hineinkommt",
   "Id of whose vaults": "Kennung der Person",
   In: "In",
@@ -219,8 +226,11 @@ export const GERMAN = {
   "is given nothing from then on: the next request is refused. A key that their vault has loaded already ends within 8 hours, and opens until then what they have kept.":
     "bekommt von da an nichts mehr: Die nächste Anfrage wird verweigert. Ein Schlüssel, den der Tresor schon geladen hat, endet binnen 8 Stunden und öffnet bis dahin, was aufbewahrt wurde.",
   "is no {role} any more, from the next request on.": "ist von der nächsten Anfrage an nicht mehr {role}.",
+  "is not given to the other account from then on. A key that one of its devices has loaded ends within the hour; what they have saved is theirs.":
+    "wird dem anderen Konto von da an nicht mehr gegeben. Ein Schlüssel, den eines seiner Geräte geladen hat, endet innerhalb einer Stunde; was dort gespeichert wurde, bleibt dort.",
   "It has ended meanwhile.": "Er ist inzwischen beendet.",
   "It is larger than the server accepts.": "Es ist größer, als der Server annimmt.",
+  "It is not shared any more.": "Es ist nicht mehr geteilt.",
   "It is not there any more. Reload the list.": "Es ist nicht mehr da. Laden Sie die Liste neu.",
   "It is safe in Coffer. Save it to this device to open it with another program.":
     "Es ist sicher in Coffer. Speichern Sie es auf diesem Gerät, um es mit einem anderen Programm zu öffnen.",
@@ -257,6 +267,7 @@ export const GERMAN = {
   "Leave…": "Verlassen …",
   "let somebody in for the first time": "hat jemanden zum ersten Mal eingelassen",
   "lives in the HSM": "lebt im HSM",
+  "Letters and digits": "Buchstaben und Ziffern",
   "loaded a document's key": "hat den Schlüssel eines Dokuments geladen",
   "loaded keys by a grant": "hat Schlüssel durch eine Freigabe geladen",
   "loaded the account key": "hat den Kontoschlüssel geladen",
@@ -293,6 +304,7 @@ export const GERMAN = {
     "{moved} von {all} Konten sind umgezogen; {failed} sind gescheitert und werden noch einmal versucht.",
   Name: "Name",
   "Name, A to Z": "Name, A bis Z",
+  "{name} is off the list.": "{name} ist nicht mehr in der Liste.",
   "Name, Z to A": "Name, Z bis A",
   "named a vault": "hat einen Tresor benannt",
   "{name} are deleted.": "{name} sind gelöscht.",
@@ -312,10 +324,13 @@ export const GERMAN = {
   "Newest first": "Neueste zuerst",
   No: "Nein",
   "No document has that in its name.": "Kein Dokument hat das im Namen.",
+  "No document of this account is shared. Select one in the list to share it.":
+    "Kein Dokument dieses Kontos ist geteilt. Wählen Sie eines in der Liste aus, um es zu teilen.",
   "No passkey was added.": "Es wurde kein Passkey hinzugefügt.",
   "No preview for this kind of document.": "Keine Vorschau für diese Art von Dokument.",
   "Nobody has a role here but those whom the deployment's settings name.":
     "Niemand hat hier eine Rolle außer denen, die in den Einstellungen der Anlage stehen.",
+  "Nobody has shared a document with you.": "Niemand hat ein Dokument mit Ihnen geteilt.",
   "Nobody with that id has signed in here yet.": "Mit dieser Kennung hat sich hier noch niemand angemeldet.",
   "Not available. Reload the page to start it again.":
     "Nicht verfügbar. Laden Sie die Seite neu, um ihn wieder zu starten.",
@@ -465,6 +480,13 @@ export const GERMAN = {
   Server: "Server",
   "service binding": "Dienstbindung",
   Set: "Festlegen",
+  Share: "Teilen",
+  "Share…": "Teilen …",
+  "Share a document": "Ein Dokument teilen",
+  "shared by {account}, until {when}": "geteilt von {account}, bis {when}",
+  "Shared with others": "Mit anderen geteilt",
+  "Shared with you": "Mit Ihnen geteilt",
+  Sharing: "Teilen",
   Shift: "Umschalt",
   Show: "Zeigen",
   "Show the group {group}": "Die Gruppe {group} zeigen",
@@ -501,8 +523,12 @@ export const GERMAN = {
     "Speichert und leitet weiter, was verschlüsselt ist. Kann nichts davon öffnen.",
   synced: "synchronisiert",
   Take: "Entziehen",
+  "Take {name} off the list": "{name} aus der Liste nehmen",
+  "Take off": "Entfernen",
   "Take the role {role} from {user}": "Die Rolle {role} von {user} entziehen",
   "Take this role?": "Diese Rolle entziehen?",
+  "That cannot be shared so: it is the own account, or the document is not finished.":
+    "So lässt sich das nicht teilen: Es ist das eigene Konto, oder das Dokument ist nicht fertig.",
   "That did not work. Try again.": "Das hat nicht geklappt. Versuchen Sie es noch einmal.",
   "That is what the account may use, from the next request on.":
     "Das darf das Konto brauchen, von der nächsten Anfrage an.",
@@ -517,6 +543,7 @@ export const GERMAN = {
   "The account will be deleted.": "Das Konto wird gelöscht.",
   "The account {name} is made, with keys of its own.":
     "Das Konto {name} ist angelegt, mit eigenen Schlüsseln.",
+  "The account's id is copied.": "Die Kennung des Kontos ist kopiert.",
   "The document above or below": "Das Dokument darüber oder darunter",
   "The pages of the PDF": "Die Seiten des PDF",
   "The keys are dropped.": "Die Schlüssel sind fallen gelassen.",
@@ -526,6 +553,13 @@ export const GERMAN = {
     "Der Server gibt dieses Dokument nicht mehr heraus, und niemand hat es gelöscht. Sagen Sie es Ihrer Administration.",
   "The server gives something else than was sealed last: an earlier state, perhaps. Tell your administrator.":
     "Der Server gibt etwas anderes heraus, als zuletzt versiegelt wurde, vielleicht einen früheren Stand. Sagen Sie es Ihrer Administration.",
+  "There is no such account, or the document is not there any more.":
+    "Es gibt kein solches Konto, oder das Dokument ist nicht mehr da.",
+  "There is room for no more shares, here or there.":
+    "Für weiteres Geteiltes ist kein Platz, hier oder dort.",
+  "They find that id here, in their own window. The key of this document alone goes under their account's key; they open it and change nothing.":
+    "Sie finden diese Kennung hier, in ihrem eigenen Fenster. Allein der Schlüssel dieses Dokuments kommt unter den Schlüssel ihres Kontos; sie öffnen es und ändern nichts.",
+  "This account's id": "Kennung dieses Kontos",
   "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.":
     "Dieses Dokument wurde gelöscht, und der Server gibt es noch heraus. Löschen Sie es noch einmal, oder sagen Sie es Ihrer Administration.",
   "This is not what was sealed last. Tell your administrator.":
@@ -721,6 +755,11 @@ export const GERMAN = {
     "werden vom Server entfernt und lassen sich nicht zurückholen.",
   "{wire}, {time} ms": "{wire}, {time} ms",
   "With the IAM, encrypted under the master key.": "Beim IAM, verschlüsselt unter dem Hauptschlüssel.",
+  "with {account}, until {when}": "mit {account}, bis {when}",
+  Withdraw: "Zurückziehen",
+  "Withdraw…": "Zurückziehen …",
+  "Withdraw {name} from {account}": "{name} von {account} zurückziehen",
+  "Withdraw this document?": "Dieses Dokument zurückziehen?",
   "{words}, {failed} could not be": "{words}, {failed} ließen sich nicht neu versiegeln",
   "X25519 and ML-KEM-768 to the vault's hybrid keys":
     "X25519 und ML-KEM-768 für die hybriden Schlüssel des Tresors",
@@ -733,6 +772,7 @@ export const GERMAN = {
   "You have left the account.": "Sie haben das Konto verlassen.",
   "You have no account to keep documents in. Ask your administrator for one.":
     "Sie haben kein Konto für Dokumente. Bitten Sie Ihre Administration um eines.",
+  "You may not do that in this account.": "Das dürfen Sie in diesem Konto nicht.",
   "You may not do that in this account any more.": "Das dürfen Sie in diesem Konto nicht mehr.",
   "Your account": "Ihr Konto",
   "Your browser cannot play this recording.": "Ihr Browser kann diese Aufnahme nicht abspielen.",

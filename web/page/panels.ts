@@ -7,8 +7,8 @@ import { element } from "./part.ts";
 
 /** By the names of their elements, but for the keys' panel, which has work that goes on. */
 const PANELS = [
-  ...(["coffer-members", "coffer-activity", "coffer-vaults", "coffer-administration"] as const),
-  ...(["coffer-flow", "coffer-ladder"] as const),
+  ...(["coffer-members", "coffer-sharing", "coffer-activity", "coffer-vaults"] as const),
+  ...(["coffer-administration", "coffer-flow", "coffer-ladder"] as const),
 ];
 
 export class Panels {
