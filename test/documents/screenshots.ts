@@ -17,8 +17,8 @@ export async function shootViews(page: Page, name: string): Promise<void> {
       await page.setViewportSize({ width, height: 800 });
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const where = `${name} at ${width}, ${colorScheme}`;
-      expect(await faultsOf(page), where).toEqual([]);
-      expect(await violationsOf(page), where).toEqual([]);
+      expect.soft(await faultsOf(page), where).toEqual([]);
+      expect.soft(await violationsOf(page), where).toEqual([]);
       if (FOLDER) await page.screenshot({ path: join(FOLDER, `${name}-${width}-${colorScheme}.png`) });
     }
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
