@@ -18,8 +18,10 @@ import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
 import type { Members } from "#web/client/members.ts";
 import type { CertifiedKey } from "#web/client/mutual.ts";
+import type { UploadQueue } from "#web/client/queue.ts";
 import { Rotation } from "#web/client/rotation.ts";
 import type { Session } from "#web/client/session.ts";
+import type { UploadStore } from "#web/client/upload-store.ts";
 import type { Vault } from "#web/client/vault.ts";
 import {
   type LaunchOptions,
@@ -45,6 +47,8 @@ export interface ClientOptions {
   now?: () => number;
   /** Called with how long a request waits because the server asked to retry later. */
   onWait?: (milliseconds: number) => void;
+  /** Where uploads wait for the network: `uploadFolder`, or `memoryUploadStore` for as long as the process lives. Default: none can. */
+  uploads?: () => UploadStore;
   /** What the microservice does otherwise than by default. */
   instance?: Pick<
     NodeMicroserviceOptions,
@@ -65,6 +69,8 @@ export interface ClientOptions {
 export interface Client
   extends Pick<Custodian, "documents" | "keys" | "loadByGrant" | "loadBySeed" | "microservice" | "sharing"> {
   identity: Identity;
+  /** Uploads that wait for the network. Error: `internal` without `uploads`. */
+  queue(): UploadQueue;
   /** The account to seal for: the user's first. Error: `no-account`. */
   account(): string;
   administration: Administration;
@@ -89,7 +95,7 @@ export interface Client
 
 /** Signs in and makes the custodian. The microservice enrols when it is first used. Errors: `CofferError`. */
 export async function connect(options: ClientOptions): Promise<Client> {
-  const { app, vault, rootKey, fetch = loopbackFetch, now = Date.now, onWait, instance } = options;
+  const { app, vault, rootKey, fetch = loopbackFetch, now = Date.now, onWait, instance, uploads } = options;
   const { session, identity, cookie } = await signedIn({ ...options, fetch, now });
   const asVault: typeof fetch = (input, init) =>
     fetch(input, {
@@ -121,6 +127,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
   const custodian = new Custodian({
     ...{ session, app, fetch, now, enrolment, onWait, nextAppKey },
     openVault: () => openVault(),
+    uploads,
     // The host knows when there is other code, and says so.
     releases: Number.POSITIVE_INFINITY,
   });
@@ -132,6 +139,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     microservice,
     loadByGrant: (ids, of) => custodian.loadByGrant(ids, of),
     loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
+    queue: () => custodian.queue,
     get sharing() {
       return custodian.sharing;
     },

@@ -9,6 +9,8 @@
 
 export { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 export type { PortClient } from "#protocol/port/index.ts";
+export { memoryUploadStore } from "#web/client/memory-upload-store.ts";
+export type { UploadStore } from "#web/client/upload-store.ts";
 export {
   type AppKey,
   type AppKeyPlace,
@@ -24,3 +26,4 @@ export {
 export { type Client, type ClientOptions, connect } from "./client.ts";
 export { makeRegisteredKey, readRegisteredKey } from "./registered-key.ts";
 export { readRootKey } from "./root-key.ts";
+export { uploadFolder } from "./upload-folder.ts";

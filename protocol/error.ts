@@ -47,6 +47,7 @@ export const KIT_CODES = [
   "not-resumable",
   "not-seekable",
   "paused",
+  "queue-full",
   "source-changed",
   // Files on this machine.
   "folder-in-use",

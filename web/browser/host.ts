@@ -12,9 +12,10 @@ export function browserHost(vault: string, container?: Element): SignInHost {
     now: Date.now,
     lock: (name, work) => navigator.locks.request(name, work),
     store: createSignInStore(),
+    custodian: async (...of) => (await import("./custodian.ts")).createCustodian(vault, ...of),
     // Of no use before somebody is signed in.
     openVault: async (patience) => {
-      const { openVault } = await import("./vault.ts");
+      const { openVault } = await import("./custodian.ts");
       return openVault(vault, container ?? document.body, patience);
     },
     takeAnswer() {

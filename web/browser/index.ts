@@ -31,6 +31,7 @@ export {
   type Passkey,
   type Progress,
   type ProgressListener,
+  type Queued,
   type RangedDocument,
   type ReceivedDocument,
   type ReEncryptProgress,
@@ -47,6 +48,7 @@ export {
   type Standing,
   type Step,
   type TenantRole,
+  type UploadQueue,
   type UserInstance,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";

@@ -16,15 +16,16 @@ import type {
   Unfinished,
 } from "./documents.ts";
 import { asCofferError } from "./error.ts";
-import type { SignInHost } from "./host.ts";
 import type { AccountMember } from "./members.ts";
 import type { MicroserviceState } from "./microservice.ts";
+import type { UploadQueue } from "./queue.ts";
 import type { RangedDocument } from "./ranged.ts";
 import type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 import type { Seed, SeedOptions } from "./seed.ts";
 import { CustodianSession } from "./session.ts";
 import type { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
+import type { SignInHost } from "./sign-in-host.ts";
 
 /** By type alone: a page that is not signed in carries no route but the one for tokens. */
 const SIGN_OUT: (typeof signOut)["path"] = "/sign-out";
@@ -44,10 +45,10 @@ export interface ConnectOptions {
   custody?: "kms";
 }
 
-/** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended,
+/** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended, `queue` when what waits there has changed,
  * `waiting` (a `CustomEvent` of milliseconds) when a request waits because the server asked to come later, `step` (a `CustomEvent` of a
  * `Step`) with what is asked of vault and edge. */
-export type CofferEvent = "state" | "signed-out" | "waiting" | "step";
+export type CofferEvent = "state" | "signed-out" | "queue" | "waiting" | "step";
 
 /** A connection of this app to its vault, its edge and its microservice. */
 export class Coffer extends EventTarget {
@@ -112,7 +113,7 @@ export class Coffer extends EventTarget {
     // First the key that the tokens are bound to: whatever hangs after this, the sign-in is over here.
     await this.#session.forget();
     this.#host.tell();
-    const forgotten = this.#load().then(({ microservice }) => microservice.forget());
+    const forgotten = this.#load().then((custodian) => custodian.forget());
     await Promise.all([this.#host.endSession(new URL(SIGN_OUT, this.vault)), forgotten.catch(() => {})]);
     this.#end();
   }
@@ -185,6 +186,20 @@ export class Coffer extends EventTarget {
    */
   resumeUpload(id: string, source: Blob, options: OpenOptions = {}): Promise<Document> {
     return this.#run(({ documents }) => documents.resume(id, source, options));
+  }
+
+  /**
+   * Uploads that wait for the network: `add` seals at once, and resolves when the ciphertext is kept in this browser, from where it is sent when
+   * the server can be reached, after a reload too, once this is called again. `prepare` has keys loaded for it beforehand. `list`, `send`,
+   * `cancel`; the event `queue` tells of changes. A sign-out deletes what waits. Errors: `queue-full`, `offline` where no key is at hand, and as of `seal`.
+   *
+   * @example
+   * await coffer.queue((queue) => queue.prepare(account));
+   * // Later, in a tunnel:
+   * const { id } = await coffer.queue((queue) => queue.add(file, account));
+   */
+  queue<T>(work: (queue: UploadQueue) => Promise<T>): Promise<T> {
+    return this.#run(({ queue }) => work(queue));
   }
 
   /**
@@ -350,24 +365,20 @@ export class Coffer extends EventTarget {
 
   /** The rest of the client, which a page that is not signed in does not need. */
   #load(): Promise<Custodian> {
-    this.#loading ??= import("./custodian.ts").then(
-      ({ Custodian }) => {
-        const session = this.#session;
-        this.#custodian = new Custodian({
-          ...this.#host,
-          session,
-          custody: this.#custody,
-          onWait: (wait) => this.#tell("waiting", wait),
-          onState: () => this.#tell("state"),
-          onStep: (step) => this.#tell("step", step),
-        });
-        return this.#custodian;
-      },
-      (cause: unknown) => {
-        this.#loading = undefined;
-        throw new CofferError("offline", { cause });
-      },
-    );
+    this.#loading ??= this.#host
+      .custodian({ ...this.#host, session: this.#session, custody: this.#custody }, (...of) =>
+        this.#tell(...of),
+      )
+      .then(
+        (custodian) => {
+          this.#custodian = custodian;
+          return custodian;
+        },
+        (cause: unknown) => {
+          this.#loading = undefined;
+          throw new CofferError("offline", { cause });
+        },
+      );
     return this.#loading;
   }
 

@@ -14,14 +14,18 @@ import { DataKeys } from "./keys.ts";
 import { lend } from "./lend.ts";
 import { Members } from "./members.ts";
 import { type EnrolledMicroservice, Microservice, type MicroserviceState } from "./microservice.ts";
+import { UploadQueue } from "./queue.ts";
 import { RestClient } from "./rest.ts";
 import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
 import { type Held, type StepListener, telling } from "./steps.ts";
+import type { UploadStore } from "./upload-store.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
+  /** Where uploads wait for the network; none can where it is left out. */
+  uploads?: (() => UploadStore) | undefined;
   /** How often to look, while it is used, whether the vault has another release by now, milliseconds. Default: a quarter of an hour. */
   releases?: number;
   session: Session;
@@ -32,6 +36,8 @@ export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "
   /** Called with how long a request waits because the server asked to come later, milliseconds. */
   onWait?: WaitListener | undefined;
   onState?: ((state: MicroserviceState) => void) | undefined;
+  /** Told when what waits in the queue has changed. */
+  onQueue?: (() => void) | undefined;
   /** Told of what is asked of the microservice and the edge, step by step. */
   onStep?: StepListener | undefined;
   /** Where the host keeps the app-specific key: what starts a microservice with the next one, and what makes that the host's key. */
@@ -41,6 +47,10 @@ export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "
 export class Custodian {
   readonly #session: Session;
   readonly #nextAppKey: CustodianOptions["nextAppKey"];
+  readonly #options: CustodianOptions;
+  #queue: UploadQueue | undefined;
+  /** Whose uploads wait. */
+  #owner: string | undefined;
   readonly rest: RestClient;
   readonly microservice: Microservice;
   readonly keys: DataKeys;
@@ -64,6 +74,8 @@ export class Custodian {
     } = options;
     const { releases = 15 * 60 * 1000 } = options;
     this.#session = session;
+    this.#options = options;
+    if (session.identity) this.#owner = ownerOf(session.identity);
     this.#nextAppKey = options.nextAppKey;
     const rest = new RestClient({ origin: app, session, fetch, delay, onWait, onStep });
     const custodian = () => this.signedIn.custodian.dn;
@@ -109,6 +121,29 @@ export class Custodian {
     const { identity } = this.#session;
     if (!identity) throw new CofferError("signed-out");
     return identity;
+  }
+
+  /** Uploads that wait for the network. What an earlier process or page has left is sent from the first call on. Error: `internal` on a host that keeps none. */
+  get queue(): UploadQueue {
+    const { uploads, now, onQueue: onChange } = this.#options;
+    if (!uploads) throw new CofferError("internal");
+    this.#queue ??= new UploadQueue({
+      ...{ rest: this.rest, microservice: this.microservice, keys: this.keys, documents: this.documents },
+      store: uploads(),
+      owner: () => {
+        this.#owner = ownerOf(this.signedIn);
+        return this.#owner;
+      },
+      accounts: () => this.refreshAccounts(),
+      ...{ now, onChange },
+    });
+    return this.#queue;
+  }
+
+  /** Signed out: keys go, and what waits. */
+  async forget(): Promise<void> {
+    const cleared = this.#options.uploads && this.queue.clear(this.#owner);
+    await Promise.all([this.microservice.forget(), cleared]);
   }
 
   /** Has this microservice, enrolled, answer calls that come over the port (M15). */
@@ -211,6 +246,10 @@ export class Custodian {
     if (account === undefined) throw new CofferError("no-account");
     return account;
   }
+}
+
+function ownerOf({ tenant, user }: Identity): string {
+  return `${tenant}/${user.id}`;
 }
 
 /** Another symmetric app-specific key; whether the instance has one. */

@@ -7,6 +7,7 @@ import {
   type AnswerOf,
   completeUpload,
   deleteDocument,
+  type Listed as ListedCopy,
   openUpload,
   putMetadata,
   readMetadata,
@@ -59,12 +60,14 @@ import type { RestClient } from "./rest.ts";
 import { type Standing, VersionIndex } from "./version-index.ts";
 
 /** Parts of one document under way at a time. */
-const IN_FLIGHT = 3;
+export const IN_FLIGHT = 3;
 /** Tries of a completion: when its answer is lost, nobody knows whether the document is stored. */
 const COMPLETIONS = 5;
 /** Bytes up to which a document goes up in one request: what the datastore takes of ciphertext, less what sealing adds. */
 const SHORT = 192 << 10;
 const SEALED_MORE = 32 << 10;
+/** Bytes of ciphertext of such a document. */
+export const SHORT_SEALED = SHORT + SEALED_MORE;
 /** Tries of a part of what may be gone on with: some fifteen seconds. */
 const KEPT_TRIES = 6;
 /** What ends by itself, or by the person. */
@@ -143,6 +146,23 @@ interface Upload {
 
 /** What the parts of a document are bound to: its encryption context. */
 type DocumentContext = Record<"tenant" | "account" | "document" | "purpose", string>;
+
+/** `keep`: what becomes of the ciphertext. */
+type SealingApart<T> = {
+  edk: string | undefined;
+  source: Exclude<Source, ReadableStream>;
+  metadata: Metadata;
+  keep: (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => Promise<T>;
+  signal: AbortSignal | undefined;
+  copied?: boolean;
+};
+type SealedApart<T> = {
+  content: T;
+  name: ContentName;
+  metadata: Uint8Array<ArrayBuffer>;
+  listed: ListedCopy | undefined;
+  opened: Opened & { content: ContentName };
+};
 
 export interface DocumentsOptions {
   rest: RestClient;
@@ -250,18 +270,12 @@ export class Documents {
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
-      const port = await this.#portWith(edk, signal);
-      const context = this.#context(account, id, "document");
-      const named = await nameStream(port.seal({ edk, context }, source, { signal }));
-      const { name: content } = named;
-      const key = edk === undefined ? undefined : documentKeyOf(edk);
-      const opened = { metadata, content, key };
-      const [sealed, sealedMetadata, listed] = await Promise.all([
-        readAll(named.stream, this.#short + SEALED_MORE),
-        this.#sealMetadata(port, edk, place, { ...metadata, content }, signal),
-        // Without its copy the list has its name a request later.
-        this.#list.copy(place, opened).catch(() => undefined),
-      ]);
+      const short = this.#short + SEALED_MORE;
+      const keep = (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => readAll(stream, short);
+      const of = { edk, source, metadata, keep, signal, copied: true };
+      const apart = await this.sealApart(place, of);
+      const { content: sealed, name: content, metadata: sealedMetadata, listed, opened } = apart;
+      const { key } = opened;
       tell("finishing", metadata.size);
       signal?.throwIfAborted();
       completing = true;
@@ -282,6 +296,35 @@ export class Documents {
       if (!completing) throw signal?.aborted ? signal.reason : asCofferError(error);
       throw await this.#undo(place, error, { completing, signal });
     }
+  }
+
+  /** Seals all that is stored of a document, and sends nothing. `copied`: with the copy of its metadata for the list, where there can be one now. */
+  async sealApart<T>(
+    place: Place,
+    { edk, source, metadata, keep, signal, copied = false }: SealingApart<T>,
+  ): Promise<SealedApart<T>> {
+    const port = await this.#portWith(edk, signal);
+    const context = this.#context(place.account, place.id, "document");
+    const { name, stream } = await nameStream(port.seal({ edk, context }, source, { signal }));
+    const opened = { metadata, content: name, key: edk === undefined ? undefined : documentKeyOf(edk) };
+    const [content, sealed, listed] = await Promise.all([
+      keep(stream),
+      this.#sealMetadata(port, edk, place, { ...metadata, content: name }, signal),
+      // Without its copy the list has its name a request later.
+      copied ? this.listedCopy(place, opened).catch(() => undefined) : undefined,
+    ]);
+    return { content, name, metadata: sealed, listed, opened };
+  }
+
+  /** What the sealed metadata of a document says; its key is loaded where it is not. */
+  async named(place: Place, sealed: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Opened> {
+    const known = this.#opened.get(nameOf(place));
+    return known ?? this.#openSealed(await this.#microservice.use(), place, sealed, signal);
+  }
+
+  /** The copy of its metadata for the list; undefined where there can be none. */
+  listedCopy(place: Place, opened: Opened): Promise<ListedCopy | undefined> {
+    return this.#list.copy(place, opened);
   }
 
   /** The port to seal by, with this key: it was loaded into the release that ran then. */
@@ -664,17 +707,22 @@ export class Documents {
    * Enters a document in the version index, once it is stored: nobody is told that it is hidden before it is there. Without the caller's
    * signal: it is stored, and without its row it is unfinished.
    */
-  async #enter(
-    { account, id }: Place,
-    content: ContentName,
-    metadata: Uint8Array<ArrayBuffer> | undefined,
-  ): Promise<Pick<Document, "state">> {
-    const standing: Standing = { document: id, ...content };
-    if (metadata) standing.metadataDigest = await digest(metadata);
-    return this.#index.enter(account, standing).then(
+  async #enter(...of: Parameters<Documents["enter"]>): Promise<Pick<Document, "state">> {
+    return this.enter(...of).then(
       () => ({}),
       () => ({ state: "unfinished" as const }),
     );
+  }
+
+  /** The same, for who tries again. Errors: `offline`, `conflict`, … */
+  async enter(
+    { account, id }: Place,
+    content: ContentName,
+    metadata: Uint8Array<ArrayBuffer> | undefined,
+  ): Promise<void> {
+    const standing: Standing = { document: id, ...content };
+    if (metadata) standing.metadataDigest = await digest(metadata);
+    await this.#index.enter(account, standing);
   }
 
   /**
@@ -776,7 +824,8 @@ function isInterruption(
   );
 }
 
-function describe(source: Source, options: SealOptions): Metadata {
+/** What is said of a source beside it. */
+export function describe(source: Source, options: SealOptions): Metadata {
   const file = source instanceof File ? source : undefined;
   const modified = options.modified ?? file?.lastModified;
   const folder = cleanFolder(options.folder ?? "");

@@ -29,11 +29,12 @@ export type {
   Unfinished,
 } from "./documents.ts";
 export { isAbort, messageOf } from "./error.ts";
-export type { Host, SignInHost } from "./host.ts";
+export type { Host } from "./host.ts";
 export type { AccountMember } from "./members.ts";
 export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";
+export type { Queued, UploadQueue } from "./queue.ts";
 export type { RangedDocument } from "./ranged.ts";
 export type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 export type { Rotation, RotationProgress } from "./rotation.ts";
@@ -48,5 +49,7 @@ export {
   type SignIn,
   type SignInStore,
 } from "./sign-in.ts";
+export type { SignInHost } from "./sign-in-host.ts";
 export type { Held, OperationName, Step } from "./steps.ts";
+export type { UploadStore, WaitingUpload } from "./upload-store.ts";
 export type { Vault } from "./vault.ts";

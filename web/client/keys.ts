@@ -83,6 +83,29 @@ export class DataKeys {
     return edk;
   }
 
+  /** Data keys that no document has used, all of them loaded, for documents that are sealed later without the network. At most 100. */
+  async ready(account: string, count: number): Promise<string[]> {
+    const request = { account, count, purpose: "document", ...this.#kept } as const;
+    const { edks } = await callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 });
+    await this.#bringSeveral(edks, await this.#microservice.use());
+    return edks;
+  }
+
+  /** Which of these, 100 at most, are loaded; those that were not are asked for first, in one request. */
+  async have(edks: readonly string[]): Promise<ReadonlySet<string>> {
+    const enrolled = await this.#microservice.use();
+    if (findsKeys(enrolled)) return new Set(edks);
+    const loaded = await Promise.all(edks.map((edk) => enrolled.port.has(edk)));
+    const missing = edks.filter((_, at) => !loaded[at]);
+    const came =
+      missing.length > 0 &&
+      (await this.#bringSeveral(missing, enrolled).then(
+        () => true,
+        () => false,
+      ));
+    return new Set(came ? edks : edks.filter((_, at) => loaded[at]));
+  }
+
   /** The account's metadata key, loaded. None for an instance above level `data`, which finds a key itself. */
   async listing(account: string, at?: EnrolledMicroservice): Promise<string | undefined> {
     const enrolled = at ?? (await this.#microservice.use());

@@ -1,0 +1,99 @@
+/** Uploads that wait for the network, in the app's own IndexedDB: ciphertext alone. In a database of its own, opened when it is used first. */
+
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { queueFull, requireRoom, type UploadStore, type WaitingUpload } from "../client/upload-store.ts";
+
+type Key = [vault: string, owner: string, id: string];
+
+interface Schema extends DBSchema {
+  uploads: { key: Key; value: WaitingUpload };
+  contents: { key: Key; value: Blob };
+  /** EDKs, by vault, owner, account and a random name. */
+  keys: { key: [...Key, name: string]; value: string };
+}
+
+/** The store of the browser for one vault: database `coffer-uploads`, version 1. */
+export function createUploadStore(vault: string): UploadStore {
+  let opened: Promise<IDBPDatabase<Schema>> | undefined;
+  const database = () => {
+    opened ??= openDB<Schema>("coffer-uploads", 1, {
+      upgrade(db) {
+        for (const name of ["uploads", "contents", "keys"] as const) db.createObjectStore(name);
+      },
+      // A newer version of the page in another tab must not wait for this one.
+      blocking: (_current, _blocked, event) => {
+        (event.target as IDBDatabase).close();
+        opened = undefined;
+      },
+      terminated: () => {
+        opened = undefined;
+      },
+    });
+    return opened;
+  };
+  // An array is greater than any text, and so than any key that begins in this way (Indexed Database API, "compare two keys").
+  const below = (...begin: string[]) => IDBKeyRange.bound([vault, ...begin], [vault, ...begin, []]);
+  return {
+    async rows(owner) {
+      const rows = await (await database()).getAll("uploads", below(owner));
+      return rows.sort((a, b) => a.created - b.created);
+    },
+    async add(owner, row, content) {
+      const key: Key = [vault, owner, row.id];
+      const transaction = (await database()).transaction(["uploads", "contents"], "readwrite");
+      try {
+        requireRoom(await transaction.objectStore("uploads").getAll(below(owner)), row.size);
+        await transaction.objectStore("contents").put(content, key);
+        await transaction.objectStore("uploads").put(row, key);
+        await transaction.done;
+      } catch (error) {
+        // Told by what has failed.
+        transaction.done.catch(() => {});
+        try {
+          transaction.abort();
+        } catch {}
+        const full = error instanceof DOMException && error.name === "QuotaExceededError";
+        throw full ? queueFull(error) : error;
+      }
+    },
+    async update(owner, row) {
+      const { store, done } = (await database()).transaction("uploads", "readwrite");
+      const key: Key = [vault, owner, row.id];
+      const there = (await store.getKey(key)) !== undefined;
+      if (there) await store.put(row, key);
+      await done;
+      return there;
+    },
+    content: async (owner, id) => (await database()).get("contents", [vault, owner, id]),
+    async remove(owner, id) {
+      const transaction = (await database()).transaction(["uploads", "contents"], "readwrite");
+      const key: Key = [vault, owner, id];
+      const row = await transaction.objectStore("uploads").get(key);
+      for (const name of ["uploads", "contents"] as const) await transaction.objectStore(name).delete(key);
+      await transaction.done;
+      return row;
+    },
+    keys: async (owner, account) => (await database()).getAll("keys", below(owner, account)),
+    async keepKeys(owner, account, edks) {
+      const { store, done } = (await database()).transaction("keys", "readwrite");
+      for (const edk of edks) await store.put(edk, [vault, owner, account, crypto.randomUUID()]);
+      await done;
+    },
+    async takeKey(owner, account) {
+      const { store, done } = (await database()).transaction("keys", "readwrite");
+      const cursor = await store.openCursor(below(owner, account));
+      await cursor?.delete();
+      await done;
+      return cursor?.value;
+    },
+    async clear(owner) {
+      const range = owner === undefined ? below() : below(owner);
+      const transaction = (await database()).transaction(["uploads", "contents", "keys"], "readwrite");
+      for (const name of ["uploads", "contents", "keys"] as const)
+        await transaction.objectStore(name).delete(range);
+      await transaction.done;
+    },
+    alone: (work) => navigator.locks.request(`coffer-uploads ${vault}`, work),
+    onWake: (listener) => addEventListener("online", listener),
+  };
+}

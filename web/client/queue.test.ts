@@ -1,0 +1,135 @@
+import { expect, it } from "vitest";
+import { utf8 } from "#protocol/bytes.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
+import { memoryUploadStore } from "./memory-upload-store.ts";
+import { UploadQueue, type UploadQueueOptions } from "./queue.ts";
+import { QUEUE_BYTES, QUEUE_COUNT, type WaitingUpload } from "./upload-store.ts";
+
+const CONTENT = { messageId: "m".repeat(43), headerDigest: "h".repeat(43) };
+
+/** A queue whose ciphertext is its plaintext, and a datastore that answers by `answer`. */
+function setup(answer: (path: string) => CofferError | undefined = () => undefined) {
+  const store = memoryUploadStore();
+  const stored = new Map<string, Map<string, string>>();
+  const [entered, removed, loaded]: [string[], string[], Set<string>] = [[], [], new Set()];
+  let signedIn = "t/ada";
+  const options = {
+    store,
+    rest: {
+      async json(method: string, path: string, { json }: { json: object }) {
+        const refused = answer(path);
+        if (refused) throw refused;
+        const bodies = stored.get(path) ?? new Map<string, string>();
+        bodies.set(method, JSON.stringify(json));
+        stored.set(path, bodies);
+        return { size: (json as { content: string }).content.length > 0 ? 4 : 0, etag: "e" };
+      },
+    },
+    microservice: {
+      use: async () => ({ instance: {}, port: { has: async (edk: string) => loaded.has(edk) } }),
+    },
+    keys: {
+      have: async (edks: string[]) => new Set(edks),
+      ready: async (_account: string, count: number) => {
+        const edks = Array.from({ length: count }, (_, i) => `ready-${loaded.size + i}`);
+        for (const edk of edks) loaded.add(edk);
+        return edks;
+      },
+      take: async () => {
+        throw new CofferError("offline");
+      },
+    },
+    documents: {
+      async sealApart(
+        _place: object,
+        { source, keep }: { source: Blob; keep: (s: unknown) => Promise<Blob> },
+      ) {
+        return { content: await keep(source.stream()), name: CONTENT, metadata: utf8("sealed") };
+      },
+      named: async () => ({ metadata: { name: "a", type: "b", size: 4 }, content: CONTENT }),
+      listedCopy: async () => undefined,
+      enter: async ({ id }: { id: string }) => void entered.push(id),
+      remove: async (id: string) => void removed.push(id),
+    },
+    owner: () => signedIn,
+    accounts: async () => [{ id: "one" }],
+    now: () => 1_000,
+  } as unknown as UploadQueueOptions;
+  const queue = new UploadQueue(options);
+  return { queue, store, stored, entered, removed, become: (owner: string) => (signedIn = owner) };
+}
+
+const row = (id: string, size: number): WaitingUpload => ({
+  ...{ id, size, account: "one", created: 1, metadata: utf8("sealed"), content: CONTENT },
+});
+
+it("M18 takes no more than so many documents and bytes, of each person, and says so before it seals", async () => {
+  const { queue, store, become } = setup(() => new CofferError("offline"));
+  await queue.prepare("one");
+  for (let at = 0; at < QUEUE_COUNT; at++) await store.add("t/ada", row(`row-${at}`, 1), new Blob());
+  const keys = await store.keys("t/ada", "one");
+  expect(await queue.add(new Blob(["text"]), "one").catch(codeOf)).toBe("queue-full");
+  expect(await store.keys("t/ada", "one")).toEqual(keys);
+  become("t/bob");
+  await store.add("t/bob", row("large", QUEUE_BYTES - 3), new Blob());
+  expect(await queue.add(new Blob(["text"]), "one").catch(codeOf)).toBe("queue-full");
+  await store.remove("t/bob", "large");
+  await queue.prepare("one");
+  expect(await queue.add(new Blob(["text"]), "one").catch(codeOf)).toMatchObject({ account: "one", size: 4 });
+});
+
+it("M18 gives each key to one document, and seals by none that is not loaded", async () => {
+  const { queue, store } = setup(() => new CofferError("offline"));
+  await store.keepKeys("t/ada", "one", ["never loaded"]);
+  expect(await queue.add(new Blob(["text"]), "one").catch(codeOf)).toBe("offline");
+  expect(await store.keys("t/ada", "one")).toEqual([]);
+  await queue.prepare("one");
+  const before = await store.keys("t/ada", "one");
+  await Promise.all([1, 2, 3].map(() => queue.add(new Blob(["text"]), "one")));
+  const left = await store.keys("t/ada", "one");
+  expect(before.slice(0, 3).some((edk) => left.includes(edk))).toBe(false);
+});
+
+it("M18 keeps what is refused for good with its code and goes on with the others, until somebody asks again", async () => {
+  let full = true;
+  const { queue, store, stored, entered } = setup((path) =>
+    full && path.includes("/one/") ? new CofferError("quota-exceeded", { status: 403 }) : undefined,
+  );
+  for (const account of ["one", "two"]) await queue.prepare(account);
+  const refused = await queue.add(new Blob(["text"]), "one");
+  const sent = await queue.add(new Blob(["text"]), "two");
+  await expect.poll(() => entered).toEqual([sent.id]);
+  await expect
+    .poll(async () => (await store.rows("t/ada")).map(({ id, refused }) => [id, refused]))
+    .toEqual([[refused.id, "quota-exceeded"]]);
+  full = false;
+  await queue.send();
+  expect(new Set(entered)).toEqual(new Set([sent.id, refused.id]));
+  expect(stored.size).toBe(2);
+});
+
+it("M18 an account that is not the user's any more has nothing waiting, after its first refusal", async () => {
+  const { queue, store } = setup(() => new CofferError("forbidden", { status: 403 }));
+  await queue.prepare("shredded");
+  await queue.prepare("one");
+  await queue.add(new Blob(["text"]), "shredded");
+  const kept = await queue.add(new Blob(["text"]), "one");
+  await queue.send();
+  expect((await store.rows("t/ada")).map(({ id, refused }) => [id, refused])).toEqual([
+    [kept.id, "forbidden"],
+  ]);
+});
+
+it("M18 what may be stored already is deleted there before it is given up", async () => {
+  let away = true;
+  const { queue, store, removed } = setup(() => (away ? new CofferError("offline") : undefined));
+  await queue.prepare("one");
+  const { id } = await queue.add(new Blob(["text"]), "one");
+  await queue.send().catch(() => {});
+  expect((await store.rows("t/ada"))[0]?.asked).toBe(true);
+  await queue.cancel(id);
+  expect(removed).toEqual([id]);
+  away = false;
+  await queue.send();
+  expect(await store.rows("t/ada")).toEqual([]);
+});

@@ -1,0 +1,66 @@
+/** Where uploads wait for the network, and what is kept of each: ciphertext, and what is public about it. By the host, since hosts differ in what they can keep. */
+
+import type { Listed, Part } from "#protocol/contract/index.ts";
+import { CofferError, type ErrorCode } from "#protocol/error.ts";
+import type { ContentName } from "./belonging.ts";
+
+/** An upload that waits. Its name is in the sealed metadata alone. */
+export interface WaitingUpload {
+  id: string;
+  account: string;
+  /** When it was sealed, milliseconds since the epoch. */
+  created: number;
+  /** Bytes of ciphertext. */
+  size: number;
+  /** The sealed metadata message. */
+  metadata: Uint8Array<ArrayBuffer>;
+  content: ContentName;
+  /** The copy of its metadata for the list, once there is one. */
+  listed?: Listed;
+  /** The parts that the datastore has taken, once it has all. */
+  parts?: Part[];
+  /** The datastore was asked to complete it: it may be stored. */
+  asked?: true;
+  /** Why it is not sent again by itself. */
+  refused?: ErrorCode;
+}
+
+/** What waits in one place at the most, of one person: bytes of ciphertext, and how many. */
+export const QUEUE_BYTES = 256 << 20;
+export const QUEUE_COUNT = 100;
+
+/** Of one app and vault. `owner`: whose the rows are; nobody else sees them. */
+export interface UploadStore {
+  /** Oldest first. */
+  rows(owner: string): Promise<WaitingUpload[]>;
+  /** Both or neither. Error: `queue-full`, by what waits at that moment. */
+  add(owner: string, row: WaitingUpload, content: Blob): Promise<void>;
+  /** In the place of the row as it was; false where there is none any more. */
+  update(owner: string, row: WaitingUpload): Promise<boolean>;
+  content(owner: string, id: string): Promise<Blob | undefined>;
+  /** Answers the row as it was. */
+  remove(owner: string, id: string): Promise<WaitingUpload | undefined>;
+  /** EDKs that no document has used, put by for when there is no network. */
+  keys(owner: string, account: string): Promise<string[]>;
+  keepKeys(owner: string, account: string, edks: readonly string[]): Promise<void>;
+  /** One of them, which nobody gets again. */
+  takeKey(owner: string, account: string): Promise<string | undefined>;
+  /** Deletes all of this owner; without one, of everybody. */
+  clear(owner?: string): Promise<void>;
+  /** Does the work when nobody else sends from here. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
+  /** Calls when the network may be back. */
+  onWake?(listener: () => void): void;
+}
+
+/** Error: `queue-full` where `size` bytes more are too many beside these rows. */
+export function requireRoom(rows: readonly Pick<WaitingUpload, "size">[], size: number): void {
+  const bytes = rows.reduce((sum, row) => sum + row.size, size);
+  if (rows.length >= QUEUE_COUNT || bytes > QUEUE_BYTES) throw queueFull();
+}
+
+/** With its sentence, since nothing of this is loaded at the start. */
+export function queueFull(cause?: unknown): CofferError {
+  const message = "Too much waits to be sent already. Connect to the network, or cancel what waits.";
+  return new CofferError("queue-full", { message, cause });
+}
