@@ -1,4 +1,4 @@
-import { type Edk, isPairWrapping, JwsError } from "#protocol/keys/index.ts";
+import { type Edk, isPairWrapping, isRetained, JwsError } from "#protocol/keys/index.ts";
 import { MAX_LABELS } from "#protocol/seed.ts";
 import { failureOf } from "../hsm/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
@@ -32,7 +32,7 @@ export async function readEdks(
   }
   const names = new Set(items.map(({ edk }) => `${edk.keyId}.${edk.keyVersion}`));
   if (names.size !== items.length) return refuse("invalid-edk", "a key comes twice");
-  if (items.some(({ edk }) => edk.wrapping === "retained"))
+  if (items.some(({ edk }) => isRetained(edk.wrapping)))
     return refuse("invalid-edk", "the KMS retains the key: the instance loads it itself");
   if (items.some(({ edk }) => isPairWrapping(edk.wrapping)))
     return refuse("key-unusable", "a pair: instances open it by the account key, and nobody rewraps it");

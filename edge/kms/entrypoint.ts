@@ -45,6 +45,9 @@ import type { Released } from "./master-release.ts";
 import { beginRotation, type Rotation, readRotation } from "./rotation/index.ts";
 import { isolateTrust } from "./trust.ts";
 
+/** A principal's id, and as a custodian's name begins with it. */
+const PRINCIPAL = /^[a-z0-9-]{1,64}$/;
+const CUSTODIAN = /^CN=([a-z0-9-]{1,64}),/;
 type Which = { ofSeed?: boolean; steps?: Steps };
 
 /**
@@ -185,7 +188,7 @@ export class Kms extends WorkerEntrypoint<Env> {
   ): Promise<Result<RetainedKeys>> {
     const { tenant, requestId } = by;
     const { instance } = request;
-    const [, user] = /^CN=([a-z0-9-]{1,64}),/.exec(request.custodian) ?? [];
+    const [, user] = CUSTODIAN.exec(request.custodian) ?? [];
     if (user === undefined) return fail("not-recipient");
     const found = await neighboursOf(this.env).RA.instance({ tenant, user, instance });
     // Anyone can name one that is none: nobody's log is filled by it.
@@ -195,7 +198,16 @@ export class Kms extends WorkerEntrypoint<Env> {
     const caller = { tenant, user, custodian, client, jkt, origin, instance, requestId };
     const asker = await checkAsker(request, found.value, seconds(Date.now()));
     if (!asker.ok) return this.#principal(caller).refused(caller, "kms:load-retained", asker);
-    return this.#object(caller, request.account).loadRetained(caller, request);
+    const { account, owner } = request;
+    if (account !== undefined && owner === undefined)
+      return this.#object(caller, account).loadRetained(caller, request);
+    if (owner !== undefined && PRINCIPAL.test(owner) && account === undefined)
+      return this.#principal({ tenant, user: owner }).loadRetained(caller, request);
+    return this.#principal(caller).refused(
+      caller,
+      "kms:load-retained",
+      refuse("bad-request", "of an account, or of an owner"),
+    );
   }
 
   /** `GET /kms/accounts/{account}/keys` (M17). */

@@ -6,6 +6,7 @@ import type { DataKeysRequest } from "#protocol/contract/index.ts";
 import type { TenantEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import { underMaster } from "../hsm/keys/index.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import { requireHsm } from "./back-ends/back-end.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
@@ -15,6 +16,7 @@ import { type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys, NO_ACCOUNT } from "./registry.ts";
+import { giveRetainedUp, keepRetained, retainAtHsm } from "./retained-keys.ts";
 import { signEdks } from "./signing.ts";
 
 /** Through the door of the caller's own object, which registers them. */
@@ -40,9 +42,7 @@ export async function issueOwnDataKeys(
     });
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
-    // An account's alone are retained.
     if (request.purpose === "signature") return refuse("bad-request", "keys of accounts sign");
-    if (request.custody !== undefined) return refuse("bad-request", "the KMS retains keys of accounts");
     const order = orderOf(request, caller.custodian);
     if (!order.ok) return order;
     const reserved = quota.reserve(sql, NO_ACCOUNT, count, seconds(Date.now()));
@@ -50,7 +50,7 @@ export async function issueOwnDataKeys(
   });
   if (!decision.ok) return decision;
   try {
-    return await make(kms, decision.value, about);
+    return await make(kms, { ...decision.value, retained: request.custody === "kms" }, about);
   } catch (error) {
     return await failedUnderMaster(kms, "kms:make-own-data-keys", about, error);
   } finally {
@@ -60,7 +60,7 @@ export async function issueOwnDataKeys(
 
 async function make(
   { store, hsm, ledger, backEnd, trust, neighbours }: Context,
-  { count, purpose, algorithm, policy }: Order,
+  { count, purpose, algorithm, policy, retained }: Order & { retained: boolean },
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
   const { caller } = about;
@@ -68,6 +68,7 @@ async function make(
   const masterKey = await requireWorkingMasterKey(hsm, store.tenant);
   const master = await masterNamed(hsm, masterKey);
   const wrapped = await makeOwnDataKeys(hsm, ledger, master, count);
+  const now = seconds(Date.now());
   const edks = wrapped.map((key): TenantEdk => {
     return {
       version: 1,
@@ -76,20 +77,37 @@ async function make(
       algorithm,
       tenant: store.tenant,
       owner: caller.user,
-      created: seconds(Date.now()),
+      created: now,
       purpose,
       masterKey,
-      wrapping: master.isPair ? "RSA-OAEP-256-L" : "A256KWP",
-      wrappedKey: encodeBase64url(key),
+      ...(retained
+        ? { wrapping: "retained-own", wrappedKey: "" }
+        : { wrapping: master.isPair ? "RSA-OAEP-256-L" : "A256KWP", wrappedKey: encodeBase64url(key) }),
       policy,
     };
   });
   const signed = await signEdks(hsm, await trust.list(), edks);
+  if (retained) {
+    const made = edks.map((edk, n) => ({
+      edk,
+      token: signed[n] ?? "",
+      wrapped: wrapped[n] ?? new Uint8Array(),
+    }));
+    await retainAtHsm({ store, hsm }, caller.client, underMaster(master), made, now);
+  }
   // While the HSM worked the custodian may have signed out. Then nobody gets these keys.
   const signedIn = await neighbours.IAM.signedIn(caller);
   return authorize(store, { action: "kms:release-own-data-keys", ...about }, (sql) => {
-    if (!signedIn.ok) return noMember(signedIn.problem);
+    if (!signedIn.ok) {
+      if (retained)
+        giveRetainedUp(
+          sql,
+          edks.map(({ keyId, keyVersion }) => ({ id: keyId, version: keyVersion })),
+        );
+      return noMember(signedIn.problem);
+    }
     insertDataKeys(sql, caller.client, edks);
+    if (retained) keepRetained(sql, edks);
     return ok({ edks: signed });
   });
 }

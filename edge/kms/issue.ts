@@ -18,7 +18,7 @@ import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
 import { asResident, keepResident } from "./resident-keys.ts";
-import { giveRetainedUp, keepRetained, retainAtHsm } from "./retained-keys.ts";
+import { giveRetainedUp, keepRetained, retainAtHsm, underAccountKey } from "./retained-keys.ts";
 import { checkLives } from "./shred.ts";
 import { signEdks } from "./signing.ts";
 
@@ -154,7 +154,7 @@ async function makeThese(
       token: signed[n] ?? "",
       wrapped: wrapped[n]?.wrappedKey ?? new Uint8Array(),
     }));
-    await retainAtHsm({ store, hsm }, caller.client, accountKey, made, seconds(now));
+    await retainAtHsm({ store, hsm }, caller.client, underAccountKey(accountKey), made, seconds(now));
   }
   // While the HSM worked the user may have left or signed out, or the account been shredded. Then nobody gets these keys.
   const member = await neighbours.IAM.member({ tenant, account, caller });

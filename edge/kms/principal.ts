@@ -2,7 +2,15 @@ import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest, GrantKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
-import type { LoadAnswer, LoadRequest, Presentation, Presented, SealedSeed } from "#protocol/keys/index.ts";
+import type {
+  LoadAnswer,
+  LoadRequest,
+  Presentation,
+  Presented,
+  RetainedKeys,
+  RetainedRequest,
+  SealedSeed,
+} from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
@@ -32,6 +40,7 @@ import {
   grantSeveral,
   type Item,
   load,
+  loadRetained,
   openSeedChannel,
   presentGrant,
   presentSeed,
@@ -48,6 +57,7 @@ import {
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { StandingRecord } from "./record-standing.ts";
+import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
@@ -119,12 +129,23 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   async dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
     const { seed } = request;
     if (seed !== undefined) return issueSeedKeys(this.#door, this.#quota, caller, { ...request, seed });
-    return issueOwnDataKeys(this.#door, this.#quota, caller, request);
+    const issued = await issueOwnDataKeys(this.#door, this.#quota, caller, request);
+    // For keys that are in the HSM: when one was cut off between the HSM and the answer.
+    if (request.custody !== undefined && hasStore(this.ctx))
+      this.ctx.waitUntil(wakeForRetained(this.ctx.storage));
+    return issued;
   }
 
   /** A data key of the tenant that was made for this principal, for the caller's instance. `items` are its EDKs, verified. */
   load(caller: Caller, request: LoadRequest, items: readonly Item[]): Promise<Result<LoadAnswer>> {
     return load(this.#door, caller, request, items);
+  }
+
+  /** M11: keys of the tenant that were made for this principal and are retained here, for the instance that asks. */
+  async loadRetained(caller: InstanceCaller, request: RetainedRequest): Promise<Result<RetainedKeys>> {
+    // Anyone can name a principal: nothing is written of one that has had no key made.
+    if (!hasStore(this.ctx)) return request.keys === undefined ? ok({ keys: [] }) : fail("not-found");
+    return loadRetained(this.#door, caller, request);
   }
 
   /** M7: a grant by which the caller's instance loads these keys, once. */
@@ -190,6 +211,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     await kms.store.flush();
     await kms.ledger.sweep();
     await removeEnded(this.ctx.storage, kms, seconds(Date.now()));
+    await forgetRetained(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
   }
 
   async #master(enrolled: Enrolled, appKey?: AppKey): Promise<EncryptedMaster> {
@@ -234,6 +256,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));
+    ctx.waitUntil(wakeForRetained(ctx.storage));
     return this.#opened;
   }
 }

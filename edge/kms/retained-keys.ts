@@ -1,10 +1,11 @@
 /**
- * Data keys of an account that the KMS retains (M11): Enc(data) is in the HSM, and here is the signed reference that stands in its
+ * Data keys of an account, or of the tenant itself, that the KMS retains (M11): Enc(data) is in the HSM, and here is the signed reference that stands in its
  * place in documents. No key byte, wrapped or not.
  */
 
 import { encryptedDataKeyName } from "#protocol/hierarchy/index.ts";
-import type { AccountEdk } from "#protocol/keys/index.ts";
+import type { Edk } from "#protocol/keys/index.ts";
+import type { KeyWrappingSpecification } from "#protocol/kmip/index.ts";
 import { wakeBy } from "../alarm.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
@@ -15,7 +16,7 @@ import { type Decision, ok, refuse } from "../result.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import type { Context } from "./context.ts";
 
-/** A part of the migrations of an account's object, with the requests of instances, each of which is good once. */
+/** A part of the migrations of an account's object and a principal's, with the requests of instances, each of which is good once. */
 export const RETAINED_KEYS_TABLE = `
   CREATE TABLE retained_keys (
     id TEXT NOT NULL,
@@ -44,12 +45,17 @@ const AGAIN_MS = 60_000;
 /** Of one user for one account, by all instances: each is up to a hundred keys in the HSM. */
 const REQUESTS_PER_MINUTE = 600;
 
-/** Has the HSM keep them. Until `keepRetained` they are leftovers, which the alarm removes. */
+/** How a data key stands under this account key. */
+export function underAccountKey({ id, publicKey }: AccountKey): KeyWrappingSpecification {
+  return (publicKey === null ? underParent : underPair)(id);
+}
+
+/** Has the HSM keep them, as they stand under the key `by`. Until `keepRetained` they are leftovers, which the alarm removes. */
 export async function retainAtHsm(
   { store, hsm }: Pick<Context, "store" | "hsm">,
   client: string,
-  { id: accountKey, publicKey }: AccountKey,
-  made: readonly { edk: AccountEdk; token: string; wrapped: Uint8Array<ArrayBuffer> }[],
+  by: KeyWrappingSpecification,
+  made: readonly { edk: Edk; token: string; wrapped: Uint8Array<ArrayBuffer> }[],
   now: number,
 ): Promise<void> {
   const rows = made.map(({ edk, token, wrapped }) => {
@@ -63,7 +69,6 @@ export async function retainAtHsm(
         ...[id, version, client, hsm, token, now],
       );
   });
-  const by = (publicKey === null ? underParent : underPair)(accountKey);
   const answers = await hsm.batch(
     rows.map(({ id, version, hsm, wrapped }) =>
       keepWrapped({ id: hsm, name: encryptedDataKeyName(id, version), wrapped, by }),
@@ -75,7 +80,7 @@ export async function retainAtHsm(
 }
 
 /** They are given out now. Throws, in the caller's transaction, where one was given up meanwhile. */
-export function keepRetained(sql: SqlStorage, edks: readonly AccountEdk[]): void {
+export function keepRetained(sql: SqlStorage, edks: readonly Edk[]): void {
   for (const { keyId, keyVersion } of edks) {
     const kept = sql.exec(
       "UPDATE retained_keys SET state = 'kept' WHERE id = ? AND version = ? AND state = 'making' RETURNING id",

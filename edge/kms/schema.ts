@@ -104,6 +104,7 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   MASTER_NAMES,
   SEED_CHANNELS_TABLE,
   APP_KEYS_TABLE,
+  `${RETAINED_KEYS_TABLE}${PACES}`,
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */

@@ -78,9 +78,10 @@ export type TenantEdk = Described & {
   layer?: undefined;
   /**
    * RFC 5649 AES Key Wrap with Padding, so that no account key, which is under the same key, passes for one. Under a master key
-   * that is a pair RSA-OAEP with SHA-256 and a label (`DATA_LABEL`), for the same reason; JWA has no name for that.
+   * that is a pair RSA-OAEP with SHA-256 and a label (`DATA_LABEL`), for the same reason; JWA has no name for that. `retained-own`: one of
+   * the two, and the KMS retains it (M11).
    */
-  wrapping: "A256KWP" | "RSA-OAEP-256-L";
+  wrapping: "A256KWP" | "RSA-OAEP-256-L" | "retained-own";
 };
 
 /** Of a key that the HSM derives from a seed, which the custodian keeps (M9): of an account, or of the tenant itself. */
@@ -108,6 +109,7 @@ const WRAPPED_LENGTHS = {
   A256GCM: PAIR_DATA_KEY,
   "RSA-OAEP-256+A256GCM": PAIR_DATA_KEY + OAEP_LENGTH,
   retained: 0,
+  "retained-own": 0,
   seed: 0,
   // References, and what AWS KMS encrypts, at most: 184 bytes today, of a form that it may change.
   resident: 128,
@@ -119,6 +121,11 @@ export type Wrapping = keyof typeof WRAPPED_LENGTHS;
 /** Whether its data key is under no key of the account. */
 export function isHeld(wrapping: Wrapping): wrapping is HeldWrapping {
   return wrapping === "resident" || wrapping === "aws-kms";
+}
+
+/** Whether the KMS retains the data key (M11): of an account, or of the tenant itself. */
+export function isRetained(wrapping: unknown): boolean {
+  return wrapping === "retained" || wrapping === "retained-own";
 }
 
 /** Whether the data key is an RSA pair, whose public half wraps a secret for each document. */
@@ -181,6 +188,10 @@ const edkShape: Shape<Edk> = union("wrapping", {
   seed: object(
     { ...described, wrappedKey: literal(""), wrapping: literal("seed"), seed: seedOfKey },
     { expires: seconds, account: identifier },
+  ),
+  "retained-own": object(
+    { ...ofTenant, wrappedKey: literal(""), wrapping: literal("retained-own") },
+    { expires: seconds },
   ),
   A256KWP: object({ ...ofTenant, wrapping: literal("A256KWP") }, { expires: seconds }),
   "RSA-OAEP-256-L": object({ ...ofTenant, wrapping: literal("RSA-OAEP-256-L") }, { expires: seconds }),

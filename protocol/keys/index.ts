@@ -36,6 +36,7 @@ export {
   isHeld,
   isPairLength,
   isPairWrapping,
+  isRetained,
   isWrappedLength,
   type SeedEdk,
   type TenantEdk,

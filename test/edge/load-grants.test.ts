@@ -23,7 +23,11 @@ import { readRows, useSystem, watchKeys, watchTraffic } from "../system/index.ts
 const { subtle } = globalThis.crypto;
 const watch = watchKeys();
 const traffic = watchTraffic();
-const system = useSystem({ otherTenants: ["umbrella"] });
+const system = useSystem({
+  otherTenants: ["umbrella"],
+  // A thousand at a time.
+  vars: { COFFER_HSM_REQUESTS_UNDER_WAY: "2000" },
+});
 let ann: Instance;
 let bob: Instance;
 let trust: TrustList;

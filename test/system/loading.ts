@@ -58,9 +58,14 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
       const kept = { ...order, count: 2, custody: "kms" };
       const references = (await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: kept })).edks;
       await port.load({ way: "retained", account });
+      // The tenant's own too, by the principal whom they were made for.
+      const { account: _, ...ofTenant } = kept;
+      const own = (await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: ofTenant })).edks;
+      await port.load({ way: "retained", owner: coffer.identity!.user.id });
       const retained: string[] = [];
-      for (const edk of references) {
-        const context = { tenant, account, document: crypto.randomUUID(), purpose: "document" };
+      for (const edk of [...references, ...own]) {
+        const document = { tenant, document: crypto.randomUUID(), purpose: "document" };
+        const context = own.includes(edk) ? document : { ...document, account };
         const sealed = await new Response(
           port.seal({ edk, context }, new TextEncoder().encode("retained")),
         ).bytes();

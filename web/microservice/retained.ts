@@ -15,14 +15,14 @@ const MAX_PAGES = 10;
 /** Those that were named, or all that the instance is entitled to. Errors: those of the KMS. */
 export async function retainedKeys(
   { subtle, random, record, now }: Crypto & { record: InstanceRecord; now: number },
-  { account, keys }: HandedOf<"retained">,
+  { way: _, keys, ...whose }: HandedOf<"retained">,
   server: KeyServer,
 ): Promise<LoadOf<"rewrap">[]> {
   const loads: LoadOf<"rewrap">[] = [];
   let after: string | undefined;
   for (let page = 0; page < MAX_PAGES; page++) {
     const said: Omit<RetainedRequest, "proof"> = {
-      ...{ instance: record.id, custodian: record.custodian, account },
+      ...{ instance: record.id, custodian: record.custodian, ...whose },
       identityCertificate: encodeBase64url(record.identityCertificate),
       jti: encodeBase64url(random(new Uint8Array(16))),
       iat: seconds(now),

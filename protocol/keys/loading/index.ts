@@ -76,9 +76,10 @@ export function verifyLoad<W extends Way>(load: LoadOf<W>, by: Verifier): Promis
  * to the instance, which asks itself. Not verified: the KMS and the instance find out what it says.
  */
 export function requestFor(edk: string, certificate: string): RequestOf<"rewrap"> | HandedOf<"retained"> {
-  const { wrapping, account, keyId, keyVersion } = said(edk);
-  const retains = wrapping === "retained" && typeof account === "string";
-  if (retains) return { way: "retained", account, keys: [`${keyId}.${keyVersion}`] };
+  const { wrapping, account, owner, keyId, keyVersion } = said(edk);
+  const keys = [`${keyId}.${keyVersion}`];
+  if (wrapping === "retained" && typeof account === "string") return { way: "retained", account, keys };
+  if (wrapping === "retained-own" && typeof owner === "string") return { way: "retained", owner, keys };
   return { way: "rewrap", edk, certificate };
 }
 

@@ -15,8 +15,15 @@ const key = /* @__PURE__ */ text(3, 80, /^[\w-]{1,64}\.[1-9]\d{0,8}$/);
 const account = /* @__PURE__ */ text(1, 64);
 const keys = /* @__PURE__ */ list(key, 1, MAX_GRANTED);
 
-/** What the custodian says: whose keys, and which of them; all that the instance may have where it says none. */
-export const handed = /* @__PURE__ */ object({ way: /* @__PURE__ */ literal("retained"), account }, { keys });
+/**
+ * What the custodian says: whose keys, of an account or, with `owner` in its place, of the tenant itself (for which principal they were made:
+ * there they are registered); and which of them: all that the
+ * instance may have where it says none.
+ */
+export const handed = /* @__PURE__ */ object(
+  { way: /* @__PURE__ */ literal("retained") },
+  { account, owner: account, keys },
+);
 
 /** Seconds for which a request is good. */
 export const RETAINED_SECONDS = 60;
@@ -29,13 +36,12 @@ export const retainedRequest = /* @__PURE__ */ object(
   {
     instance: /* @__PURE__ */ text(1, 128),
     custodian: /* @__PURE__ */ text(1, 1024),
-    account,
     identityCertificate: /* @__PURE__ */ base64url(1, 4096),
     jti: /* @__PURE__ */ base64url(16),
     iat: seconds,
     proof: /* @__PURE__ */ base64url(64),
   },
-  { keys, after: key },
+  { account, owner: account, keys, after: key },
 );
 export type RetainedRequest = Of<typeof retainedRequest>;
 
@@ -58,7 +64,8 @@ export type RetainedKeys = Of<typeof retainedKeys>;
 
 /** What the instance's identity key signs (ECDSA with SHA-256). */
 export async function retainedInput(of: Omit<RetainedRequest, "proof">): Promise<Uint8Array<ArrayBuffer>> {
-  const { instance, custodian, account, jti, iat, keys = null, after = null } = of;
-  const said = JSON.stringify([instance, custodian, account, jti, iat, keys, after]);
+  const { instance, custodian, account = null, owner, jti, iat, keys = null, after = null } = of;
+  const whose = owner === undefined ? [] : [owner];
+  const said = JSON.stringify([instance, custodian, account, jti, iat, keys, after, ...whose]);
   return utf8(`coffer-retained-v1\0${await digest(said)}`);
 }
