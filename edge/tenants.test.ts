@@ -78,6 +78,8 @@ it("M19 takes AWS KMS as back end of level data alone, over HTTPS in production,
     readTenants({ acme: { ...acme, ...of, backEnd: { ...backEnd, ...more } } }, strict).byName.get("acme");
   expect(read({ without: ["account-keys"] })?.backEnd).toEqual({ ...backEnd, without: ["account-keys"] });
   expect(read({})?.backEnd.without).toEqual([]);
+  const hsm = { newest: "1.3", without: ["sensitive"] };
+  expect(read({ hsm })?.backEnd).toMatchObject({ hsm });
   for (const level of ["account", "master"])
     expect(() => read({}, true, { level }), level).toThrow(`at level ${level}`);
   const endpoint = "http://127.0.0.1:4566/";
@@ -89,6 +91,9 @@ it("M19 takes AWS KMS as back end of level data alone, over HTTPS in production,
     { region: "../eu" },
     { key: "" },
     { newest: "2.1" },
+    { hsm: { kind: "kmip" } },
+    { hsm: { newest: "3.0" } },
+    { hsm: { without: ["everything"] } },
     { kind: "aws" },
   ])
     expect(() => read(wrong), JSON.stringify(wrong)).toThrow("COFFER_TENANTS, acme");

@@ -64,6 +64,7 @@ export type TenantsConfiguration = { COFFER_TENANTS: unknown; COFFER_ENVIRONMENT
 /** Tenants of one deployment; a table of so many takes an isolate a fraction of a second, once. */
 const MAXIMUM = 10_000;
 const without = list(literal(...ASSURANCES), 0, ASSURANCES.length);
+const newest = literal(...KMIP_VERSIONS);
 const entry = object(
   { vault: text(1, 300), apps: list(text(1, 600), 1, 64) },
   {
@@ -74,7 +75,7 @@ const entry = object(
     appKeys: literal(...APP_KEYS),
     secondLayer: literal(...SECOND_LAYERS),
     backEnd: union("kind", {
-      kmip: object({ kind: literal("kmip") }, { newest: literal(...KMIP_VERSIONS), without }),
+      kmip: object({ kind: literal("kmip") }, { newest, without }),
       "aws-kms": object(
         {
           kind: literal("aws-kms"),
@@ -82,7 +83,7 @@ const entry = object(
           region: text(1, 32, /^[a-z0-9-]+$/),
           secret: text(1, 64, /^COFFER_AWS_SECRET[A-Z0-9_]*$/),
         },
-        { endpoint: text(1, 300), without },
+        { endpoint: text(1, 300), without, hsm: object({}, { newest, without }) },
       ),
     }),
     admins: list(namedAdmin, 0, 16),

@@ -31,6 +31,11 @@ export type AwsKey = AwsContext & { wrappedKey: Bytes };
 /** `attestation`: a document of the recipient's platform, minutes old at the most, that names its RSA key. */
 export type AwsRecipient = { attestation: Bytes };
 
+/**
+ * Calls of one request under way: as many as a worker may have waiting for an answer (Cloudflare Workers, Limits, "Simultaneous open
+ * connections"). The time of each begins when it does.
+ */
+const AT_ONCE = 6;
 const TIMEOUT_MS = 10_000;
 /** Answers have a ciphertext of some hundred bytes. */
 const MAXIMUM_RESPONSE = 64 * 1024;
@@ -67,30 +72,48 @@ export function awsKmsBackEnd(
       return { name: "aws-kms", keeps };
     },
     holdsKeys: async () => false,
-    async makeDataKeys({ tenant, account, count }) {
-      const made: { wrapping: "aws-kms"; wrappedKey: Bytes }[] = [];
-      while (made.length < count)
-        made.push({ wrapping: "aws-kms", wrappedKey: await make({ tenant, account }) });
-      return made;
+    makeDataKeys({ tenant, account, count }) {
+      return each(Array.from({ length: count }), async () => {
+        return { wrapping: "aws-kms" as const, wrappedKey: await make({ tenant, account }) };
+      });
     },
     async release(keys, { attestation }) {
       const Recipient = {
         AttestationDocument: base64(attestation),
         KeyEncryptionAlgorithm: "RSAES_OAEP_SHA_256",
       };
-      const released: Bytes[] = [];
-      for (const { wrappedKey, tenant, account } of keys) {
+      return each(keys, async ({ wrappedKey, tenant, account }) => {
         const CiphertextBlob = base64(wrappedKey);
         const EncryptionContext = { tenant, account };
         const asked = { KeyId, CiphertextBlob, EncryptionContext, Recipient };
         const answer = await call("Decrypt", asked).catch(ofRecipient);
         if (answer.Plaintext !== undefined && answer.Plaintext !== null)
           throw new BackEndRefused("aws-kms answered with a key in clear");
-        released.push(bytesOf(answer.CiphertextForRecipient));
-      }
-      return released;
+        return bytesOf(answer.CiphertextForRecipient);
+      });
     },
   };
+}
+
+/** Answers in the order of what is asked for, `AT_ONCE` under way. After a failure nothing more is asked for, and it is thrown. */
+async function each<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = new Array(items.length);
+  // One walk that all share.
+  const left = items.entries();
+  let failed = false;
+  const work = async () => {
+    for (const [at, item] of left) {
+      if (failed) return;
+      try {
+        answers[at] = await ask(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return answers;
 }
 
 /**

@@ -29,6 +29,8 @@ export type AwsKmsSettings = {
   endpoint?: string;
   secret: string;
   without: readonly Assurance[];
+  /** The HSM beside it, which has all else of the tenant. Default: it goes without nothing. */
+  hsm?: Partial<Omit<BackEndSettings, "kind">>;
 };
 
 export type TenantBackEnd = BackEndSettings | AwsKmsSettings;

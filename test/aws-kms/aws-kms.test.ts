@@ -85,6 +85,51 @@ async function fingerprint(key: CryptoKey): Promise<string> {
 }
 
 describe("M19 AWS KMS", () => {
+  it("M19 asks for six keys at a time, gives them in their order, and asks for no more after a refusal", async () => {
+    let [underWay, most, refuse] = [0, 0, false];
+    // Each that is asked for waits for the others, as far as others come.
+    const held: (() => void)[] = [];
+    const counting: typeof fetch = async (input, init) => {
+      most = Math.max(most, ++underWay);
+      await new Promise<void>((resolve) => {
+        held.push(resolve);
+        // The last one that came is answered first.
+        setTimeout(() => held.pop()?.(), 5);
+      });
+      try {
+        if (refuse) return new Response(JSON.stringify({ __type: "DisabledException" }), { status: 400 });
+        return await fetch(input, init);
+      } finally {
+        underWay--;
+      }
+    };
+    const { aws, backEnd } = await start({}, {}, counting);
+    const made = await backEnd.makeDataKeys({ ...of, count: 15 });
+    expect(made).toHaveLength(15);
+    const attestation = await attest();
+    const keys = made.map(({ wrappedKey }) => ({ ...of, wrappedKey }));
+    const released = await backEnd.release(keys, { attestation });
+    const prints = async (cms: readonly Bytes[]) =>
+      Promise.all(
+        cms.map(async (one) => fingerprint(await unwrapEnveloped(crypto.subtle, wrapping.privateKey, one))),
+      );
+    const one = async (at: number) => (await backEnd.release(keys.slice(at, at + 1), { attestation }))[0]!;
+    const found = await prints(released);
+    expect(new Set(found).size).toBe(15);
+    for (const at of [0, 7, 14]) expect(await prints([await one(at)])).toEqual([found[at]]);
+    expect(most).toBe(6);
+    refuse = true;
+    const before = aws.messages.length;
+    let asked = 0;
+    const refusing = await start({}, {}, async (...of) => {
+      asked++;
+      return counting(...of);
+    });
+    await expect(refusing.backEnd.makeDataKeys({ ...of, count: 100 })).rejects.toThrow(AwsRefused);
+    expect(asked).toBeLessThanOrEqual(6);
+    expect(aws.messages.length).toBe(before);
+  });
+
   it("M19 makes data keys and releases them to an attested instance, which alone opens them", async () => {
     const { aws, backEnd } = await start();
     expect(await backEnd.standing()).toEqual({ name: "aws-kms", keeps: ["sensitive", "release-policy"] });

@@ -52,6 +52,12 @@ const entry = (endpoint: string, key: string, secret: string, without: Assurance
 const SECRET = "COFFER_AWS_SECRET_TEST";
 const TENANTS = {
   aws: entry(aws.endpoint, "EMULATED-key", SECRET, ["account-keys"]),
+  "aws-older": {
+    backEnd: {
+      ...entry(aws.endpoint, "EMULATED-key", SECRET, ["account-keys"]).backEnd,
+      hsm: { newest: "1.3" as const, without: ["sensitive" as const, "account-keys" as const] },
+    },
+  },
   "aws-silent": entry(aws.endpoint, "EMULATED-key", SECRET, []),
   "aws-open": entry(open.endpoint, "EMULATED-open", SECRET, ["account-keys"]),
   "aws-nobody": entry(aws.endpoint, "EMULATED-key", "COFFER_AWS_SECRET_UNSET", ["account-keys"]),
@@ -219,6 +225,21 @@ it.each([
     expect(entries.find(refused)).toMatchObject({ outcome: "deny", reason: expect.stringContaining(reason) });
   },
 );
+
+it("M19 AWS KMS beside an older HSM: what the entry goes without there it says for itself, and both stand in the audit log", async () => {
+  const older = await custodianOf(at("aws-older"), "Ada");
+  const made = json<{ edks: string[] }>(await order(older)).edks;
+  expect(made.map((edk) => claims<AccountEdk>(edk).wrapping)).toEqual(["aws-kms", "aws-kms"]);
+  const recorded = ({ action }: { action: string }) => action === "kms:back-end";
+  const { entries } = await auditThat(system, "aws-older", (found) => found.filter(recorded).length >= 2);
+  const resources = entries.filter(recorded).map(({ resource }) => resource);
+  expect(resources).toEqual(
+    expect.arrayContaining([
+      "back-end/aws-kms/without/account-keys",
+      expect.stringMatching(/^back-end\/.*kmip.*\/without\/sensitive/),
+    ]),
+  );
+});
 
 it("M19 AWS KMS: what is made in the HSM alone is refused there, and so is a channel from the HSM", async () => {
   const { account, client } = custodian;

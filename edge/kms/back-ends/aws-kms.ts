@@ -46,6 +46,7 @@ export function awsBackEnd({ tenant, settings, env, hsm }: Of): DataKeyBackEnd {
   }
   return {
     inHsm: false,
+    beside: hsm,
     standing,
     holdsKeys: async () => false,
     async makeDataKeys({ account, keys }) {

@@ -24,6 +24,8 @@ export type Recipient = To & { attested?: Attested | undefined };
 export type DataKeyBackEnd = BackEnd<DataKeyOrder, DataKeyToRelease, Recipient, AccountEdk["wrapping"]> & {
   /** Whether it is the HSM that the KMS works with: keys that are retained, that sign, of a seed and of the tenant itself are made there alone. */
   inHsm: boolean;
+  /** That HSM, where it is another one. */
+  beside?: Pick<DataKeyBackEnd, "standing">;
 };
 
 /** Throws `BackEndRefused` for a tenant whose keys are kept by something else. */

@@ -14,7 +14,7 @@ export function tenantBackEnd({ env, ...at }: At, settings: TenantBackEnd): Data
   return settings.kind === "kmip" ? hsm : awsBackEnd({ tenant: at.tenant, settings, env, hsm });
 }
 
-/** Of the HSM that the KMS works with: what a tenant goes without where its data keys are kept, it does not go without here. */
+/** Of the HSM that the KMS works with: what a tenant goes without where AWS KMS keeps its data keys, it does not go without here. */
 export function ofHsm(settings: TenantBackEnd): BackEndSettings {
-  return settings.kind === "kmip" ? settings : DEFAULT_BACK_END;
+  return settings.kind === "kmip" ? settings : { ...DEFAULT_BACK_END, ...settings.hsm };
 }
