@@ -17,6 +17,8 @@ export interface AwsKmsOptions {
   imageSha384: string | readonly string[] | null;
   /** Breaks its word: the key in clear beside the CMS. */
   alsoInClear?: boolean;
+  /** Told of each data key that it makes: for who looks whether anybody else has it. */
+  onKey?: (key: Uint8Array) => void;
 }
 
 export interface EmulatedAwsKms {
@@ -80,8 +82,11 @@ async function answer(request: IncomingMessage, operation: string, options: AwsK
   const asked = JSON.parse(body.toString()) as Record<string, never>;
   if (asked.KeyId !== options.keyId) throw new Refusal("NotFoundException");
   const context = Buffer.from(JSON.stringify(Object.entries(asked.EncryptionContext ?? {}).sort()));
-  if (operation === "GenerateDataKeyWithoutPlaintext")
-    return { CiphertextBlob: seal(master, context, randomBytes(32)), KeyId: options.keyId };
+  if (operation === "GenerateDataKeyWithoutPlaintext") {
+    const made = randomBytes(32);
+    options.onKey?.(made);
+    return { CiphertextBlob: seal(master, context, made), KeyId: options.keyId };
+  }
   if (operation !== "Decrypt") throw new Refusal("UnknownOperationException");
   const key = unseal(master, context, Buffer.from(String(asked.CiphertextBlob), "base64"));
   const { keyId: KeyId, imageSha384, alsoInClear } = options;
