@@ -19,6 +19,7 @@ import { serveMicroservice } from "#web/hosts/node/index.ts";
 import { startSidecar } from "#web/hosts/sidecar/index.ts";
 import { type Figures, measure } from "./measure.ts";
 import { progress, type Report } from "./row.ts";
+import { type InPage, openPage } from "./service/in-page.ts";
 
 /** Requests under way at a time. */
 const LOADS = [1, 8];
@@ -28,14 +29,25 @@ const WARM_UP_MS = 300;
 /** Milliseconds of a network between an app and the CaaS, for a round trip. */
 const NETWORKS = [0, 20, 50];
 
-type Once = () => Promise<unknown>;
-/** `versus`: the work that it is compared with. */
-type Work = { name: string; versus: string | null; once: Once };
+/** Bytes of what is encrypted. */
+const BYTES = 1024;
+
+/** `versus`: the work that it is compared with. `measured`: calls under way, for so many milliseconds. */
+type Work = {
+  name: string;
+  versus: string | null;
+  measured: (load: number, milliseconds: number) => Promise<Figures>;
+};
+
+function work(name: string, versus: string | null, once: () => Promise<unknown>): Work {
+  return { name, versus, measured: (load, milliseconds) => measure(once, load, milliseconds) };
+}
 
 /**
  * An encryption of 1 KiB in a Node process's microservice: called over its port, over REST on a Unix socket and on loopback, and
  * through a sidecar that syncs an audit line for each; beside WebCrypto's own AES-GCM of as many bytes in the same run. The same of the CaaS
- * on loopback, and with the time of a network added to each round trip: its ratio is to the dependency, how many times as long it takes.
+ * on loopback, and with the time of a network added to each round trip: its ratio is to the dependency, how many times as long it takes. And of
+ * the microservice in the vault's frame, in Chromium: over the page's port, and through the app's Service Worker, beside the page's own WebCrypto.
  */
 export async function run(report: Report): Promise<void> {
   const closing: (() => unknown)[] = [];
@@ -81,23 +93,34 @@ export async function run(report: Report): Promise<void> {
       return [name, client] as const;
     });
     const key = await newKeyAt(custodian, clients[0]![1], "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
-    const bytes = crypto.getRandomValues(new Uint8Array(1024));
+    const bytes = crypto.getRandomValues(new Uint8Array(BYTES));
     const asked = { key, context: contextOf(custodian), data: encodeBase64url(bytes) };
     const plain = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt"]);
     const versus = "webcrypto";
     const iv = bytes.subarray(0, 12);
     const works: Work[] = [
-      {
-        name: versus,
-        versus: null,
-        once: () => crypto.subtle.encrypt({ name: "AES-GCM", iv }, plain, bytes),
-      },
-      { name: "dependency", versus, once: () => port.operate("encrypt", asked) },
-      ...clients.map(([name, client]) => {
-        return { name, versus, once: () => callService(client, "encrypt", { body: asked }) };
-      }),
+      work(versus, null, () => crypto.subtle.encrypt({ name: "AES-GCM", iv }, plain, bytes)),
+      work("dependency", versus, () => port.operate("encrypt", asked)),
+      ...clients.map(([name, client]) =>
+        work(name, versus, () => callService(client, "encrypt", { body: asked })),
+      ),
       ...(await caasWorks(system, custodian.client, asked)),
     ];
+    progress("starting Chromium");
+    const page = await openPage(system, BYTES);
+    closing.unshift(() => page.close());
+    const inPage = (name: string, against: string | null, way: Exclude<keyof InPage, "close">): Work => {
+      return {
+        name,
+        versus: against,
+        measured: (load, milliseconds) => page[way]({ load, milliseconds }),
+      };
+    };
+    works.push(
+      inPage("chromium-webcrypto", null, "webcrypto"),
+      inPage("vault", "chromium-webcrypto", "vault"),
+      inPage("service-worker", "vault", "serviceWorker"),
+    );
     for (const load of LOADS) await compare(report, works, load);
   } finally {
     for (const close of closing) await Promise.allSettled([(async () => close())()]);
@@ -112,22 +135,20 @@ async function caasWorks(system: System, client: EdgeClient, body: object): Prom
     const { status } = await caas.send("POST", operations.encrypt.path, { body });
     if (status !== 200) throw new Error(`the CaaS answered ${status}`);
   };
-  return NETWORKS.map((milliseconds) => ({
-    name: milliseconds === 0 ? "caas" : `caas+${milliseconds}ms`,
-    versus: "dependency",
-    async once() {
+  return NETWORKS.map((milliseconds) =>
+    work(milliseconds === 0 ? "caas" : `caas+${milliseconds}ms`, "dependency", async () => {
       if (milliseconds > 0) await setTimeout(milliseconds);
       await encrypt();
-    },
-  }));
+    }),
+  );
 }
 
 async function compare(report: Report, works: readonly Work[], load: number): Promise<void> {
   const measured = new Map<string, Figures>();
-  for (const { name, versus, once } of works) {
+  for (const { name, versus, measured: measuring } of works) {
     progress(`${name}, ${load} under way`);
-    await measure(once, load, WARM_UP_MS);
-    const figures = await measure(once, load, MEASURED_MS);
+    await measuring(load, WARM_UP_MS);
+    const figures = await measuring(load, MEASURED_MS);
     for (const figure of ["p50", "p99", "rate"] as const) {
       const value = figures[figure];
       const idOf = (of: string) => `${of}/encrypt/1KiB/${load}/${figure}`;
