@@ -15,6 +15,7 @@ import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Result } from "../result.ts";
 import { readBody, readForm, readJson, requireType } from "./body.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";
+import { withinShare } from "./hsm-share.ts";
 import { Refused, unwrap } from "./problem.ts";
 import { type SignedIn, signedIn } from "./session.ts";
 
@@ -54,7 +55,8 @@ export function serve(site: Hono<GatewayEnv>, id: string, route: Route, handler:
       const by = authentication === "session" ? await signedIn(c) : undefined;
       const input = { ...parametersOf(c, route), ...queryOf(c, route) };
       const body = route.request && (await bodyOf(c, route.request));
-      const outcome = await handler({ c, input, body, caller: c.var.caller, by } as Given<Route>);
+      const given = { c, input, body, caller: c.var.caller, by } as Given<Route>;
+      const outcome = await withinShare(c, id, () => handler(given));
       c.set("answered", true);
       if (outcome instanceof Response) return outcome;
       const value = unwrap(outcome);
