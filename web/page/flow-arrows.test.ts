@@ -32,7 +32,7 @@ it("draws what was told, each request with what was done for it, in order", () =
     "page vault load",
   ]);
   expect(arrows.map(({ wire }) => wire)).toEqual([
-    ...["rest", "binding", "binding", "kmip"],
+    ...["proved", "binding", "binding", "kmip"],
     ...["rest", "kmip", "port"],
   ]);
   expect(arrows.map(({ ms }) => ms)).toEqual([45, 35, 3, 12, 9, 2, 4]);

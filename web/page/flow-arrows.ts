@@ -6,8 +6,8 @@ import type { Flow } from "./flow-log.ts";
 export const PARTIES = ["page", "vault", "gateway", "iam", "kms", "ra", "caas", "datastore", "hsm"] as const;
 export type Party = (typeof PARTIES)[number];
 
-/** By what one reaches the other. */
-export type Wire = "port" | "rest" | "binding" | "kmip";
+/** By what one reaches the other. `proved`: a page's request has a token, and a proof by its key; a vault's has its cookie, or a signature. */
+export type Wire = "port" | "proved" | "rest" | "binding" | "kmip";
 
 /** A data key that came into the vault: how it was wrapped on its way, and how its document keeps it, as their formats name it. */
 export type KeyMove = { key: string; wrapping: string; under: string };
@@ -67,8 +67,8 @@ function requested(
 }
 
 function between(from: Party, to: Party): Pick<Arrow, "from" | "to" | "wire"> {
-  const wire = to === "hsm" ? "kmip" : to === "vault" ? "port" : to === "gateway" ? "rest" : "binding";
-  return { from, to, wire };
+  if (to === "gateway") return { from, to, wire: from === "page" ? "proved" : "rest" };
+  return { from, to, wire: to === "hsm" ? "kmip" : to === "vault" ? "port" : "binding" };
 }
 
 function isParty(name: string | undefined): name is Party {

@@ -3,7 +3,7 @@
 import type { Coffer, OperationName } from "#web/browser/index.ts";
 import { type Arrow, arrowsOf, type KeyMove, type Party, partiesOf, type Wire } from "./flow-arrows.ts";
 import { type Flow, flowLog } from "./flow-log.ts";
-import { formatNumber, formatStamp } from "./format.ts";
+import { formatNumber, formatTime } from "./format.ts";
 import { shortKey, UNDER, WRAPPINGS } from "./key-words.ts";
 import { PanelElement } from "./panel.ts";
 import { part, textIn } from "./part.ts";
@@ -35,7 +35,8 @@ const PARTY_WORDS: Readonly<Record<Party, Words>> = {
 
 const WIRES: Readonly<Record<Wire, Words>> = {
   port: "message port",
-  rest: "REST with DPoP",
+  proved: "REST with DPoP",
+  rest: "REST",
   binding: "service binding",
   kmip: "KMIP over mutual TLS",
 };
@@ -117,7 +118,7 @@ function titleOf({ operations, began }: Flow): string {
     operations.length === 1
       ? t(OPERATIONS[first])
       : t("{count} operations at once", { count: operations.length });
-  return t("{what}, {moment}", { what, moment: formatStamp(new Date(began)) });
+  return t("{what}, {moment}", { what, moment: formatTime(new Date(began)) });
 }
 
 function sumOf({ began, ended }: Flow, arrows: readonly Arrow[]): string {

@@ -84,6 +84,11 @@ export function formatStamp(moment: Date, locale = localeOfPage()): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(moment);
 }
 
+/** The time of day to the second, of what is of today. */
+export function formatTime(moment: Date, locale = localeOfPage()): string {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "medium" }).format(moment);
+}
+
 /** A day without its time. */
 export function formatDay(moment: Date, locale = localeOfPage()): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(moment);

@@ -420,6 +420,7 @@ export const GERMAN = {
   "replaced the idlest vault": "hat den am längsten ungenutzten Tresor ersetzt",
   "Replacing the app-specific key…": "Der App-Schlüssel wird ersetzt …",
   "request {id}": "Anfrage {id}",
+  REST: "REST",
   "REST with DPoP": "REST mit DPoP",
   Revoke: "Widerrufen",
   "Revoke the vault {id}": "Den Tresor {id} widerrufen",
