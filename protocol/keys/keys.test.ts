@@ -294,6 +294,27 @@ describe("trust list", () => {
 });
 
 describe("EDK", () => {
+  it("of a key record opens, until its end, and says which document it is for", async () => {
+    const digested = "A".repeat(43);
+    const record = {
+      ...{ account: "matter-2", name: "Ann", document: edk().keyId },
+      ...{ messageId: digested, headerDigest: digested },
+    };
+    const policy = { operations: ["decrypt"] } as AccountEdk["policy"];
+    const whole = edk({ record, policy, expires: NOW + 1 });
+    const told = async (over: object) =>
+      code(verifyEdk(await token(edkKey, SIGN_TYPE.edk, over), trust, NOW));
+    expect(await verifyEdk(await token(edkKey, SIGN_TYPE.edk, whole), trust, NOW)).toEqual(whole);
+    expect(await told({ ...whole, expires: NOW })).toBe("jws-expired");
+    const { expires: _, ...endless } = whole;
+    expect(await told(endless)).toBe("jws-payload");
+    expect(await told({ ...whole, policy: edk().policy })).toBe("jws-payload");
+    expect(await told({ ...whole, wrapping: "retained", wrappedKey: "" })).toBe("jws-payload");
+    for (const name of Object.keys(record))
+      expect(await told({ ...whole, record: { ...record, [name]: undefined } }), name).toBe("jws-payload");
+    expect(await told({ ...whole, record: { ...record, more: 1 } })).toBe("jws-payload");
+  });
+
   it("M6 carries its metadata and verifies under the key for EDKs", async () => {
     const text = await token(edkKey, SIGN_TYPE.edk, edk());
     expect(await verifyEdk(text, trust, NOW)).toEqual(edk());

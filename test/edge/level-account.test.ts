@@ -40,3 +40,12 @@ it("W1 at level account the instance is given the account key, never the master 
   expect(await new Response(opened.stream).text()).toBe("a letter");
   expect(told().filter((line) => line.startsWith("ask"))).toEqual([]);
 });
+
+it("Sharing is refused at level account, where documents are under one key of the account", async () => {
+  const { id: other } = await client.life.create("Another");
+  const { id } = await client.documents.seal(new TextEncoder().encode("mine"), client.account(), {
+    name: "mine.txt",
+  });
+  await expect(client.sharing.share(id, other)).rejects.toMatchObject({ code: "key-unusable" });
+  expect(await client.sharing.shares()).toEqual([]);
+});
