@@ -5,7 +5,15 @@ import type { contract } from "#protocol/contract/index.ts";
  * signing out, revoking or deleting because others are busy. Nor is the list of revoked certificates, which everybody reads.
  */
 export const HAS_A_SHARE: ReadonlySet<string> = new Set([
-  ...(["makeDataKeys", "metadataKey", "rotateKey", "addKeyVersion", "loadKey", "readVersions"] as const),
+  ...([
+    "makeDataKeys",
+    "metadataKey",
+    "rotateKey",
+    "addKeyVersion",
+    "loadKey",
+    "readVersions",
+    "makeShare",
+  ] as const),
   ...(["presentGrant", "openSeedChannel", "presentSeed", "loadRetainedKeys"] as const),
   ...(["loadMasterKey", "loadAccountKey", "listDataKeys", "readDataKey", "readAccountKey"] as const),
   ...([
