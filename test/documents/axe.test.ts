@@ -47,6 +47,7 @@ it("the list: empty, with documents, none found, and with a selection", async ()
   await looked("none found");
   await page.getByLabel("Find by name").fill("");
   const rows = page.getByRole("list", { name: "Documents" });
+  await rows.getByRole("button", { name: "Open plan.txt" }).waitFor();
   for (const box of (await rows.getByRole("checkbox").all()).slice(0, 2)) await box.check();
   await page.getByRole("region", { name: "Selected documents" }).waitFor();
   await looked("selection");
@@ -62,7 +63,11 @@ it.each(["Keys", "Members", "Activity", "Vaults", "Administration", "Keyboard sh
     await page.getByRole("button", { name, exact: true }).click();
     const panel = page.locator("dialog[open]");
     await panel.waitFor();
-    await page.waitForLoadState("networkidle");
+    // Whatever it reads is drawn: nothing of it changes any more.
+    const drawn = [""];
+    await expect
+      .poll(async () => drawn.unshift(await panel.innerHTML()) && drawn[0] === drawn[1], { interval: 400 })
+      .toBe(true);
     await looked(name);
     await panel.getByRole("button", { name: "Close" }).click();
   },
