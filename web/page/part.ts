@@ -7,6 +7,8 @@ export class TemplateElement extends HTMLElement {
     const template = document.getElementById(this.localName);
     if (!(template instanceof HTMLTemplateElement)) throw new Error(`no template ${this.localName}`);
     this.append(template.content.cloneNode(true));
+    // By keyboard too, whatever is in it; not every browser sees to that.
+    for (const each of this.querySelectorAll<HTMLElement>("[data-scrolls]")) each.tabIndex = 0;
     this.ready();
   }
 
