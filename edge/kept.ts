@@ -3,6 +3,8 @@
  * seconds everywhere.
  */
 
+import { within } from "./within.ts";
+
 /** `version` grows with every change. */
 export type Versioned = { version: number };
 
@@ -40,7 +42,7 @@ export class KeptByTenant<T extends Versioned> {
     if (value && (age < FRESH_MS || (age < STALE_MS && now - kept.asked < PATIENCE_MS))) return value;
     kept.asked = now;
     try {
-      const current = await patiently(read());
+      const current = await within(PATIENCE_MS, read(), unanswered);
       if (now > kept.read) kept.read = now;
       if (current.version >= (kept.value?.version ?? 0)) kept.value = current;
       return kept.value ?? current;
@@ -53,10 +55,6 @@ export class KeptByTenant<T extends Versioned> {
   }
 }
 
-function patiently<T>(answer: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("The tenant's object does not answer")), PATIENCE_MS);
-  });
-  return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
+function unanswered(): never {
+  throw new Error("The tenant's object does not answer");
 }

@@ -6,6 +6,7 @@
 
 import { wakeBy } from "./alarm.ts";
 import { fail, type Result } from "./result.ts";
+import { within } from "./within.ts";
 
 /** A part of the migrations of every object that has an outbox. `due`: milliseconds since 1970. */
 export const OUTBOX_TABLE = `
@@ -84,7 +85,9 @@ export function openOutbox<M>(
       const [first, last] = [rows[0], rows.at(-1)];
       if (first === undefined || last === undefined) return;
       const messages = rows.map(({ message }) => JSON.parse(message) as M);
-      const taken = await patiently(deliver(addressee, messages)).catch(() => fail("internal"));
+      const taken = await within(PATIENCE_MS, deliver(addressee, messages), () => fail("internal")).catch(
+        () => fail("internal"),
+      );
       if (taken.ok) {
         sql.exec("DELETE FROM outbox WHERE addressee = ? AND number <= ?", addressee, last.number);
         continue;
@@ -121,12 +124,4 @@ export function openOutbox<M>(
       return send();
     },
   };
-}
-
-function patiently<T>(answer: Promise<Result<T>>): Promise<Result<T>> {
-  let timer: ReturnType<typeof setTimeout>;
-  const silence = new Promise<Result<T>>((resolve) => {
-    timer = setTimeout(() => resolve(fail("internal")), PATIENCE_MS);
-  });
-  return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
 }

@@ -14,6 +14,7 @@ import { intend, isWaiting, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
+import { within } from "../within.ts";
 import { accountKeyOf, currentAccountKey, keepAccountKey, type OrderedAccountKey } from "./account-keys.ts";
 import {
   addVersion,
@@ -187,7 +188,7 @@ export class IamAccountObject extends DurableObject<Env> {
       return ok(null);
     });
     // Whoever makes it, at a first sign-in too, waits for its keys where the HSM is quick, and for no other.
-    await atMost(FIRST_KEYS_MS, outbox.send());
+    await within(FIRST_KEYS_MS, outbox.send(), () => {});
     return founded;
   }
 
@@ -625,15 +626,6 @@ function checkReceives(sql: SqlStorage): Decision<string> {
 
 function neighboursOf(env: Env): Neighbours {
   return { KMS: env.KMS_FOR_IAM, DATASTORE: env.DATASTORE_FOR_IAM };
-}
-
-/** Waits for what goes on by itself, and no longer than this. */
-async function atMost(milliseconds: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout>;
-  const enough = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([work, enough]).finally(() => clearTimeout(timer));
 }
 
 /** For the tenant's object: an account's own has it now; for the KMS's list: there is this account. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bucketHash, rootOf, type VersionRow } from "#protocol/version-index.ts";
+import { bucketHash, rootOf, rootOfRows, type VersionRow } from "#protocol/version-index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import {
   bucketsOf,
@@ -46,13 +46,6 @@ async function roots(sql: SqlStorage) {
   keepHashes(sql, APP, hashed);
   const kept = new Map(bucketsOf(sql, APP).map(({ bucket, hash }) => [bucket, hash]));
   return { read, made: await rootOf(kept), hashed: stale.length };
-}
-
-async function rootOfRows(rows: readonly VersionRow[]): Promise<string> {
-  const { bucketOf, lineOf } = await import("#protocol/version-index.ts");
-  const lines = Map.groupBy(rows, ({ document }) => bucketOf(document));
-  const hashes = [...lines].map(async ([at, of]) => [at, await bucketHash(of.map(lineOf))] as const);
-  return rootOf(new Map(await Promise.all(hashes)));
 }
 
 it("enters a version in the place of the one before it and of no other, and the same row again as the first time", () => {

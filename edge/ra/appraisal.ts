@@ -8,6 +8,7 @@ import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { base64url, checked, literal, object } from "#protocol/shape.ts";
 import { audienceOf, RESULTS_ISSUER } from "../attestation.ts";
 import type { Result } from "../result.ts";
+import { within } from "../within.ts";
 import type { EvidenceResult, Presented } from "./types.ts";
 
 /** A verifier that says nothing for so long is away. Milliseconds. */
@@ -73,12 +74,10 @@ function publicKeyOf(text: string): EcPublicJwk {
 }
 
 function patiently<T>(answer: Promise<T>, patience: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it does not answer")), patience);
-  });
-  const away = answer.catch(() => {
+  const reached = answer.catch(() => {
     throw new Error("it cannot be reached");
   });
-  return Promise.race([away, silence]).finally(() => clearTimeout(timer));
+  return within(patience, reached, () => {
+    throw new Error("it does not answer");
+  });
 }

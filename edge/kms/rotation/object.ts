@@ -4,6 +4,7 @@ import { authorize } from "../../authorize.ts";
 import { configuredBound } from "../../bound.ts";
 import { fail, ok, type Result } from "../../result.ts";
 import { hasStore, openStore, type Store } from "../../store.ts";
+import { within } from "../../within.ts";
 import {
   addAccount,
   begin,
@@ -117,12 +118,8 @@ export class KmsRotationObject extends DurableObject<Env> {
   #follow(tenant: string, account: string) {
     const IAM: Neighbours["IAM"] = this.env.IAM_FOR_KMS;
     const requestId = crypto.randomUUID();
-    let timer: ReturnType<typeof setTimeout>;
-    const silence = new Promise<ReturnType<typeof fail>>((resolve) => {
-      timer = setTimeout(() => resolve(fail("internal")), PATIENCE_MS);
-    });
     const answer = IAM.followMaster({ tenant, account, requestId }).catch(() => fail("internal"));
-    return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
+    return within(PATIENCE_MS, answer, () => fail("internal"));
   }
 
   /** When the next account's turn is, and not before. */
