@@ -4,7 +4,7 @@ import { beforeAll, expect, it } from "vitest";
 import { seconds } from "#protocol/clock.ts";
 import type { VersionPage, VersionsPut } from "#protocol/contract/index.ts";
 import { type TrustList, verifyIndexReceipt, verifyMasterReceipt } from "#protocol/keys/index.ts";
-import { bucketHash, bucketOf, lineOf, rootOf, type VersionRow } from "#protocol/version-index.ts";
+import { rootOfRows, type VersionRow } from "#protocol/version-index.ts";
 import { createDocumentId } from "#web/client/belonging.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
@@ -56,12 +56,6 @@ const row = (document: string, version = 1, letter = "a"): VersionRow => ({
   ...{ document, version, messageId: digestOf(letter) },
   ...{ headerDigest: digestOf(letter), metadataDigest: digestOf(letter) },
 });
-
-async function rootOfRows(rows: readonly VersionRow[]): Promise<string> {
-  const lines = Map.groupBy(rows, ({ document }) => bucketOf(document));
-  const hashes = [...lines].map(async ([at, of]) => [at, await bucketHash(of.map(lineOf))] as const);
-  return rootOf(new Map(await Promise.all(hashes)));
-}
 
 it("has a head that the HSM has signed, over all rows in whatever pages, and one row for one change", async () => {
   const ids = Array.from({ length: 2300 }, createDocumentId);

@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import type { IndexReceipt } from "#protocol/keys/index.ts";
 import type { PortClient } from "#protocol/port/index.ts";
-import { bucketHash, bucketOf, lineOf, rootOf, type VersionRow } from "#protocol/version-index.ts";
+import { rootOfRows, type VersionRow } from "#protocol/version-index.ts";
 import { type Authority, DN, jws, makeAuthority, ORIGIN, START } from "./authority.fixture.ts";
 import { lives, TestBrowser } from "./browser.fixture.ts";
 import type { Store } from "./store.ts";
@@ -29,12 +29,6 @@ const row = (at: number, version = 1, letter = "a"): VersionRow => ({
   ...{ document: idOf(at), version, messageId: digestOf(letter) },
   ...{ headerDigest: digestOf(letter), metadataDigest: digestOf(letter) },
 });
-
-async function rootOfRows(rows: readonly VersionRow[]): Promise<string> {
-  const lines = Map.groupBy(rows, ({ document }) => bucketOf(document));
-  const hashes = [...lines].map(async ([at, of]) => [at, await bucketHash(of.map(lineOf))] as const);
-  return rootOf(new Map(await Promise.all(hashes)));
-}
 
 /** As the KMS has it signed, for an index of these rows. */
 async function head(

@@ -7,7 +7,7 @@ import { seconds } from "#protocol/clock.ts";
 import { CofferError } from "#protocol/error.ts";
 import { JwsError, type TrustList, verifyIndexReceipt } from "#protocol/keys/index.ts";
 import type { PortHandler } from "#protocol/port/index.ts";
-import { bucketHash, bucketOf, lineOf, MAX_ROWS, rootOf, type VersionRow } from "#protocol/version-index.ts";
+import { MAX_ROWS, rootOfRows, type VersionRow } from "#protocol/version-index.ts";
 import type { Store } from "./store.ts";
 
 type Params<O extends "versions" | "compare"> = Parameters<PortHandler[O]>[0];
@@ -68,7 +68,7 @@ export class Versions {
     );
     const pin = `versions ${origin} ${tenant} ${account}`;
     if (sequence < (await this.#store.trustSerial(pin))) throw new CofferError("index-superseded");
-    if ((await rootOfRows(rows)) !== root) {
+    if ((await rootOfRows(rows.values())) !== root) {
       this.#indexes.delete(account);
       await this.#store.deleteVersions({ origin, custodian, account });
       throw new CofferError("index-refused");
@@ -119,16 +119,4 @@ export class Versions {
 /** What either of them does not say is no difference. */
 function differs(a: string | undefined, b: string | undefined): boolean {
   return a !== undefined && b !== undefined && a !== b;
-}
-
-async function rootOfRows(rows: ReadonlyMap<string, VersionRow>): Promise<string> {
-  const buckets = new Map<number, string[]>();
-  for (const row of rows.values()) {
-    const bucket = bucketOf(row.document);
-    const lines = buckets.get(bucket) ?? [];
-    lines.push(lineOf(row));
-    buckets.set(bucket, lines);
-  }
-  const hashes = [...buckets].map(async ([bucket, lines]) => [bucket, await bucketHash(lines)] as const);
-  return rootOf(new Map(await Promise.all(hashes)));
 }
