@@ -1,7 +1,7 @@
 /** What a request must be like at a route: the checks that the gateway makes before anything of the deployment is asked. */
 
+import { type Refuse, readForm, readJson } from "#protocol/contract/body.ts";
 import { type ProblemCode, problems, type Route } from "#protocol/contract/index.ts";
-import { mediaTypeOf } from "#protocol/media-type.ts";
 import { fits, type Shape } from "#protocol/shape.ts";
 
 /** A request that was taken. `json`: its body, of JSON or a form; octets stay in `request`. */
@@ -59,24 +59,15 @@ function valuesOf(
   return values;
 }
 
+const refuse: Refuse = (code) => new Refused(code);
+
+/** The request stays whole, for the answer to read. */
 async function bodyOf({ request: body }: Route, request: Request): Promise<unknown> {
   if (body === undefined || "octets" in body) return undefined;
-  const form = "form" in body;
-  const type = mediaTypeOf(request.headers.get("content-type"));
-  if (type !== (form ? "application/x-www-form-urlencoded" : "application/json"))
-    throw new Refused("unsupported-media-type");
-  const text = await request.clone().text();
-  if (new TextEncoder().encode(text).length > (("limit" in body && body.limit) || 65_536))
-    throw new Refused("too-large");
-  const value = form ? Object.fromEntries(new URLSearchParams(text)) : parsed(text);
-  if (!fits(form ? body.form : body.json, value)) throw new Refused("bad-request");
+  const [form, copy] = ["form" in body, request.clone()];
+  const value = form
+    ? Object.fromEntries(await readForm(copy, refuse))
+    : await readJson(copy, refuse, "limit" in body ? body.limit : undefined);
+  if (!fits("form" in body ? body.form : body.json, value)) throw new Refused("bad-request");
   return value;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Refused("bad-request");
-  }
 }
