@@ -41,6 +41,8 @@ export interface StartOptions {
   host?: Loopback;
   /** More apps of the development tenant, by their origins. */
   apps?: string[];
+  /** Those of them that a server of the app's own listens on (`passedOn` of the edge). */
+  passedOn?: string[];
   /** Release level of the development tenant: for good, once its master key is made. */
   level?: Level;
   /** What its master key is made as, where it is made now: AES-256 by default. */
@@ -183,6 +185,7 @@ async function startAlone(options: StartOptions) {
         ),
       },
       tenants: provider === null ? table : withProvider(table, provider),
+      passedOn: options.passedOn ?? [],
       persist,
       assets: join(dir, "web"),
       vars: { ...attestation, ...vars },

@@ -52,8 +52,10 @@ export type EdgeOptions = {
     /** Domains that have an HSM of their own. */
     apart?: Partial<Record<ApartDomain, { url: string; ca: string; client: ClientIdentity }>>;
   };
-  /** COFFER_TENANTS: who is served where. Every origin on localhost is listened to. */
+  /** COFFER_TENANTS: who is served where. Every origin on localhost is listened to, but those that are `passedOn`. */
   tenants: TenantTable;
+  /** Origins on localhost that an app's own server listens on, which passes on what is the edge's, with the Host header as it came. */
+  passedOn?: readonly string[];
   /** Folder for Durable Objects and R2; of units each has a folder of its own in it, by its name. */
   persist: string;
   /** Folder with `app/` and `vault/`, as web/pin.ts makes it. */
@@ -147,7 +149,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const tenants = readTenants(options.tenants, vars.COFFER_ENVIRONMENT !== "development");
   readAccountKeyPlace({ ...options.vars, COFFER_IAM_IN: options.iamIn });
   readIdentifierPlace(options.vars ?? {});
-  const listeners = await claimListeners(tenants);
+  const listeners = await claimListeners(tenants, options.passedOn);
   const logs: LogEntry[] = [];
   const onLog = (entry: LogEntry) => {
     if (logs.length < MAXIMUM_LOGS) logs.push(entry);
@@ -294,9 +296,13 @@ function mutualTls({ url, ca, client }: { url: string; ca: string; client: Clien
 }
 
 /** Where to listen for the origins on localhost. Throws an `Error` with a sentence if a port is taken. */
-async function claimListeners({ byHost }: Tenants): Promise<[Listener, ...Listener[]]> {
+async function claimListeners(
+  { byHost }: Tenants,
+  passedOn: readonly string[] = [],
+): Promise<[Listener, ...Listener[]]> {
   const origins = [...byHost.values()].map(({ origin }) => origin);
-  const ports = new Set(origins.filter(isLocalhost).map((origin) => Number(new URL(origin).port || 80)));
+  const own = origins.filter((origin) => isLocalhost(origin) && !passedOn.includes(origin));
+  const ports = new Set(own.map((origin) => Number(new URL(origin).port || 80)));
   const [first, ...more] = (await Promise.all([...ports].map(claimPort))).flat();
   if (first === undefined) throw new Error("No origin is on localhost: there is nothing to listen to.");
   return [first, ...more];

@@ -17,6 +17,8 @@ type FivePorts = [number, number, number, number, number, ...number[]];
 export type SystemOptions = {
   /** More apps, by name: each is served the page on an origin of its own (`System.origin`). */
   otherApps?: string[];
+  /** Those of them that a server of the test's own listens for, and passes on what is the edge's. */
+  passedOn?: string[];
   /** Release level of the tenant, and of the `otherTenants` by name; `data` where it is not said. */
   level?: Level;
   levels?: Record<string, Level>;
@@ -103,6 +105,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       dir,
       ports: { app, vault, ttlv, https, identity },
       apps: [...origins.values()],
+      passedOn: (options.passedOn ?? []).flatMap((name) => origins.get(name) ?? []),
       admins: options.admins ?? [],
       ...(level && { level }),
       ...(options.masterKey && { masterKey: options.masterKey }),
