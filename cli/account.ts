@@ -6,10 +6,10 @@ import {
   END_HELP,
   exactly,
   JSON_HELP_LINE,
-  tell,
   type Verbs,
   verbOf,
 } from "./life.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";

@@ -2,14 +2,18 @@ import { parseArgs } from "node:util";
 import { isPrincipalId, principalId } from "#protocol/principal.ts";
 import { groupName, isTenantRole, TENANT_ROLES } from "#protocol/roles.ts";
 import { fits } from "#protocol/shape.ts";
+import type { GroupMember } from "#web/client/administration.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { BY_NAME } from "./development-issuer.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
-export const ADMIN_HELP = `coffer admin role list
+export const ADMIN_HELP = `coffer admin standing: what you are to the tenant, for everybody
+
+coffer admin role list
 coffer admin role add ROLE USER, or remove ROLE USER: who administers the tenant (admin), who reads its audit log (auditor)
 
 coffer admin group list [GROUP]
@@ -25,6 +29,7 @@ allows; what is left out is as the deployment has it
 The first admins are named by the deployment's setting (admins in COFFER_TENANTS; here \`coffer start --admin NAME\`). What is
 given or taken holds from the next request on, and is in the audit log. An admin opens nobody's documents.
 
+  --json        one JSON value on standard output
   USER          a user's id of 32 characters, or the subject at its issuer
   --issuer URL  whose subject that is                  (development: the name signed in with)
 ${SESSION_HELP}
@@ -45,69 +50,87 @@ export async function admin(args: string[]): Promise<number> {
       issuer: { type: "string", default: BY_NAME },
       documents: { type: "string" },
       bytes: { type: "string" },
+      json: { type: "boolean" },
     },
   });
   const [what = "", verb = "", ...rest] = positionals;
-  const work = WORK[`${what} ${verb}`];
+  const name = [what, verb].join(" ").trimEnd();
+  const work = Object.hasOwn(WORK, name) ? WORK[name] : undefined;
   if (work === undefined)
-    throw new CommandError("coffer admin: say role, group, instance or quota, and what. Try --help.", 2);
-  const { dir, user, issuer } = values;
+    throw new CommandError(
+      "coffer admin: say standing, or role, group, instance or quota, and what. Try --help.",
+      2,
+    );
+  const { issuer } = values;
   const quota = quotaOf(values);
-  if (`${what} ${verb}` !== "quota set" && Object.keys(quota).length > 0)
+  if (name !== "quota set" && Object.keys(quota).length > 0)
     throw new CommandError("--documents and --bytes go with `coffer admin quota set`.", 2);
-  const lines = await withClient({ dir, user }, (client) => work(client, rest, { issuer, quota }));
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  const { lines = [], value } = await withClient(values, (client) => work(client, rest, { issuer, quota }));
+  tell(values.json, lines.join("\n"), value);
   return 0;
 }
 
 type Options = { issuer: string; quota: { documents?: number; bytes?: number } };
-type Work = (client: Client, rest: string[], options: Options) => Promise<string[]>;
+/** What was found, for a person in lines, or what was done. */
+type Answer = { lines?: string[]; value: unknown };
+type Work = (client: Client, rest: string[], options: Options) => Promise<Answer>;
 
 const WORK: Readonly<Record<string, Work>> = {
+  standing: async ({ administration }) => {
+    const value = await administration.standing();
+    return { lines: value.roles.length > 0 ? [...value.roles] : ["no role"], value };
+  },
   "role list": async ({ administration }, rest) => {
     expectNone(rest);
-    return (await administration.roles()).map(
-      ({ user, role, since }) => `${user}  ${dateOf(since)}  ${role}`,
-    );
+    const roles = await administration.roles();
+    return {
+      lines: roles.map(({ user, role, since }) => `${user}  ${dateOf(since)}  ${role}`),
+      value: roles,
+    };
   },
   "role add": (client, rest, { issuer }) => changeRole(client, rest, issuer, "grantRole"),
   "role remove": (client, rest, { issuer }) => changeRole(client, rest, issuer, "withdrawRole"),
   "group list": async ({ administration }, [group, ...rest]) => {
     expectNone(rest);
-    if (group === undefined)
-      return (await administration.groups()).map(
-        ({ group, members }) => `${String(members).padStart(6)}  ${group}`,
-      );
-    const members: string[] = [];
-    for await (const { user, since } of administration.group(groupOf(group)))
-      members.push(`${user}  ${dateOf(since)}`);
-    return members;
+    if (group === undefined) {
+      const groups = await administration.groups();
+      const lines = groups.map(({ group, members }) => `${String(members).padStart(6)}  ${group}`);
+      return { lines, value: groups };
+    }
+    const members: GroupMember[] = [];
+    for await (const member of administration.group(groupOf(group))) members.push(member);
+    return { lines: members.map(({ user, since }) => `${user}  ${dateOf(since)}`), value: members };
   },
   "group add": (client, rest, { issuer }) => changeGroup(client, rest, issuer, "addToGroup"),
   "group remove": (client, rest, { issuer }) => changeGroup(client, rest, issuer, "removeFromGroup"),
   "instance list": async (client, [user = "", ...rest], { issuer }) => {
     expectNone(rest);
     const listed = await client.administration.userInstances(await userOf(client, user, issuer));
-    return listed.map(
+    const lines = listed.map(
       ({ id, status, tier, notAfter, origin }) =>
         `${id}  ${status.padEnd(7)}  ${tier.padEnd(8)}  ${dateOf(notAfter)}  ${shown(origin)}`,
     );
+    return { lines, value: listed };
   },
   "instance revoke": async (client, [user = "", id, ...rest], { issuer }) => {
     expectNone(rest);
     if (id === undefined) throw new CommandError("Say whose instance, and its id. Try --help.", 2);
-    await client.administration.revokeUserInstance(await userOf(client, user, issuer), id);
-    return [];
+    const of = await userOf(client, user, issuer);
+    await client.administration.revokeUserInstance(of, id);
+    return { value: { user: of, instance: id } };
   },
   "quota show": async ({ administration }, rest) => {
-    const { used, quota, most, set } = await administration.quota(accountIn(rest));
+    const value = await administration.quota(accountIn(rest));
+    const { used, quota, most, set } = value;
     const line = (what: "documents" | "bytes") =>
       `${what.padEnd(9)}  ${used[what]} of ${quota[what]}${quota[what] < most[what] ? ` (the deployment allows ${most[what]})` : ""}`;
-    return [line("documents"), line("bytes"), ...(set ? [`set by ${set.by}  ${dateOf(set.since)}`] : [])];
+    const by = set ? [`set by ${set.by}  ${dateOf(set.since)}`] : [];
+    return { lines: [line("documents"), line("bytes"), ...by], value };
   },
   "quota set": async ({ administration }, rest, { quota }) => {
-    await administration.setQuota(accountIn(rest), quota);
-    return [];
+    const account = accountIn(rest);
+    await administration.setQuota(account, quota);
+    return { value: { account, ...quota } };
   },
 };
 
@@ -133,11 +156,12 @@ async function changeRole(
   [role = "", user = "", ...rest]: string[],
   issuer: string,
   change: "grantRole" | "withdrawRole",
-): Promise<string[]> {
+): Promise<Answer> {
   expectNone(rest);
   if (!isTenantRole(role)) throw new CommandError(`A role is ${TENANT_ROLES.join(" or ")}.`, 2);
-  await client.administration[change](role, await userOf(client, user, issuer));
-  return [];
+  const id = await userOf(client, user, issuer);
+  await client.administration[change](role, id);
+  return { value: { role, user: id } };
 }
 
 async function changeGroup(
@@ -145,10 +169,11 @@ async function changeGroup(
   [group = "", user = "", ...rest]: string[],
   issuer: string,
   change: "addToGroup" | "removeFromGroup",
-): Promise<string[]> {
+): Promise<Answer> {
   expectNone(rest);
-  await client.administration[change](groupOf(group), await userOf(client, user, issuer));
-  return [];
+  const [name, id] = [groupOf(group), await userOf(client, user, issuer)];
+  await client.administration[change](name, id);
+  return { value: { group: name, user: id } };
 }
 
 /** A subject is found by no directory: its id follows from it. */

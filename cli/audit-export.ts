@@ -7,6 +7,7 @@ import { CommandError } from "./command-error.ts";
 import { openDestination } from "./destination.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { writeInto } from "./open.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { withPeer } from "./peer.ts";
 import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
@@ -26,9 +27,12 @@ export async function auditExport(args: string[]): Promise<number> {
       tenant: { type: "string", default: "development" },
       to: { type: "string" },
       force: { type: "boolean" },
+      json: { type: "boolean" },
     },
   });
   const { tenant, force = false } = values;
+  if (values.json && values.to === "-")
+    throw new CommandError("--json and the export do not go to standard output together.", 2);
   if (!isTenantName(tenant)) throw new CommandError("--tenant takes a tenant's name.", 2);
   const dir = resolve(values.dir);
   if (stateFolderOf(dir) === null)
@@ -53,6 +57,7 @@ export async function auditExport(args: string[]): Promise<number> {
     await writeInto(target, await audit.export(tenant));
     const rootKey = join(dir, ROOT_KEY_FILE);
     await writeWhole(rootKey, rootKeyPem(running.rootKey), { replace: true, mode: 0o644 });
+    if (values.json) tell(true, "", { tenant, path: target.shown, rootKey });
     process.stderr.write(
       `Exported the audit log of ${tenant} as ${shown(target.shown)}. \`${COFFER} audit verify\` checks it.\n`,
     );

@@ -5,7 +5,8 @@ import { AuditError, linesOf, type Verified, verifyExport } from "#protocol/audi
 import { seconds } from "#protocol/clock.ts";
 import { CommandError } from "./command-error.ts";
 import { readDeployment } from "./deployment.ts";
-import { print } from "./output.ts";
+import { expectOneInput, INPUT } from "./input.ts";
+import { print, tell } from "./output.ts";
 import { ROOT_KEY_FILE, readRootKey } from "./root-key.ts";
 import { shown } from "./shown.ts";
 
@@ -17,16 +18,23 @@ export async function auditVerify(args: string[]): Promise<number> {
       dir: { type: "string", default: ".coffer" },
       since: { type: "string" },
       "root-key": { type: "string" },
+      json: { type: "boolean" },
     },
     allowPositionals: true,
   });
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0)
     throw new CommandError("coffer audit verify: name one file. Try --help.", 2);
+  expectOneInput(file, values.since, values["root-key"]);
   const rootKey = await trustedKey(values["root-key"], resolve(values.dir));
   const since = values.since === undefined ? undefined : await verify(values.since, rootKey);
   const { tenant, root, roots, links, chains, unsigned } = await verify(file, rootKey, since);
   const signed = new Date(root.iat * 1000).toISOString();
+  if (values.json) {
+    const told = { tenant, decisions: links, chains: chains.size, checkpoints: root.size, roots, signed };
+    tell(true, "", { ...told, unsigned: unsigned.links, since: values.since ?? null });
+    return 0;
+  }
   await print(
     `Verified: ${links} decisions of ${tenant} in ${chains.size} chains, logged in ${root.size} checkpoints under ${roots} signed roots, the last of ${signed}.\n`,
   );
@@ -52,7 +60,11 @@ async function trustedKey(given: string | undefined, dir: string): Promise<Uint8
 async function verify(file: string, rootKey: Uint8Array, since?: Verified): Promise<Verified> {
   const anchor = { rootKey, now: seconds(Date.now()) };
   try {
-    return await verifyExport(linesOf(createReadStream(file)), anchor, since);
+    return await verifyExport(
+      linesOf(file === INPUT ? process.stdin : createReadStream(file)),
+      anchor,
+      since,
+    );
   } catch (error) {
     if (error instanceof AuditError)
       throw new CommandError(`${shown(file)}: ${shown(error.message)}. [${error.code}]`, 1, error);

@@ -23,10 +23,16 @@ export function backEndOptions(newest: string | undefined, without = ""): BackEn
 }
 
 /** Throws `BackEndRefused` for one that keeps less than is asked for. */
-export async function standingLine(exchange: Exchange, backEnd: BackEndSettings): Promise<string> {
+export async function standingOf(
+  exchange: Exchange,
+  backEnd: BackEndSettings,
+): Promise<{ name: string; keeps: readonly Assurance[]; lacks: readonly Assurance[] }> {
   const standing = await askKmip(exchange, await agreeVersion(exchange, backEnd.newest));
   checkStanding(standing, backEnd);
-  const lacks = lacking(standing.keeps);
+  return { ...standing, lacks: lacking(standing.keeps) };
+}
+
+export function standingLine({ name, keeps, lacks }: Awaited<ReturnType<typeof standingOf>>): string {
   const without = lacks.length > 0 ? `; goes without ${lacks.join(", ")}, as was allowed` : "";
-  return `back end: ${standing.name}, keeps ${standing.keeps.join(", ") || "nothing"}${without}`;
+  return `back end: ${name}, keeps ${keeps.join(", ") || "nothing"}${without}`;
 }

@@ -10,7 +10,11 @@ export const PASSPHRASE_VARIABLE = "COFFER_KEY_PASSPHRASE";
  * the environment.
  */
 export function clientKey(pem: string, passphraseFile: string | undefined): string {
-  const passphrase = passphraseOf(passphraseFile);
+  return openedKey(pem, passphraseOf(passphraseFile));
+}
+
+/** The same by the passphrase itself, or by none. */
+export function openedKey(pem: string, passphrase: string | undefined): string {
   try {
     const key = createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
     return key.export({ format: "pem", type: "pkcs8" }) as string;
@@ -27,8 +31,13 @@ export function clientKey(pem: string, passphraseFile: string | undefined): stri
 function passphraseOf(file: string | undefined): string | undefined {
   if (file === undefined) return process.env[PASSPHRASE_VARIABLE];
   try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    return lineIn(readFileSync(file, "utf8"));
   } catch {
     throw new CommandError(`--passphrase-file: ${file} cannot be read.`);
   }
+}
+
+/** A passphrase as it stands in a file, whose line it is. */
+export function lineIn(text: string): string {
+  return text.replace(/\r?\n$/, "");
 }

@@ -1,6 +1,7 @@
 /** Completion for shells, out of the command table: what a command takes is what its help says. */
 
 import { CommandError } from "./command-error.ts";
+import { jsonLine } from "./json-line.ts";
 import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { shown } from "./shown.ts";
@@ -8,6 +9,8 @@ import { shown } from "./shown.ts";
 export const COMPLETION_HELP = `coffer completion SHELL: print the completion of this command for bash, zsh or fish
 
 Completes commands, what follows them, and options; everything else as file names.
+
+  --json        in the place of SHELL: one JSON array on standard output, of commands with verbs and options
 
 Exit code: 0 printed, 2 the command line is wrong.
 
@@ -25,14 +28,18 @@ const SHELLS: Record<string, (commands: ReadonlyMap<string, Words>) => string> =
 /** `coffer completion SHELL`; `helps` gives the help of each command. */
 export async function completion(args: string[], helps: () => Promise<Helps>): Promise<number> {
   const [shell = "", ...more] = args;
+  const words = async () => new Map([...(await helps())].map(([name, help]) => [name, wordsOf(name, help)]));
+  if (shell === "--json" && more.length === 0) {
+    await print(jsonLine([...(await words())].map(([command, of]) => ({ command, ...of }))));
+    return 0;
+  }
   const write = Object.hasOwn(SHELLS, shell) && more.length === 0 ? SHELLS[shell] : undefined;
   if (write === undefined)
     throw new CommandError(
       `coffer completion takes one of ${Object.keys(SHELLS).join(", ")}, not '${shown(args.join(" "))}'.`,
       2,
     );
-  const commands = new Map([...(await helps())].map(([name, help]) => [name, wordsOf(name, help)]));
-  await print(write(commands));
+  await print(write(await words()));
   return 0;
 }
 

@@ -1,7 +1,5 @@
 /** What stands on a command line about data keys of level `data`, and how such a key is told. */
 
-import { readFile } from "node:fs/promises";
-import { text as textOf } from "node:stream/consumers";
 import {
   type DescribedKey,
   keyTags,
@@ -13,6 +11,7 @@ import { KEY_ALGORITHM_NAMES } from "#protocol/keys/algorithm.ts";
 import { MAX_JWS_LENGTH } from "#protocol/keys/length.ts";
 import { compactJws, fits } from "#protocol/shape.ts";
 import { CommandError } from "./command-error.ts";
+import { readNamed } from "./input.ts";
 import { dateOf, type LifeValues } from "./life.ts";
 import type { KeyOrder, Purpose } from "./managed-keys.ts";
 import { shown } from "./shown.ts";
@@ -68,13 +67,7 @@ export function tagsOf(words: readonly string[]): Record<string, string> {
 
 /** An EDK from a file, or from standard input. */
 export async function readEdk(file: string): Promise<string> {
-  const read = file === "-" ? textOf(process.stdin) : readFile(file, "utf8");
-  const edk = await read.then(
-    (content) => content.trim(),
-    () => {
-      throw new CommandError(`${shown(file)} cannot be read.`);
-    },
-  );
+  const edk = (await readNamed(file)).trim();
   if (!fits(compactJws(MAX_JWS_LENGTH), edk)) throw new CommandError(`${shown(file)} holds no EDK.`);
   return edk;
 }

@@ -4,7 +4,11 @@ import { sentenceOf, writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { parseJson } from "#protocol/json.ts";
 import { CommandError } from "./command-error.ts";
+import { readNamed } from "./input.ts";
+import { isLoopback } from "./loopback-fetch.ts";
 import { START } from "./parts/index.ts";
+import { rootKeyFrom } from "./root-key.ts";
+import { shown } from "./shown.ts";
 
 /** What a client must know of a deployment. All of it is public. */
 export interface Deployment {
@@ -46,18 +50,40 @@ export async function readDeployment(dir: string): Promise<Deployment> {
     );
   });
   try {
-    const { app, vault, rootKey, pid } = parseJson(text) as Record<"app" | "vault" | "rootKey", string> & {
-      pid?: number;
-    };
-    return {
-      app: new URL(app).origin,
-      vault: new URL(vault).origin,
-      rootKey: decodeBase64url(rootKey),
-      ...(pid !== undefined && Number.isSafeInteger(pid) && pid > 0 ? { pid } : {}),
-    };
+    return deploymentIn(text, path);
   } catch {
     throw new CommandError(
       `${path} is damaged. Stop \`${START}\` and start it again: it writes the file again.`,
     );
   }
+}
+
+/**
+ * What an operator has written of a deployment elsewhere: JSON with `app`, `vault` and `rootKey`, in PEM or as `coffer start` writes it. Nothing goes
+ * over a network in the clear. Error: `CommandError`.
+ */
+export async function readDeploymentFile(path: string): Promise<Deployment> {
+  const text = await readNamed(path, { option: "--deployment" });
+  let of: Deployment;
+  try {
+    of = deploymentIn(text, path);
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${shown(path)} is no deployment: JSON with app, vault and rootKey.`, 1, error);
+  }
+  const open = [of.app, of.vault].find((at) => !at.startsWith("https:") && !isLoopback(new URL(at)));
+  if (open !== undefined) throw new CommandError(`${open} in ${shown(path)} is not HTTPS.`);
+  return of;
+}
+
+function deploymentIn(text: string, path: string): Deployment {
+  const { app, vault, rootKey, pid } = parseJson(text) as Record<"app" | "vault" | "rootKey", string> & {
+    pid?: number;
+  };
+  return {
+    app: new URL(app).origin,
+    vault: new URL(vault).origin,
+    rootKey: rootKey.includes("-----BEGIN") ? rootKeyFrom(rootKey, path) : decodeBase64url(rootKey),
+    ...(pid !== undefined && Number.isSafeInteger(pid) && pid > 0 ? { pid } : {}),
+  };
 }

@@ -16,6 +16,8 @@ import {
 } from "#emulator/hsm/index.ts";
 import { makeFolder, writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
+import { INPUT, readInput } from "./input.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 
 const KINDS = ["password", "hashed-password", "one-time-password", "device", "certificate"] as const;
@@ -33,6 +35,7 @@ export async function hsmPrincipal(args: string[]): Promise<number> {
       principals: { type: "string" },
       dir: { type: "string", default: ".coffer/kmip" },
       force: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
     },
   });
   const [name, ...others] = positionals;
@@ -66,8 +69,12 @@ export async function hsmPrincipal(args: string[]): Promise<number> {
           ...(device ? { device } : {}),
         });
   await writePrincipals(file, [...before.filter(isOther), principal]);
-  process.stdout.write(`${name} is in ${file}; a server takes it when it starts.\n`);
-  if (oneTimeSecret) process.stdout.write(`For the authenticator: ${enrolment(name, oneTimeSecret)}\n`);
+  const address = oneTimeSecret && enrolment(name, oneTimeSecret);
+  const said = `${name} is in ${file}; a server takes it when it starts.`;
+  tell(values.json, address ? `${said}\nFor the authenticator: ${address}` : said, {
+    ...{ principal: name, kind, groups: values.group, file },
+    ...(address && { authenticator: address }),
+  });
   return 0;
 }
 
@@ -81,6 +88,7 @@ export async function readPrincipals(
 ): Promise<Principal[]> {
   let text: string;
   try {
+    if (file === INPUT) return parsed(await readInput(), "standard input");
     text = await readFile(file, "utf8");
   } catch (error) {
     if (absent && isMissing(error)) return absent;
@@ -91,6 +99,10 @@ export async function readPrincipals(
   const { mode } = await stat(file);
   if (process.platform !== "win32" && (mode & 0o077) !== 0)
     throw new CommandError(`${file} can be read by others: chmod 600 ${file}`);
+  return parsed(text, file);
+}
+
+function parsed(text: string, file: string): Principal[] {
   try {
     return parsePrincipals(text);
   } catch (error) {

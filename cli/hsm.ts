@@ -9,7 +9,9 @@ import { documentPath } from "./document-path.ts";
 import { logText } from "./hsm-log.ts";
 import { POLICIES_FILE, readPolicies } from "./hsm-policies.ts";
 import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
+import { expectOneInput, INPUT, readInput } from "./input.ts";
 import { stopSignal } from "./interrupt.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { portOption, withHsmPorts } from "./ports.ts";
 
@@ -28,6 +30,7 @@ objects, everybody's certificates and public keys, and what an operation policy 
   --dir PATH       where keys and objects are kept         (.coffer/kmip)
   --lease-time N   seconds for which clients may rely on what they know of an object; 0: without end  (3600)
   --verbose        print a line for each operation
+  --json           one JSON object a line: event and what belongs to it; with --issue-only one array of clients
 
   --principals FILE         clients that may identify themselves by credentials   (principals.json in --dir, if it exists)
   --policies FILE           operation policies, in PyKMIP's form              (policies.json in --dir, if it exists)
@@ -40,6 +43,8 @@ objects, everybody's certificates and public keys, and what an operation policy 
   --pykmip NAME             a client that is PyKMIP's: --structured-keys; its objects may share a name, as PyKMIP gives
                             to all of a type; asked for all attributes, it gets those that it can decode; may be given
                             more than once
+
+One FILE of these can be -, standard input.
 
 coffer hsm principal NAME: add somebody to the file of principals
 
@@ -79,22 +84,25 @@ export async function hsm(args: string[]): Promise<number> {
       pykmip: { type: "string", multiple: true, default: [] },
       "lease-time": { type: "string" },
       verbose: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
     },
   });
+  const { json } = values;
   const dir = resolve(values.dir);
   const ports = {
     ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
     https: portOption(values["https-port"], "--https-port"),
   };
+  expectOneInput(values.principals, values.policies, ...values["attestation-root"], ...values["client-ca"]);
   const leaseTime = leaseOption(values["lease-time"]);
   const principals =
     values.principals === undefined
       ? await readPrincipals(join(dir, PRINCIPALS_FILE), { absent: [] })
-      : await readPrincipals(resolve(values.principals));
+      : await readPrincipals(fileOf(values.principals));
   const policies =
     values.policies === undefined
       ? await readPolicies(join(dir, POLICIES_FILE), { absent: {} })
-      : await readPolicies(resolve(values.policies));
+      : await readPolicies(fileOf(values.policies));
   const attestationRoots = (
     await Promise.all(values["attestation-root"].map((file) => readRoots("--attestation-root", file)))
   ).flat();
@@ -104,10 +112,12 @@ export async function hsm(args: string[]): Promise<number> {
   const pki = await ensurePki(join(dir, "pki"));
   for (const name of values.client) await issue(pki.dir, name);
   if (values["issue-only"]) {
-    process.stdout.write(`${values.client.map((name) => paths(pki.dir, name)).join("\n")}\n`);
+    const lines = values.client.map((name) => paths(pki.dir, name)).join("\n");
+    const issued = values.client.map((name) => clientOf(pki.dir, name));
+    tell(json, lines, issued);
     return 0;
   }
-  const stop = stopSignal();
+  const stop = stopSignal(json);
   const options = {
     dir: join(dir, "objects"),
     pki,
@@ -119,7 +129,7 @@ export async function hsm(args: string[]): Promise<number> {
     pykmip: values.pykmip,
     ...(leaseTime === undefined ? {} : { leaseTime }),
     ...(values.verbose
-      ? { log: (line: LogLine) => process.stdout.write(`${logText(line, new Date())}\n`) }
+      ? { log: (line: LogLine) => tell(json, logText(line, new Date()), { ...line, time: new Date() }) }
       : {}),
   };
   const running = await withHsmPorts(ports, (found) => startHsm({ ...options, ...found }));
@@ -131,9 +141,14 @@ export async function hsm(args: string[]): Promise<number> {
       policies: Object.keys(policies),
       roots: attestationRoots.length,
     };
-    process.stdout.write(
-      instructions({ ttlvPort, httpsPort, logPath, pki: pki.dir, clients, dir: kept, ...shown }),
-    );
+    const facts = { ttlvPort, httpsPort, logPath, pki: pki.dir, clients, dir: kept, ...shown };
+    tell(json, instructions(facts).trimEnd(), {
+      ...{ event: "running", ...facts },
+      ...{
+        authority: join(pki.dir, "server-ca.pem"),
+        clients: clients.map((name) => clientOf(pki.dir, name)),
+      },
+    });
     await stop.stopped;
   } finally {
     await running.close();
@@ -156,7 +171,8 @@ async function readRoots(option: string, file: string): Promise<string[]> {
     new CommandError(
       `${option} ${file}: ${what}. It takes ${option === "--client-ca" ? "authorities' certificates" : "root certificates"} in PEM.`,
     );
-  const text = await readFile(file, "utf8").catch(() => {
+  const read = file === INPUT ? readInput() : readFile(file, "utf8");
+  const text = await read.catch(() => {
     throw wrong("the file cannot be read");
   });
   const roots = text.match(CERTIFICATE) ?? [];
@@ -185,12 +201,24 @@ async function issue(pki: string, name: string): Promise<void> {
   await writeWhole(both, cert + key, { replace: true });
 }
 
+/** Where what a client needs is written. */
+function clientOf(pki: string, name: string) {
+  const file = (ending: string) => join(pki, `client-${name}.${ending}`);
+  return { name, certificate: file("pem"), key: file("key"), both: file("both.pem") };
+}
+
 function paths(pki: string, name: string): string {
+  const { certificate, key, both } = clientOf(pki, name);
   return `  client ${name}
-    certificate           ${join(pki, `client-${name}.pem`)}
-    private key           ${join(pki, `client-${name}.key`)}
-    both in one file      ${join(pki, `client-${name}.both.pem`)}
+    certificate           ${certificate}
+    private key           ${key}
+    both in one file      ${both}
 `;
+}
+
+/** As the other ways to the same files have it; `-` stays what it is. */
+function fileOf(path: string): string {
+  return path === INPUT ? path : resolve(path);
 }
 
 interface Running {

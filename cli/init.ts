@@ -5,13 +5,14 @@ import { writeWhole } from "#files/index.ts";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
 import { DEFAULT_LEVEL, isLevel, LEVELS } from "#protocol/level.ts";
-import { backEndOptions, standingLine } from "./back-end.ts";
+import { backEndOptions, standingLine, standingOf } from "./back-end.ts";
 import { type ApartHsms, bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
 import { documentPath } from "./document-path.ts";
 import { DOMAINS, hasIdentity, identityFiles, makeIdentity } from "./identities.ts";
 import { masterKeyKind } from "./master-key-kind.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
 import { survey } from "./survey.ts";
@@ -35,6 +36,7 @@ made, and what is to be done next, with the tenant's settings. Can be run again:
                     keeps less than that is refused: "Choosing a back end" in
                     ${documentPath("operations.md")}
   --dry-run         say what is there and what would be made; make nothing
+  --json            one JSON object on standard output: dryRun, backEnd, hsm, files, rootKey and tenants, with each entry as TOML
 
 ${OFFICER_HELP}
   --apart DOMAIN=HOST[:PORT],CA,CERT,KEY
@@ -64,6 +66,7 @@ export async function init(args: string[]): Promise<number> {
       newest: { type: "string" },
       without: { type: "string" },
       "dry-run": { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
       apart: { type: "string", multiple: true },
       identities: { type: "string", default: "coffer-identities" },
       ...OFFICER_OPTIONS,
@@ -87,10 +90,10 @@ export async function init(args: string[]): Promise<number> {
   const backEnd = backEndOptions(values.newest, values.without);
   const answers = { backEnd, vault, apps, issuer, clientId: values["client-id"], ...admins };
   for (const tenant of tenants) tenantEntry(tenant, answers);
-  const dry = values["dry-run"];
+  const { json, "dry-run": dry } = values;
   const { standing, before, rootKey } = await asOfficer(values, async (hsm, exchange) => {
     // Before anything is made there.
-    const standing = await standingLine(exchange, backEnd);
+    const standing = await standingOf(exchange, backEnd);
     return withApart(values.apart ?? [], async (apart) => {
       const before = await survey(hsm, tenants, apart);
       if (dry) return { standing, before, rootKey: undefined };
@@ -98,24 +101,44 @@ export async function init(args: string[]): Promise<number> {
       return { standing, before, ...(await bootstrap(hsm, keys, new Date(), apart)) };
     });
   });
-  const say = (there: boolean, what: string) =>
-    process.stdout.write(`${there ? "is there" : dry ? "to be made" : "made"}: ${what}\n`);
-  process.stdout.write(`${standing}\n`);
-  for (const [name, there] of before) say(there, `${name}, in the HSM`);
+  const told: InitTold = { dryRun: dry, backEnd: standing, hsm: [], files: [], rootKey: null, tenants: [] };
+  const say = (line: string) => tell(json, line, told);
+  const state = (there: boolean) => (there ? "is there" : dry ? "to be made" : "made");
+  const lines = [standingLine(standing)];
+  for (const [name, there] of before) {
+    lines.push(`${state(there)}: ${name}, in the HSM`);
+    told.hsm.push({ name, wasThere: there });
+  }
   for (const domain of DOMAINS) {
     const there = hasIdentity(identities, domain);
     if (!there && !dry) await makeIdentity(identities, domain);
     const { key, request } = identityFiles(identities, domain);
-    say(there, `${key}, ${request}`);
+    lines.push(`${state(there)}: ${key}, ${request}`);
+    told.files.push({ key, request, wasThere: there });
   }
   const path = resolve(values["root-key"]);
-  if (rootKey === undefined) return 0;
-  say(!(await keepRootKey(path, rootKeyPem(rootKey))), path);
-  process.stdout.write(
-    `\nAuthorities, signing keys, trust list, the master key and the key for seeds of ${tenants.join(", of ")} are in the HSM.\n\n${nextSteps(tenants, answers, { identities, rootKey: path })}`,
+  if (rootKey === undefined) {
+    say(lines.join("\n"));
+    return 0;
+  }
+  lines.push(`${state(!(await keepRootKey(path, rootKeyPem(rootKey))))}: ${path}`);
+  told.rootKey = path;
+  told.tenants = tenants.map((name) => ({ name, entry: tenantEntry(name, answers) }));
+  say(
+    `${lines.join("\n")}\n\nAuthorities, signing keys, trust list, the master key and the key for seeds of ${tenants.join(", of ")} are in the HSM.\n\n${nextSteps(tenants, answers, { identities, rootKey: path }).trimEnd()}`,
   );
   return 0;
 }
+
+/** With --json: what was there and, unless it is a dry run, what was made; a tenant's `entry` is TOML. */
+type InitTold = {
+  dryRun: boolean;
+  backEnd: Awaited<ReturnType<typeof standingOf>>;
+  hsm: { name: string; wasThere: boolean }[];
+  files: { key: string; request: string; wasThere: boolean }[];
+  rootKey: string | null;
+  tenants: { name: string; entry: string }[];
+};
 
 /** Writes it unless it is there; whether it was written. Another deployment's is not replaced. */
 async function keepRootKey(path: string, pem: string): Promise<boolean> {

@@ -3,10 +3,10 @@ import { parseArgs } from "node:util";
 import { appKeyFile, keepAppKey, keepSymmetricKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
 import { PASSPHRASE_VARIABLE } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
-import { dateOf, exactly, JSON_HELP_LINE, tell } from "./life.ts";
+import { dateOf, exactly, JSON_HELP_LINE } from "./life.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
-import { readRegisteredKey } from "./registered-key.ts";
-import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { SESSION_HELP, type SessionValues, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
 /** The environment variable with the passphrase of an application server's key file. */
@@ -14,14 +14,16 @@ const APP_KEY_PASSPHRASE = "COFFER_APP_KEY_PASSPHRASE";
 
 export const INSTANCE_HELP = `coffer instance list        the user's microservices, newest first: id, status, tier, until when, app
 coffer instance revoke ID   no key is released to it any more; the others go on
+coffer instance passkeys    the user's passkeys, newest first, by which a browser's vault is renewed
+coffer instance remove-passkey ID
+                            it vouches for no instance from now on; those that it has vouched for go on
 coffer instance rotate-key FILE
                             another app-specific key for the application server that keeps its own in FILE (encrypted
                             PKCS#8, passphrase in ${APP_KEY_PASSPHRASE}). The next one is FILE.next until the tenant's
                             keys have come to it, so that a file that opens is there at any moment. A server that runs
                             uses it from its next start
 
-  --client ID        with rotate-key: the application server, where it is a client of its own
-  --key FILE         its registered key, under ${PASSPHRASE_VARIABLE} if it is encrypted
+  --key FILE         with rotate-key: its registered key (--client-key), under ${PASSPHRASE_VARIABLE} if it is encrypted
   --symmetric FILE   with rotate-key: where it keeps a symmetric app-specific key, which is another one then too
 ${JSON_HELP_LINE}
 ${SESSION_HELP}
@@ -31,6 +33,9 @@ Examples: ${COFFER} instance list --user ada
           ${COFFER} instance rotate-key app-specific-key.pem --client ID --key server.pem
 `;
 
+const VERBS = ["list", "revoke", "passkeys", "remove-passkey"];
+const TAKE_AN_ID = ["revoke", "remove-passkey"];
+
 /** `coffer instance` */
 export async function instance(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -39,7 +44,6 @@ export async function instance(args: string[]): Promise<number> {
     options: {
       ...sessionOptions,
       json: { type: "boolean", default: false },
-      client: { type: "string" },
       key: { type: "string" },
       symmetric: { type: "string" },
     },
@@ -49,17 +53,26 @@ export async function instance(args: string[]): Promise<number> {
     const [path = ""] = exactly("instance rotate-key", rest, "the file of an app-specific key");
     return rotateKey(resolve(path), values);
   }
-  if (verb !== "list" && verb !== "revoke")
-    throw new CommandError("coffer instance: say list, revoke or rotate-key. Try --help.", 2);
-  for (const name of ["client", "key", "symmetric"] as const)
+  if (!VERBS.includes(verb))
+    throw new CommandError(`coffer instance: say ${VERBS.join(", ")} or rotate-key. Try --help.`, 2);
+  for (const name of ["key", "symmetric"] as const)
     if (values[name] !== undefined)
       throw new CommandError(`--${name} goes with \`coffer instance rotate-key\`.`, 2);
-  const [id = ""] = exactly(`instance ${verb}`, rest, ...(verb === "revoke" ? ["an id"] : []));
-  const { json, dir, user } = values;
-  await withClient({ dir, user }, async ({ life }) => {
+  const [id = ""] = exactly(`instance ${verb}`, rest, ...(TAKE_AN_ID.includes(verb) ? ["an id"] : []));
+  const { json } = values;
+  await withClient(values, async ({ life }) => {
     if (verb === "revoke") {
       await life.revokeInstance(id);
       return tell(json, `${id} is revoked.`, { instance: id });
+    }
+    if (verb === "remove-passkey") {
+      await life.removePasskey(id);
+      return tell(json, `${shown(id)} is removed.`, { passkey: id });
+    }
+    if (verb === "passkeys") {
+      const passkeys = await life.passkeys();
+      const lines = passkeys.map(({ id, tier, registered }) => `${id}  ${tier}  ${dateOf(registered)}`);
+      return tell(json, lines.join("\n"), passkeys);
     }
     const instances = await life.instances();
     const lines = instances.map(
@@ -71,35 +84,27 @@ export async function instance(args: string[]): Promise<number> {
   return 0;
 }
 
-type RotateKeyValues = {
-  dir: string;
+type RotateKeyValues = SessionValues & {
   json: boolean;
-  user?: string | undefined;
-  client?: string | undefined;
   key?: string | undefined;
   symmetric?: string | undefined;
 };
 
 /** `coffer instance rotate-key` */
 async function rotateKey(path: string, values: RotateKeyValues): Promise<number> {
-  const { dir, json, user, client: id, key, symmetric } = values;
-  if ((id === undefined) !== (key === undefined))
-    throw new CommandError("--client and --key go together.", 2);
+  const { json, key, symmetric, ...session } = values;
   const passphrase = process.env[APP_KEY_PASSPHRASE];
   if (passphrase === undefined)
     throw new CommandError(`The passphrase of ${path} is to be in ${APP_KEY_PASSPHRASE}.`, 2);
   const place = appKeyFile(path);
   // One that is mistyped would be made.
   if ((await place.read()) === undefined) throw new CommandError(`There is no app-specific key in ${path}.`);
-  const client =
-    id === undefined || key === undefined
-      ? undefined
-      : { id, key: await readRegisteredKey(key, process.env[PASSPHRASE_VARIABLE]) };
   const instance = {
     ...keepAppKey(place, passphrase),
     ...(symmetric !== undefined && { symmetricKey: keepSymmetricKey(symmetricKeyFile(resolve(symmetric))) }),
   };
-  await withClient({ dir, user, instance, ...(client && { client }) }, async (connected) => {
+  const by = key === undefined ? session : { ...session, "client-key": key };
+  await withClient({ ...by, instance }, async (connected) => {
     await connected.life.rotateAppKey();
     tell(json, `${path} holds another app-specific key.`, { file: path });
   });

@@ -1,3 +1,5 @@
+import { jsonLine } from "./json-line.ts";
+
 /** Ctrl-C, `kill`, and a terminal that was closed. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -26,15 +28,15 @@ export interface StopSignal {
 
 /**
  * For a command that runs until it is stopped. Call it first of all, so that a Ctrl-C while things start leaves none of them
- * running; `stopped` resolves at the first signal, a second one ends the process at once.
+ * running; `stopped` resolves at the first signal, a second one ends the process at once. With `json` it says so in a line of JSON.
  */
-export function stopSignal(): StopSignal {
+export function stopSignal(json = false): StopSignal {
   const { promise: stopped, resolve } = Promise.withResolvers<void>();
   let asked = false;
   const stop = () => {
     if (asked) process.exit(INTERRUPTED);
     asked = true;
-    process.stdout.write("\nStopping …\n");
+    process.stdout.write(json ? jsonLine({ event: "stopping" }) : "\nStopping …\n");
     resolve();
   };
   for (const signal of SIGNALS) process.on(signal, stop);

@@ -11,10 +11,10 @@ import {
   exactly,
   JSON_HELP_LINE,
   type LifeValues,
-  tell,
   type Verbs,
   verbOf,
 } from "./life.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
 

@@ -11,15 +11,14 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import { METHOD_NAMES, type MethodName } from "#protocol/enrolment.ts";
 import { codeOf } from "#protocol/error.ts";
 import { instanceTier, parseCertificate } from "#protocol/pki/index.ts";
-import { createPortClient } from "#protocol/port/index.ts";
 import { authenticate } from "#web/client/mutual.ts";
-import { launch } from "#web/hosts/node/index.ts";
 import { developmentPlatform, nodeMicroservice } from "./attestation.ts";
 import { CommandError } from "./command-error.ts";
-import { readDeployment } from "./deployment.ts";
 import { stopSignal } from "./interrupt.ts";
+import { withLaunched } from "./launched.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
-import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { deploymentOf, SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
 export const LAUNCH_HELP = `coffer launch: start a microservice as a process of its own
@@ -38,7 +37,7 @@ prints what it is. It runs until Ctrl-C.
   --fault NAME     something wrong with the evidence, for a verifier to refuse (docs/enclave-emulator.md)
   --once           end it when it has enrolled
   --json           one JSON object on standard output: id, custodian, method, tier, environment,
-                   measurement, notAfter, certificate
+                   measurement, notAfter, certificate; another one, event, when it is asked to stop
 ${SESSION_HELP}
 Exit code: 0 it enrolled, and has ended; 1 it did not; 2 the command line is wrong.
 
@@ -62,44 +61,31 @@ export async function launchMicroservice(args: string[]): Promise<number> {
   const evidence = evidenceOption(values.evidence, method);
   const fault = faultOption(values.fault, method, evidence);
   const dir = resolve(values.dir);
-  return withClient(values, async ({ identity, enrolment, certifiedKey }) => {
-    const { app: origin, vault } = await readDeployment(dir);
-    const code = await nodeMicroservice(dir);
+  return withClient(values, async (client) => {
+    const { app: origin, vault } = await deploymentOf(values);
+    const built = await nodeMicroservice(dir);
     const enclave =
-      method === "attestation" ? await enclaveOf(evidence, { dir, vault, code, fault }) : undefined;
-    const { handed, cookie } = await enrolment(method);
-    const stop = values.once ? undefined : stopSignal();
-    const { dn: custodian } = identity.custodian;
-    const launched = await launch({
-      ...{ code: enclave?.code ?? code, vault, origin, custodian },
-      ...(cookie !== undefined && { cookie }),
-      ...(enclave && { enclave }),
-    });
-    const port = createPortClient(launched.port);
-    try {
-      const { measurement, environment = "software", challenge = "" } = await port.hello(custodian);
-      const instance = await port.enrol(handed).catch((error: unknown) => {
+      method === "attestation" ? await enclaveOf(evidence, { dir, vault, code: built, fault }) : undefined;
+    const stop = values.once ? undefined : stopSignal(values.json);
+    const code = enclave?.code ?? built;
+    await withLaunched(client, { method, code, vault, origin, enclave }, async (launched) => {
+      const { port, pid, hello } = launched;
+      const { measurement, environment = "software", challenge = "" } = hello;
+      const instance = await launched.enrol().catch((error: unknown) => {
         if (codeOf(error) !== "attestation-refused") throw error;
         const sentence = "The evidence was refused: the audit log says why.";
         throw new CommandError(sentence, 1, error);
       });
-      const by = { origin, key: await certifiedKey(), now: Date.now() };
+      const by = { origin, key: await client.certifiedKey(), now: Date.now() };
       await authenticate(port, { challenge, measurement, instance }, by);
       const { id, notAfter, wrappingCertificate: certificate } = instance;
+      const { dn: custodian } = client.identity.custodian;
       const said = { use: "wrapping", custodian, method } as const;
       const tier = instanceTier(parseCertificate(decodeBase64url(certificate)), said);
       const what = { id, custodian, method, tier, environment, measurement, notAfter };
-      process.stdout.write(
-        values.json
-          ? `${JSON.stringify({ ...what, certificate })}\n`
-          : described({ ...what, pid: launched.pid }),
-      );
+      tell(values.json, described({ ...what, pid }).trimEnd(), { ...what, certificate });
       await Promise.race([stop?.stopped, launched.ended]);
-    } finally {
-      port.close();
-      launched.stop();
-      await launched.ended;
-    }
+    });
     return 0;
   });
 }

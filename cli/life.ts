@@ -81,11 +81,6 @@ export function verbOf(command: string, args: string[], verbs: Verbs) {
   return { values, verb, rest, work };
 }
 
-/** A line, or with --json the value. */
-export function tell(json: boolean, text: string, value: unknown): void {
-  process.stdout.write(json ? `${JSON.stringify(value)}\n` : text === "" ? "" : `${text}\n`);
-}
-
 /** Seconds since 1970, to the minute. */
 export function dateOf(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;

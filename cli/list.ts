@@ -23,19 +23,20 @@ export async function list(args: string[]): Promise<number> {
   return withClient(values, async ({ documents, identity }) => {
     const all = await documents.list(identity.accounts.map(({ id }) => id));
     if (values.json) {
-      const rows = all.map(({ id, created, sealedSize, metadata }) => ({
-        id,
-        created,
-        sealedSize,
+      const rows = all.map(({ id, created, sealedSize, state, metadata }) => ({
+        ...{ id, created, sealedSize },
+        ...(state !== undefined && { state }),
         ...metadata,
       }));
       await print(jsonLine(rows));
       return 0;
     }
-    for (const { id, created, metadata } of all) {
+    for (const { id, created, state, metadata } of all) {
       const size = metadata ? formatBytes(metadata.size) : "";
       const name = metadata ? shown(metadata.name) : "(cannot be opened)";
-      process.stdout.write(`${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}\n`);
+      process.stdout.write(
+        `${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}${state === undefined ? "" : `  (${state})`}\n`,
+      );
     }
     if (all.length === 0) process.stderr.write(`No documents yet. \`${COFFER} seal FILE\` makes one.\n`);
     return 0;

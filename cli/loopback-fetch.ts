@@ -9,8 +9,7 @@ import { Readable } from "node:stream";
 export const loopbackFetch: typeof fetch = async (input, init) => {
   const asked = new Request(input, init);
   const url = new URL(asked.url);
-  if (url.protocol !== "http:" || !/^127\.0\.0\.1$|(^|\.)localhost$/.test(url.hostname))
-    return fetch(input, init);
+  if (url.protocol !== "http:" || !isLoopback(url)) return fetch(input, init);
   const headers: Record<string, string> = {
     ...Object.fromEntries(asked.headers),
     ...plain(init?.headers),
@@ -45,6 +44,11 @@ export const loopbackFetch: typeof fetch = async (input, init) => {
     sent.end(body);
   });
 };
+
+/** Whether an address is of this machine, by its name. */
+export function isLoopback({ hostname }: URL): boolean {
+  return /^127\.0\.0\.1$|(^|\.)localhost$/.test(hostname);
+}
 
 /** `Request` drops the headers that a browser's script may not set; here they are the caller's to set. */
 function plain(headers: HeadersInit | undefined): Record<string, string> {

@@ -5,7 +5,7 @@ import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { BY_NAME } from "./development-issuer.ts";
 import { jsonLine } from "./json-line.ts";
-import { print } from "./output.ts";
+import { print, tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
@@ -22,7 +22,7 @@ What a member who leaves has loaded before goes when that device locks: give the
   --role ROLE   owner, member or reader, who opens and changes nothing       (member)
   --account ID  which account                          (the user's first)
   --issuer URL  whose subject that is                  (development: the name signed in with)
-  --json        with list: one JSON array on standard output
+  --json        one JSON value on standard output: of list an array, else account, user and, with add, role
 ${SESSION_HELP}
 Exit code: 0 done, 1 not, 2 the command line is wrong.
 
@@ -58,11 +58,15 @@ export async function member(args: string[]): Promise<number> {
       throw new CommandError("coffer member leave: say which --account.", 2);
     const account = values.account ?? client.account();
     if (verb === "leave") {
-      await client.members.remove(account, client.identity.user.id);
+      const { id: user } = client.identity.user;
+      await client.members.remove(account, user);
+      tell(values.json, "", { account, user });
       return 0;
     }
     if (user === undefined) return list(client, account, values.json);
-    await change(client, account, { user, role, issuer: values.issuer, adds: verb === "add" });
+    const adds = verb === "add";
+    const id = await change(client, account, { user, role, issuer: values.issuer, adds });
+    tell(values.json, "", { account, user: id, ...(adds && { role }) });
     return 0;
   });
 }
@@ -74,13 +78,15 @@ async function list({ members }: Client, account: string, json: boolean): Promis
   return 0;
 }
 
+/** Answers the id of whom it was about. */
 async function change(
   { members, identity }: Client,
   account: string,
   of: { user: string; role: AccountRole; issuer: string; adds: boolean },
-): Promise<void> {
+): Promise<string> {
   const { user: named, role, issuer: at, adds } = of;
   const { tenant } = identity;
   const user = isPrincipalId(named) ? named : await principalId({ tenant, issuer: at, subject: named });
   await (adds ? members.put(account, user, role) : members.remove(account, user));
+  return user;
 }

@@ -1,16 +1,17 @@
 import { createPortClient } from "#protocol/port/index.ts";
 import { list, object, text } from "#protocol/shape.ts";
 import { serveMicroservice, startMicroservice } from "#web/hosts/node/index.ts";
-import { CommandError } from "./command-error.ts";
 import { stopSignal } from "./interrupt.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
-import { identity, identityOf, place, placeOf, readProcessFile } from "./process-file.ts";
+import { identity, identityOf, place, placeOf, processLine, readProcessFile } from "./process-file.ts";
 import { readRootKey } from "./root-key.ts";
 
 export const MICROSERVICE_HELP = `coffer microservice FILE: run a microservice behind REST, for one custodian
 
-FILE is JSON; its paths count from its own folder:
+FILE is JSON, - is standard input; its paths count from its own folder. It prints where it listens, one JSON object; with --json the
+lines behind that are JSON too:
   place      { "socket": PATH } or { "port": NUMBER } of 127.0.0.1
   identity   { "key", "cert", "ca" }: PEM files for mutual TLS
   peers      Distinguished Names that are let in: the sidecar's, or the custodian's own
@@ -33,9 +34,8 @@ const settings = object({
 
 /** `coffer microservice` (M15). */
 export async function microservice(args: string[]): Promise<number> {
-  const stop = stopSignal();
-  const [file, ...rest] = args;
-  if (file === undefined || rest.length > 0) throw new CommandError("microservice takes one file.", 2);
+  const { file, json } = processLine("microservice", args);
+  const stop = stopSignal(json);
   const { settings: of, pathTo } = readProcessFile(file, settings);
   const { vault, origin, custodian, peers } = of;
   // It has no cookie: by this header the vault knows its own code.
@@ -51,7 +51,7 @@ export async function microservice(args: string[]): Promise<number> {
     place: placeOf(of.place, pathTo),
     identity: identityOf(of.identity, pathTo),
   });
-  process.stdout.write(`${JSON.stringify(listening.place)}\n`);
+  tell(true, "", listening.place);
   await stop.stopped;
   await listening.close();
   close();

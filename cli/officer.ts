@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { BackEndRefused } from "#edge/hsm/index.ts";
 import { TransportError, tlsTransport } from "#kmip-node/index.ts";
 import { createKmipClient, type Exchange, type KmipClient, KmipError } from "#protocol/kmip/index.ts";
-import { clientKey } from "./client-key.ts";
+import { lineIn, openedKey, PASSPHRASE_VARIABLE } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
+import { expectOneInput, readNamed } from "./input.ts";
 import { NoMasterKey, OtherKind, OtherLevel } from "./master-key.ts";
 import { portOption } from "./ports.ts";
 import { NotRecoverable } from "./recovery-key.ts";
@@ -25,21 +25,28 @@ export const OFFICER_HELP = `  --host NAME       the HSM's address              
   --cert FILE       the officer's certificate, PEM
   --key FILE        the officer's private key, PEM
   --passphrase-file FILE
-                    passphrase of that key, if it is encrypted; or in COFFER_KEY_PASSPHRASE`;
+                    passphrase of that key, if it is encrypted; or in COFFER_KEY_PASSPHRASE. One of these files can be -,
+                    standard input`;
 
 type Values = { [Name in keyof typeof OFFICER_OPTIONS]?: string | undefined };
+
+/** The files that are read for it, of which one can be standard input. */
+export function officerFiles(values: Values): (string | undefined)[] {
+  return [values.ca, values.cert, values.key, values["passphrase-file"]];
+}
 
 /** Does this with a client of the officer's; throws `CommandError` for what the HSM refuses. */
 export async function asOfficer<T>(
   values: Values,
   work: (hsm: KmipClient, exchange: Exchange) => Promise<T>,
 ): Promise<T> {
+  expectOneInput(...officerFiles(values));
   const transport = tlsTransport({
     host: values.host ?? OFFICER_OPTIONS.host.default,
     port: portOption(values.port, "--port") ?? 5696,
     ca: await pem(values.ca, "--ca"),
     cert: await pem(values.cert, "--cert"),
-    key: clientKey(await pem(values.key, "--key"), values["passphrase-file"]),
+    key: openedKey(await pem(values.key, "--key"), await passphraseOf(values["passphrase-file"])),
   });
   try {
     return await work(createKmipClient(transport), transport.exchange);
@@ -55,9 +62,12 @@ export async function asOfficer<T>(
   }
 }
 
+async function passphraseOf(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return process.env[PASSPHRASE_VARIABLE];
+  return lineIn(await readNamed(path, { option: "--passphrase-file" }));
+}
+
 async function pem(path: string | undefined, option: string): Promise<string> {
   if (path === undefined) throw new CommandError(`${option} is needed: --help tells what for.`, 2);
-  return readFile(path, "utf8").catch(() => {
-    throw new CommandError(`${option}: ${path} cannot be read.`);
-  });
+  return readNamed(path, { option });
 }

@@ -47,15 +47,15 @@ export async function open(args: string[]): Promise<number> {
     },
     allowPositionals: true,
   });
-  const [named, ...more] = positionals;
-  if (named === undefined || more.length > 0)
+  const [given, ...more] = positionals;
+  if (given === undefined || more.length > 0)
     throw new CommandError("coffer open: name one document. Try --help.", 2);
   if (values.json && values.to === "-")
     throw new CommandError("--json and the document do not go to standard output together.", 2);
-  if (named === "-" && values.seed === "-")
+  if (given === "-" && values.seed === "-")
     throw new CommandError("Standard input is the document's id or the seed, not both.", 2);
   const signal = interruptSignal();
-  const wanted = named === "-" ? await lineOfInput() : named;
+  const wanted = given === "-" ? await lineOfInput() : given;
   const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
   return withClient(values, async (client) => {
     const { id, account } = await find(client, wanted);
@@ -94,19 +94,28 @@ async function lineOfInput(): Promise<string> {
 }
 
 /** The user's document with this id or this name. */
-async function find({ documents, identity }: Client, wanted: string): Promise<Document> {
-  const all = await documents.list(identity.accounts.map(({ id }) => id));
+export async function find(client: Client, wanted: string): Promise<Document> {
+  return named(await allDocuments(client), wanted);
+}
+
+/** All of the user's. */
+export function allDocuments({ documents, identity }: Client): Promise<Document[]> {
+  return documents.list(identity.accounts.map(({ id }) => id));
+}
+
+/** The one of these with this id or this name. Error: `CommandError` where there is none, or more than one. */
+export function named(all: readonly Document[], wanted: string): Document {
   const byId = all.find(({ id }) => id === wanted);
   if (byId) return byId;
-  const named = all.filter(({ metadata }) => metadata?.name === wanted);
-  const [only, ...others] = named;
+  const called = all.filter(({ metadata }) => metadata?.name === wanted);
+  const [only, ...others] = called;
   if (only && others.length === 0) return only;
   if (!only)
     throw new CommandError(
       `There is no document '${shown(wanted)}'. \`${COFFER} list\` shows what there is.`,
     );
   throw new CommandError(
-    `${named.length} documents are called '${shown(wanted)}'. Name one by its id:\n${named.map(({ id, created }) => `  ${id}  sealed ${created.toISOString()}`).join("\n")}`,
+    `${called.length} documents are called '${shown(wanted)}'. Name one by its id:\n${called.map(({ id, created }) => `  ${id}  sealed ${created.toISOString()}`).join("\n")}`,
   );
 }
 

@@ -3,6 +3,7 @@ import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { allowOperations, areOperationsAllowed } from "./allow-operations.ts";
 import { CommandError } from "./command-error.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 
 export const OPERATIONS_HELP = `coffer operations: say whether a tenant's data keys work inside the HSM
@@ -43,6 +44,6 @@ export async function operations(args: string[]): Promise<number> {
     return areOperationsAllowed(hsm, tenant);
   });
   const text = `Operations in the HSM are ${allowed ? "allowed" : "forbidden"} for ${tenant}.`;
-  process.stdout.write(`${json ? JSON.stringify({ tenant, allowed }) : text}\n`);
+  tell(json, text, { tenant, allowed });
   return 0;
 }

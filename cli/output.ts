@@ -1,11 +1,17 @@
 import { sentenceOf } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
+import { jsonLine } from "./json-line.ts";
 
 /** Writes to standard output; resolves when it has been taken. Error: `CommandError` when nobody takes it any more. */
 export function print(content: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(content, (error) => (error ? reject(outputError(error)) : resolve()));
   });
+}
+
+/** A text, which is nothing where it is empty, or with --json the value in a line. */
+export function tell(json: boolean | undefined, text: string, value: unknown): void {
+  process.stdout.write(json ? jsonLine(value) : text === "" ? "" : `${text}\n`);
 }
 
 /** Why an output takes no more, in a sentence. */

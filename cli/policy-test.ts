@@ -10,6 +10,8 @@ import {
   factsOf,
 } from "#protocol/policy/statements/index.ts";
 import { CommandError } from "./command-error.ts";
+import { expectOneInput } from "./input.ts";
+import { jsonLine } from "./json-line.ts";
 import { print } from "./output.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { shown } from "./shown.ts";
@@ -43,6 +45,7 @@ export async function policyTest(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   if (positionals.length === 0) throw wrong("name a file");
   const facts = factsFrom(values);
+  expectOneInput(...positionals);
   const policies = await Promise.all(positionals.map(readPolicyFile));
   const explanation = explain(
     policies.map(({ rules }) => rules),
@@ -120,7 +123,7 @@ function headerFrom(header: string): [name: string, value: string] {
 
 function json({ decision, policies }: Explanation, files: readonly string[]): string {
   const told = policies.map((statements, at) => ({ file: files[at], statements }));
-  return `${JSON.stringify({ ...decision, policies: told })}\n`;
+  return jsonLine({ ...decision, policies: told });
 }
 
 /** The decision and what it comes from; then each statement, whether it applies, and what it asks for. */

@@ -41,7 +41,8 @@ known: an allow that asks for it does not hold, and a deny does. The language: $
   --at TIME            when, as 2026-11-29T12:00:00Z               (now)
   --closed             what no option names is known to be absent
 
-  --json               one JSON object on standard output
+  --json               one JSON value on standard output: of show policy and versions, of put the version, of check for each policy
+                       file, form, allow and deny, of test the decision and each statement. - in the place of a FILE is standard input
 
 Exit code: 0 allowed, or read; 1 a policy cannot be read; 2 the command line is wrong; 3 denied.
 

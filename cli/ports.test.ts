@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { hsmPorts, withHsmPorts } from "./ports.ts";
+import { hsmPorts, withFreePorts, withHsmPorts } from "./ports.ts";
 
 const holders: Server[] = [];
 beforeAll(async () => {
@@ -56,4 +56,30 @@ it("begins once where the port that was asked for is taken, or something else is
   await expect(withHsmPorts({ ttlv: 6000 }, begin(taken(6000)))).rejects.toMatchObject({ port: 6000 });
   await expect(withHsmPorts({}, begin(new Error("in use by process 1")))).rejects.toThrow("process 1");
   expect(begun).toBe(2);
+});
+
+it("begins on other ports where one was taken, however deep that is said, and gives up in the end", async () => {
+  const found: number[][] = [];
+  const find = async (count: number) => {
+    const ports = Array.from({ length: count }, (_, at) => 20_000 + 10 * found.length + at);
+    found.push(ports);
+    return ports;
+  };
+  const deep = new Error("Port 20000 is in use", { cause: taken(20_000) });
+  const began = await withFreePorts(
+    2,
+    async (ports) => {
+      if (found.length < 3) throw found.length === 1 ? taken(20_000) : deep;
+      return ports;
+    },
+    find,
+  );
+  expect(began).toEqual([20_020, 20_021]);
+  await expect(withFreePorts(1, () => Promise.reject(taken(20_000)), find)).rejects.toMatchObject({
+    code: "EADDRINUSE",
+  });
+  expect(found).toHaveLength(3 + 5);
+  // What is no matter of ports is not tried again.
+  await expect(withFreePorts(1, () => Promise.reject(new Error("another")), find)).rejects.toThrow("another");
+  expect(found).toHaveLength(9);
 });

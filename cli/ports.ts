@@ -1,4 +1,4 @@
-import { claimPort } from "#edge/loopback.ts";
+import { claimPort, quietPorts } from "#edge/loopback.ts";
 import { CommandError } from "./command-error.ts";
 
 /** Resolves with `wanted` when it is free on loopback, else with the next free port after it (at most 100 on, and not `taken`). */
@@ -36,6 +36,31 @@ export async function withHsmPorts<T>(asked: Asked, begin: (ports: HsmPorts) => 
       if (code !== "EADDRINUSE" || wanted || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+/**
+ * Begins on so many free ports, which no other programme is given by the system meanwhile. Where one was taken before it was listened to, it begins
+ * again, on others. `find`: how they are found.
+ */
+export async function withFreePorts<T>(
+  count: number,
+  begin: (ports: number[]) => Promise<T>,
+  find: (count: number) => Promise<number[]> = quietPorts,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await begin(await find(count));
+    } catch (error) {
+      if (!isTaken(error) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Whether an error is that an address is in use, or comes of that. */
+function isTaken(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++)
+    if ("code" in cause && cause.code === "EADDRINUSE") return true;
+  return false;
 }
 
 function isFree(port: number): Promise<boolean> {

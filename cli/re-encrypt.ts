@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 import type { ReEncryptProgress } from "#web/client/index.ts";
 import { CommandError } from "./command-error.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { ACCOUNT_HELP_LINE, accountOf, exactly, JSON_HELP_LINE, LIFE_OPTIONS, tell } from "./life.ts";
+import { ACCOUNT_HELP_LINE, accountOf, exactly, JSON_HELP_LINE, LIFE_OPTIONS } from "./life.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
 

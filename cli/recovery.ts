@@ -1,5 +1,4 @@
 import { createPrivateKey } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { digest } from "#protocol/digest.ts";
@@ -7,7 +6,9 @@ import { isKeyThumbprint, isTenantName } from "#protocol/hierarchy/index.ts";
 import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
 import { CommandError } from "./command-error.ts";
 import { documentPath } from "./document-path.ts";
-import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
+import { expectOneInput, readNamed } from "./input.ts";
+import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS, officerFiles } from "./officer.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { bringRecoveryKey, destroyMasterKey, removeRecoveryKey, thumbprintOf } from "./recovery-key.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
@@ -37,6 +38,7 @@ coffer recovery end       as the officer: takes it away again
                     the passphrase of that key: at least 32 random characters
   --immediately     destroy: it cannot be cancelled
   --id ID           end: what begin has printed
+  --json            one JSON object on standard output; - in the place of one FILE is standard input
 prepare:
 ${SESSION_HELP}destroy, begin, end:
 ${OFFICER_HELP}
@@ -51,20 +53,28 @@ const OPTIONS = {
   "recovery-passphrase-file": { type: "string" },
   immediately: { type: "boolean", default: false },
   id: { type: "string" },
+  json: { type: "boolean" },
   ...OFFICER_OPTIONS,
   ...sessionOptions,
 } as const;
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"];
 
-const COMMANDS: Record<string, (values: Values) => Promise<string>> = {
+/** What is told, to a person and to a program. */
+type Answer = [text: string, value: object];
+
+const COMMANDS: Record<string, (values: Values) => Promise<Answer>> = {
   async prepare(values) {
     const place = appKeyFile(resolve(needed(values, "recovery-key")));
     const key = await openAppKey(place, await passphraseOf(values));
     const instance = { appKey: async () => key };
     await withClient({ ...values, instance }, ({ microservice }) => microservice.use());
     const thumbprint = await digest(key.wrappingSpki);
-    return `The HSM keeps the master key for the recovery recipient: ${thumbprint}\nNext: ${COFFER} recovery destroy --immediately --recipient=${thumbprint}`;
+    const next = `Next: ${COFFER} recovery destroy --immediately --recipient=${thumbprint}`;
+    return [
+      `The HSM keeps the master key for the recovery recipient: ${thumbprint}\n${next}`,
+      { recipient: thumbprint },
+    ];
   },
   async destroy(values) {
     const tenant = tenantOf(values);
@@ -75,10 +85,11 @@ const COMMANDS: Record<string, (values: Values) => Promise<string>> = {
         2,
       );
     const destroyed = await asOfficer(values, (hsm) => destroyMasterKey(hsm, tenant, recipient));
-    return `The master key of ${tenant}, ${destroyed}, is destroyed in the HSM.`;
+    return [`The master key of ${tenant}, ${destroyed}, is destroyed in the HSM.`, { tenant, destroyed }];
   },
   async thumbprint(values) {
-    return thumbprintOf(await recoveryKey(values));
+    const thumbprint = await thumbprintOf(await recoveryKey(values));
+    return [thumbprint, { thumbprint }];
   },
   async begin(values) {
     const tenant = tenantOf(values);
@@ -87,12 +98,13 @@ const COMMANDS: Record<string, (values: Values) => Promise<string>> = {
     const id = await asOfficer(values, (hsm) =>
       bringRecoveryKey(hsm, tenant, { pkcs8, restoredFor }, new Date()),
     );
-    return `The recovery key is in the HSM: ${id}\nThe instance with the key ${restoredFor} gets the master key when it next asks. Afterwards: ${COFFER} recovery end --id ${id}`;
+    const next = `The instance with the key ${restoredFor} gets the master key when it next asks. Afterwards: ${COFFER} recovery end --id ${id}`;
+    return [`The recovery key is in the HSM: ${id}\n${next}`, { tenant, id, restoredFor }];
   },
   async end(values) {
     const id = needed(values, "id");
     await asOfficer(values, (hsm) => removeRecoveryKey(hsm, id));
-    return `The recovery key ${id} is destroyed in the HSM.`;
+    return [`The recovery key ${id} is destroyed in the HSM.`, { id }];
   },
 };
 
@@ -102,7 +114,9 @@ export async function recovery([name = "", ...args]: string[]): Promise<number> 
   if (!command)
     throw new CommandError("coffer recovery: say prepare, destroy, thumbprint, begin or end. Try --help.", 2);
   const { values } = parseArgs({ args, options: OPTIONS });
-  process.stdout.write(`${await command(values)}\n`);
+  expectOneInput(values["recovery-key"], values["recovery-passphrase-file"], ...officerFiles(values));
+  const [text, value] = await command(values);
+  tell(values.json, text, value);
   return 0;
 }
 
@@ -129,18 +143,14 @@ function tenantOf({ tenant }: Values): string {
 
 async function passphraseOf(values: Values): Promise<string> {
   const path = needed(values, "recovery-passphrase-file");
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new CommandError(`--recovery-passphrase-file: ${path} cannot be read.`);
-  });
+  const text = await readNamed(path, { option: "--recovery-passphrase-file" });
   return text.replace(/\r?\n$/, "");
 }
 
 /** The key in the file as PKCS#8 in DER. */
 async function recoveryKey(values: Values): Promise<Uint8Array<ArrayBuffer>> {
   const path = needed(values, "recovery-key");
-  const key = await readFile(path, "utf8").catch(() => {
-    throw new CommandError(`--recovery-key: ${path} cannot be read.`);
-  });
+  const key = await readNamed(path, { option: "--recovery-key" });
   const passphrase = await passphraseOf(values);
   try {
     return new Uint8Array(createPrivateKey({ key, passphrase }).export({ format: "der", type: "pkcs8" }));

@@ -1,18 +1,16 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { plainName } from "#protocol/contract/names.ts";
 import { isPrincipalId } from "#protocol/principal.ts";
 import { fits } from "#protocol/shape.ts";
 import { PASSPHRASE_VARIABLE } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
-import { readDeployment } from "./deployment.ts";
+import { expectOneInput, INPUT, readNamed } from "./input.ts";
 import { signKeyChange } from "./key-change.ts";
-import { dateOf, exactly, JSON_HELP_LINE, tell } from "./life.ts";
-import { print } from "./output.ts";
+import { dateOf, exactly, JSON_HELP_LINE } from "./life.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
-import { makeRegisteredKey, readPublicKey, readRegisteredKey } from "./registered-key.ts";
-import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { makeRegisteredKey, newRegisteredKey, readPublicKey, registeredKeyFrom } from "./registered-key.ts";
+import { deploymentOf, SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
 export const CLIENT_HELP = `coffer client key FILE        make a key for an application server: the private half goes into FILE, encrypted
@@ -35,6 +33,8 @@ those that an owner makes it a member of (\`coffer member add ID\`).
   --key FILE    the private key of now, under ${PASSPHRASE_VARIABLE} if it is encrypted
   --vault ORIGIN  of the tenant's vault              (that of the deployment in --dir)
   --change FILE what \`client rotate\` has printed
+                One of these files that are read can be -, standard input. \`client key -\` prints the private half and writes
+                no file; with --json it prints both, as key and jwk
 ${JSON_HELP_LINE}
 ${SESSION_HELP}
 Exit code: 0 done, 1 not, 2 the command line is wrong.
@@ -60,10 +60,17 @@ export async function client(args: string[]): Promise<number> {
   });
   const { json, jwk: file, app } = values;
   const [verb = "", ...rest] = positionals;
+  expectOneInput(file, values.key, values.change);
   if (verb === "key") {
     const [path = ""] = exactly("client key", rest, "a file");
-    const jwk = await makeRegisteredKey(path, process.env[PASSPHRASE_VARIABLE]);
-    await print(`${JSON.stringify(jwk)}\n`);
+    const passphrase = process.env[PASSPHRASE_VARIABLE];
+    if (path === INPUT) {
+      const { pem, jwk } = newRegisteredKey(passphrase);
+      tell(json, pem.trimEnd(), { key: pem, jwk });
+      return 0;
+    }
+    const jwk = await makeRegisteredKey(path, passphrase);
+    tell(true, "", jwk);
     return 0;
   }
   if (verb === "rotate") {
@@ -71,15 +78,15 @@ export async function client(args: string[]): Promise<number> {
     if (!isPrincipalId(id)) throw new CommandError("coffer client rotate: say the client's id.", 2);
     if (values.key === undefined || file === undefined)
       throw new CommandError("coffer client rotate: takes --key FILE and --jwk FILE. Try --help.", 2);
-    const key = await readRegisteredKey(values.key, process.env[PASSPHRASE_VARIABLE]);
-    const vault = values.vault ?? (await readDeployment(resolve(values.dir))).vault;
+    const key = await registeredKeyOf(values.key);
+    const vault = values.vault ?? (await deploymentOf(values)).vault;
     const change = await signKeyChange(key, {
       id,
       vault,
       to: await readPublicKey("--jwk", file),
       now: Date.now(),
     });
-    await print(`${change}\n`);
+    tell(json, change, { change });
     return 0;
   }
   if (!["register", "list", "remove"].includes(verb))
@@ -111,10 +118,11 @@ export async function client(args: string[]): Promise<number> {
   return 0;
 }
 
+/** A client's private key, under the passphrase in the environment where it is encrypted. */
+export async function registeredKeyOf(path: string) {
+  return registeredKeyFrom(await readNamed(path), path, process.env[PASSPHRASE_VARIABLE]);
+}
+
 async function readChange(path: string): Promise<string> {
-  return (
-    await readFile(path, "utf8").catch(() => {
-      throw new CommandError(`--change: ${path} cannot be read.`);
-    })
-  ).trim();
+  return (await readNamed(path, { option: "--change" })).trim();
 }

@@ -17,6 +17,7 @@ import {
   verifyInclusion,
 } from "#protocol/log/index.ts";
 import { CommandError } from "./command-error.ts";
+import { jsonLine } from "./json-line.ts";
 import { print } from "./output.ts";
 import { readPublicKey } from "./registered-key.ts";
 import { entriesOf, logAt, nodesOf, type ReadLog, readCheckpoint, readOnce } from "./release-log.ts";
@@ -102,7 +103,7 @@ export async function releaseVerify(args: string[]): Promise<number> {
     found = [{ kind: error.kind, path: "", says: error.message }];
   }
   if (values.json) {
-    await print(`${JSON.stringify({ vault, release: release?.release ?? null, found, framedBy, since })}\n`);
+    await print(jsonLine({ vault, release: release?.release ?? null, found, framedBy, since }));
   } else if (found.length === 0 && release !== undefined) {
     await print(
       `${shown(vault)} is release ${release.release}: ${release.files.length} files in the log's manifest.\n`,

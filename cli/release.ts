@@ -11,6 +11,8 @@ import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { type NoteSigner, noteKeyText } from "#protocol/log/index.ts";
 import { MANIFEST } from "#web/pin.ts";
 import { CommandError } from "./command-error.ts";
+import { expectOneInput, INPUT, readInput } from "./input.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { appendEntry, signAgain } from "./release-log.ts";
 import { webcatManifest } from "./webcat.ts";
@@ -25,7 +27,7 @@ Reads the manifest that a build has written (path, length and SHA-384 of each fi
 under a number. The verifier takes evidence of releases that its policy has the key of, from its floor up.
 
   --number N       the release's number, higher than that of the one before
-  --key FILE       private key that signs releases, PEM, P-256
+  --key FILE       private key that signs releases, PEM, P-256; - is standard input, for it or for --log-key
   --web PATH       where the build is                                 (dist/web)
   --json           one JSON object on standard output: release, key, signed
   --log DIR        add it to a log of releases, files for anyone to serve (c2sp.org/tlog-tiles)
@@ -33,7 +35,8 @@ under a number. The verifier takes evidence of releases that its policy has the 
   --log-key FILE   private key that signs the log's checkpoints, PEM, Ed25519
   --webcat FILE    write the manifest in WEBCAT's form too, with --app for each origin that may frame the vault
 
-sign-log signs the log's checkpoint again, as of now: for who verifies with --max-age while there is no new release.
+sign-log signs the log's checkpoint again, as of now: for who verifies with --max-age while there is no new release. With --json it
+prints one JSON object: entries, logKey.
 
 verify fetches a vault's files as a browser does, and holds them against the newest release in the log.
 
@@ -80,6 +83,7 @@ export async function release(args: string[]): Promise<number> {
   if (!/^[1-9]\d{0,8}$/.test(values.number ?? ""))
     throw new CommandError("--number takes a number from 1 up.", 2);
   if (values.key === undefined) throw new CommandError("--key takes the key that signs releases.", 2);
+  expectOneInput(values.key, values["log-key"]);
   if (values.webcat !== undefined && values.app.length === 0)
     throw new CommandError("--webcat takes --app, the origins that may frame the vault.", 2);
   const text = await read(
@@ -105,9 +109,7 @@ export async function release(args: string[]): Promise<number> {
       await logSigner(values["log-name"], values["log-key"]),
     );
   if (manifest !== undefined) await writeWhole(manifest.path, manifest.text, { replace: true, mode: 0o644 });
-  process.stdout.write(
-    values.json ? `${JSON.stringify({ release: number, key: publicKey, signed })}\n` : `${signed}\n`,
-  );
+  tell(values.json, signed, { release: number, key: publicKey, signed });
   return 0;
 }
 
@@ -129,21 +131,28 @@ async function log(
 async function signLog(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: { log: { type: "string" }, "log-name": { type: "string" }, "log-key": { type: "string" } },
+    options: {
+      log: { type: "string" },
+      "log-name": { type: "string" },
+      "log-key": { type: "string" },
+      json: { type: "boolean" },
+    },
   });
   const signer = await logSigner(values["log-name"], values["log-key"]);
   if (values.log === undefined) throw new CommandError("--log takes the folder of the log.", 2);
   const { size } = await signAgain(values.log, signer).catch((error: Error) => {
     throw new CommandError(`${values.log}: ${error.message}.`, 1, error);
   });
-  process.stderr.write(`The log has ${size} entries, as of now: ${await noteKeyText(signer)}\n`);
+  const logKey = await noteKeyText(signer);
+  if (values.json) tell(true, "", { entries: size, logKey });
+  else process.stderr.write(`The log has ${size} entries, as of now: ${logKey}\n`);
   return 0;
 }
 
 async function logSigner(name: string | undefined, path: string | undefined): Promise<NoteSigner> {
   if (name === undefined || path === undefined || !/^[^\s+]{1,128}$/.test(name))
     throw new CommandError("--log takes --log-name, without spaces or plus signs, and --log-key.", 2);
-  const pem = await read(path, "Make one with `openssl genpkey -algorithm ed25519`.");
+  const pem = await readKey(path, "Make one with `openssl genpkey -algorithm ed25519`.");
   try {
     const key = createPrivateKey(pem);
     const { x = "", crv }: JsonWebKey = createPublicKey(key).export({ format: "jwk" });
@@ -154,6 +163,10 @@ async function logSigner(name: string | undefined, path: string | undefined): Pr
   }
 }
 
+async function readKey(path: string, advice: string): Promise<string> {
+  return path === INPUT ? readInput() : read(path, advice);
+}
+
 async function read(path: string, advice: string): Promise<string> {
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") throw new CommandError(`There is no ${path}. ${advice}`, 1, error);
@@ -162,7 +175,7 @@ async function read(path: string, advice: string): Promise<string> {
 }
 
 async function signingKey(path: string) {
-  const pem = await read(path, "Make one with `openssl ecparam -genkey -name prime256v1`.");
+  const pem = await readKey(path, "Make one with `openssl ecparam -genkey -name prime256v1`.");
   try {
     const key = createPrivateKey(pem);
     const { x = "", y = "", crv }: JsonWebKey = createPublicKey(key).export({ format: "jwk" });

@@ -1,6 +1,6 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { CommandError } from "./command-error.ts";
+import { readNamed } from "./input.ts";
 import { COFFER } from "./parts/index.ts";
 
 /** What `coffer init` writes and `npm run build` reads, in the repository's folder. */
@@ -14,9 +14,12 @@ export function rootKeyPem(spki: Uint8Array): string {
 
 /** Reads the root CA's public key from PEM: the key, or the CA's certificate. Resolves with DER SubjectPublicKeyInfo. */
 export async function readRootKey(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new CommandError(`${path} cannot be read: \`${COFFER} init\` writes it.`);
-  });
+  const text = await readNamed(path, { advice: `: \`${COFFER} init\` writes it` });
+  return rootKeyFrom(text, path);
+}
+
+/** The same of a PEM text; `named` is where that is from. */
+export function rootKeyFrom(text: string, named: string): Uint8Array<ArrayBuffer> {
   try {
     const key = text.includes("BEGIN CERTIFICATE")
       ? new X509Certificate(text).publicKey
@@ -25,7 +28,7 @@ export async function readRootKey(path: string): Promise<Uint8Array<ArrayBuffer>
     return new Uint8Array(key.export({ format: "der", type: "spki" }));
   } catch {
     throw new CommandError(
-      `${path} holds no P-256 public key or certificate in PEM: \`${COFFER} init\` writes it.`,
+      `${named} holds no P-256 public key or certificate in PEM: \`${COFFER} init\` writes it.`,
     );
   }
 }

@@ -9,6 +9,7 @@ import { dateOf, deletionOf, END_OPTIONS } from "./life.ts";
 import { currentMasterKey, retireMasterKey, rotateMasterKey } from "./master-key.ts";
 import { masterKeyKind } from "./master-key-kind.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { keepReplaced, retirementOf, scheduleRetirement } from "./retirement.ts";
 import { withClient } from "./session-options.ts";
@@ -69,8 +70,6 @@ export async function rotate(args: string[]): Promise<number> {
   if (!retire && (end.days !== undefined || end.immediately))
     throw new CommandError("--days and --immediately go with --retire.", 2);
   const kind = masterKeyKind(values.kind, "--kind");
-  const tell = (text: string, value: object) =>
-    process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
   if (retire) {
     if (dir === undefined && !unchecked)
       throw new CommandError(
@@ -80,7 +79,7 @@ export async function rotate(args: string[]): Promise<number> {
     const master = await asOfficer(values, (hsm) => currentMasterKey(hsm, tenant));
     if (dir !== undefined) await withClient({ dir, user }, ({ rotation }) => requireMoved(rotation, master));
     const ended = await asOfficer(values, (hsm) => endReplaced(hsm, tenant, end));
-    tell(saidOfEnd(tenant, ended), { tenant, master, ...jsonOf(ended) });
+    tell(json, saidOfEnd(tenant, ended), { tenant, master, ...jsonOf(ended) });
     return 0;
   }
   if (keep) {
@@ -89,7 +88,7 @@ export async function rotate(args: string[]): Promise<number> {
       throw new CommandError(`The old master key of ${tenant}, ${kept.replaced}, is out of use already.`);
     const text =
       kept === undefined ? noneLeft(tenant) : `The old master key of ${tenant}, ${kept.replaced}, is kept.`;
-    tell(text, { tenant, kept: kept?.replaced ?? null });
+    tell(json, text, { tenant, kept: kept?.replaced ?? null });
     return 0;
   }
   const { replaced, successor } = await asOfficer(values, (hsm) =>
@@ -98,12 +97,12 @@ export async function rotate(args: string[]): Promise<number> {
   const begun = `The master key of ${tenant} is ${successor}, in place of ${replaced}.`;
   const next = `Once all account keys are under it: ${COFFER} rotate --tenant ${tenant} --retire`;
   if (dir === undefined) {
-    tell(`${begun}\n${next}`, { tenant, master: successor, replaced });
+    tell(json, `${begun}\n${next}`, { tenant, master: successor, replaced });
     return 0;
   }
   if (!json) process.stdout.write(`${begun}\n`);
   const moved = await withClient({ dir, user }, ({ rotation }) => watch(rotation, successor));
-  tell(`All ${moved.all} accounts have moved.\n${next}`, { tenant, replaced, ...moved });
+  tell(json, `All ${moved.all} accounts have moved.\n${next}`, { tenant, replaced, ...moved });
   return 0;
 }
 

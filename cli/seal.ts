@@ -4,8 +4,10 @@ import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
 import { fileStream } from "./file-stream.ts";
 import { formatBytes } from "./format.ts";
+import { INPUT } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { jsonLine } from "./json-line.ts";
+import { ACCOUNT_HELP_LINE, accountOf } from "./life.ts";
 import { mediaType } from "./media-type.ts";
 import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
@@ -20,6 +22,7 @@ Prints one line per file: the document's id, a tab, its name. The file itself st
 A file that changes while it is read is not kept, and the command says so and ends.
 
   --name NAME   what the document is called, of one FILE       (as the file)
+${ACCOUNT_HELP_LINE}
   --json        one line of JSON per file: id, account, name, size
 ${SEED_HELP}${SESSION_HELP}
 Exit code: 0 all stored, 1 at least one was not (those that were printed are), 2 the command line is wrong.
@@ -30,14 +33,17 @@ Examples: ${COFFER} seal contract.pdf
           ${COFFER} seal --seed - contract.pdf < passphrase.txt
 `;
 
-/** Standard input in the place of a file. */
-const INPUT = "-";
-
 /** `coffer seal FILE …` */
 export async function seal(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
-    options: { ...sessionOptions, ...SEED_OPTION, name: { type: "string" }, json: { type: "boolean" } },
+    options: {
+      ...sessionOptions,
+      ...SEED_OPTION,
+      name: { type: "string" },
+      account: { type: "string" },
+      json: { type: "boolean" },
+    },
     allowPositionals: true,
   });
   if (positionals.length === 0) throw new CommandError("coffer seal: name a file. Try --help.", 2);
@@ -52,15 +58,17 @@ export async function seal(args: string[]): Promise<number> {
   for (const path of positionals) if (path !== INPUT) await readable(path);
   const signal = interruptSignal();
   const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
-  return withClient(values, async ({ documents, account, loadBySeed }) => {
-    const [key] = seed ? await loadBySeed(seed, { account: account(), signal }) : [];
+  return withClient(values, async (client) => {
+    const { documents, loadBySeed } = client;
+    const account = accountOf(client, values.account);
+    const [key] = seed ? await loadBySeed(seed, { account, signal }) : [];
     for (const path of positionals) {
       // Not when the command began: what is sealed is the file as it is now.
       const { size, modified } = path === INPUT ? {} : await readable(path);
       const name = values.name ?? basename(path);
       const bar = progressBar(`Sealing ${shown(name)}`);
       const document = await documents
-        .seal(path === INPUT ? standardInput() : fileStream(path), account(), {
+        .seal(path === INPUT ? standardInput() : fileStream(path), account, {
           name,
           type: mediaType(name),
           ...(modified !== undefined && { modified, size }),

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { codeOf } from "#protocol/error.ts";
 import { CommandError } from "./command-error.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 
@@ -45,7 +46,7 @@ export async function secretZero(args: string[]): Promise<number> {
     });
     const { secretZero: token, expires } = issued;
     const described = { secretZero: token, custodian, expires: new Date(expires * 1000).toISOString() };
-    process.stdout.write(values.json ? `${JSON.stringify(described)}\n` : `${token}\n`);
+    tell(values.json, token, described);
     return 0;
   });
 }

@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
 import { list, object, text, whole } from "#protocol/shape.ts";
 import { startSidecar } from "#web/hosts/sidecar/index.ts";
-import { CommandError } from "./command-error.ts";
 import { stopSignal } from "./interrupt.ts";
+import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
-import { identity, identityOf, place, placeOf, readProcessFile } from "./process-file.ts";
+import { identity, identityOf, place, placeOf, processLine, readProcessFile } from "./process-file.ts";
 
 export const SIDECAR_HELP = `coffer sidecar FILE: run the one process that reaches a microservice
 
-FILE is JSON; its paths count from its own folder:
+FILE is JSON, - is standard input; its paths count from its own folder. It prints where it listens, one JSON object; with --json the
+lines behind that are JSON too:
   place         { "socket": PATH } or { "port": NUMBER } of 127.0.0.1, for the app
   identity      { "key", "cert", "ca" }: PEM files for mutual TLS, on both sides
   custodians    Distinguished Names that are let in
@@ -35,9 +36,8 @@ const settings = object(
 
 /** `coffer sidecar` (M15). */
 export async function sidecar(args: string[]): Promise<number> {
-  const stop = stopSignal();
-  const [file, ...rest] = args;
-  if (file === undefined || rest.length > 0) throw new CommandError("sidecar takes one file.", 2);
+  const { file, json } = processLine("sidecar", args);
+  const stop = stopSignal(json);
   const { settings: of, pathTo } = readProcessFile(file, settings);
   const { custodians, microservice, pace } = of;
   const running = await startSidecar({
@@ -48,7 +48,7 @@ export async function sidecar(args: string[]): Promise<number> {
     audit: pathTo(of.audit),
     ...(pace && { pace }),
   });
-  process.stdout.write(`${JSON.stringify(running.place)}\n`);
+  tell(true, "", running.place);
   await stop.stopped;
   await running.close();
   return 0;

@@ -7,6 +7,8 @@ import { CommandError } from "./command-error.ts";
 import { removeDeployment, writeDeployment } from "./deployment.ts";
 import type { Loopback } from "./development-provider.ts";
 import { stopSignal } from "./interrupt.ts";
+import { isLoopback } from "./loopback-fetch.ts";
+import { tell } from "./output.ts";
 import { START } from "./parts/index.ts";
 import { withPeer } from "./peer.ts";
 import { portOption } from "./ports.ts";
@@ -33,6 +35,10 @@ Ctrl-C stops all of it; what was stored is kept for next time. A folder has one 
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
   --https-port N   the HSM's KMIP port, HTTPS              (5697, or the next free one)
   --identity-port N  the development identity provider's port (8789, or the next free one)
+  --json           one JSON object a line: event "step" with text and seconds, "running" with app, vault and dir, "stopping";
+                   with --once "same" in the place of "running"
+  --app ORIGIN     one more app, as http://localhost:5173, whose own server listens there and passes on what is the edge's
+                   (docs/apps.md); may be given several times
   --admin NAME     who administers the tenant, by the name signed in with; may be given several times
   --dir PATH       where keys and documents are kept       (.coffer)
 
@@ -57,7 +63,9 @@ export async function start(args: string[]): Promise<number> {
       host: { type: "string", default: "localhost" },
       split: { type: "boolean", default: false },
       "iam-in": { type: "string" },
+      json: { type: "boolean", default: false },
       admin: { type: "string", multiple: true },
+      app: { type: "string", multiple: true, default: [] },
     },
   });
   const [app, vault] = [portOption(values.port, "--port"), portOption(values["vault-port"], "--vault-port")];
@@ -66,6 +74,10 @@ export async function start(args: string[]): Promise<number> {
       "--vault-port takes another port than --port: the vault is an origin of its own.",
       2,
     );
+  const { json } = values;
+  const other = values.app.find((origin) => !isOwnApp(origin));
+  if (other !== undefined)
+    throw new CommandError(`--app takes an origin as http://localhost:5173, not '${shown(other)}'.`, 2);
   const host = hostOption(values.host);
   const dir = resolve(values.dir);
   if (values.once !== undefined) await expectFile(values.once);
@@ -76,10 +88,10 @@ export async function start(args: string[]): Promise<number> {
   );
   const began = performance.now();
   const step = (text: string) => {
-    const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
-    process.stdout.write(`${seconds} s  ${text}\n`);
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    tell(json, `${seconds.padStart(5)} s  ${text}`, { event: "step", text, seconds: Number(seconds) });
   };
-  const stop = stopSignal();
+  const stop = stopSignal(json);
   const running = await startAll({
     dir,
     ports: {
@@ -93,6 +105,7 @@ export async function start(args: string[]): Promise<number> {
     host,
     iamIn: iamOption(values["iam-in"], values.split),
     admins: values.admin ?? [],
+    ...{ apps: values.app, passedOn: values.app },
     step,
   });
   const { appOrigin, vaultOrigin, rootKey } = running;
@@ -101,10 +114,15 @@ export async function start(args: string[]): Promise<number> {
   try {
     if (stop.asked) return 1;
     await roundTrip(deployment, step, values.once);
-    if (values.once !== undefined) return 0;
+    if (values.once !== undefined) {
+      tell(json, "", { event: "same", file: values.once });
+      return 0;
+    }
     await writeDeployment(dir, deployment);
-    process.stdout.write(
-      `\n  Coffer is running.  Open  ${appOrigin}\n  Ctrl-C stops it; everything is kept in ${values.dir}\n\n`,
+    tell(
+      json,
+      `\n  Coffer is running.  Open  ${appOrigin}\n  Ctrl-C stops it; everything is kept in ${values.dir}\n`,
+      { event: "running", app: appOrigin, vault: vaultOrigin, dir: values.dir },
     );
     await stop.stopped;
   } finally {
@@ -112,6 +130,11 @@ export async function start(args: string[]): Promise<number> {
     await running.close();
   }
   return 0;
+}
+
+/** An origin on this machine: others have no keys from a development deployment. */
+function isOwnApp(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text && isLoopback(new URL(text));
 }
 
 function hostOption(text: string): Loopback {

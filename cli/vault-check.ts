@@ -5,10 +5,10 @@ import { addressOf, type Finding, fileFindings, purposeOf } from "./vault-file.t
 import { loadedBy } from "./vault-page.ts";
 import {
   FORBIDDEN_HEADERS,
+  framersOf,
   isOriginFor,
   NOTHING_POLICY,
   pagePolicy,
-  parsePolicy,
   policyDifferences,
   VAULT_HEADERS,
   VAULT_POLICY,
@@ -87,11 +87,6 @@ function pageFindings(
     ...wrong,
     ...loadedBy(text, known).map((one): Finding => ({ kind: "file-added", path: one, says })),
   ];
-}
-
-function framersOf(headers: Headers): string[] {
-  const value = parsePolicy(headers.get("content-security-policy") ?? "")?.get("frame-ancestors") ?? "";
-  return value.split(" ").filter((one) => one !== "");
 }
 
 /** Each must be one origin: what stands for several lets whoever has another of them frame the vault. */

@@ -75,3 +75,9 @@ export function isOriginFor(vault: string, text: string): boolean {
   const { origin, protocol } = new URL(text);
   return origin === text && protocol === new URL(vault).protocol;
 }
+
+/** Who may frame a page, as its policy says. */
+export function framersOf(headers: Headers): string[] {
+  const value = parsePolicy(headers.get("content-security-policy") ?? "")?.get("frame-ancestors") ?? "";
+  return value.split(" ").filter((one) => one !== "");
+}

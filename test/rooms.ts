@@ -109,8 +109,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
 
   cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, edge/verifier/policy.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/enclave, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",
-  "cli/playwright":
-    "protocol/*.ts, protocol/port, web/hosts/node, emulator/enclave, cli, node:, types of playwright",
+  "cli/playwright": "protocol/*.ts, emulator/enclave, cli, node:, types of playwright",
   "cli/parts": "edge/bundle.ts, types of edge/local.ts, web/*.ts, node:",
 };
 

@@ -1,14 +1,16 @@
 /** The HSM: whether it is reached by mutual TLS alone, and whether its policy lets the deployment do its work. */
 
-import { readFile } from "node:fs/promises";
 import { connect as connectTls } from "node:tls";
 import { codeOf } from "#protocol/error.ts";
+import { item } from "#protocol/kmip/index.ts";
 import type { Client } from "../client.ts";
 import { CommandError } from "../command-error.ts";
+import { readNamed } from "../input.ts";
 import { asOfficer, type OFFICER_OPTIONS } from "../officer.ts";
 import { portOption } from "../ports.ts";
 import { survey } from "../survey.ts";
 import { type Finding, right, wrong } from "./finding.ts";
+import { clocksFinding } from "./web.ts";
 
 type Values = { [Name in keyof typeof OFFICER_OPTIONS]?: string | undefined };
 
@@ -58,7 +60,11 @@ export async function hsmByOfficer(values: Values, tenants: string[]): Promise<F
   const found: Finding[] = [];
   const here = `${values.host ?? "127.0.0.1"}:${values.port ?? 5696}`;
   try {
-    const names = await asOfficer(values, (hsm) => survey(hsm, tenants, {}));
+    const { names, theirs } = await asOfficer(values, async (hsm) => {
+      const { header } = await hsm.send([item("DiscoverVersions", { protocolVersion: [] })]);
+      return { names: await survey(hsm, tenants, {}), theirs: header.timeStamp.getTime() };
+    });
+    found.push(clocksFinding("the HSM", theirs, Date.now()));
     found.push(
       (await letsInWithoutCertificate(values))
         ? wrong(
@@ -93,7 +99,7 @@ export async function hsmByOfficer(values: Values, tenants: string[]): Promise<F
 
 /** By TLS 1.3 a server says after the handshake that it misses a certificate. */
 async function letsInWithoutCertificate({ host = "127.0.0.1", port, ca = "" }: Values): Promise<boolean> {
-  const authority = await readFile(ca, "utf8");
+  const authority = await readNamed(ca);
   return new Promise((resolve) => {
     const socket = connectTls({ host, port: portOption(port, "--port") ?? 5696, ca: authority });
     const end = (letIn: boolean) => {

@@ -1,15 +1,15 @@
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CommandError } from "../command-error.ts";
-import { readDeployment } from "../deployment.ts";
+import { jsonLine } from "../json-line.ts";
+import { loopbackFetch } from "../loopback-fetch.ts";
 import { OFFICER_HELP, OFFICER_OPTIONS } from "../officer.ts";
 import { print } from "../output.ts";
 import { COFFER } from "../parts/index.ts";
-import { SESSION_HELP, sessionOptions, withClient } from "../session-options.ts";
+import { deploymentOf, SESSION_HELP, sessionOptions, withClient } from "../session-options.ts";
 import { shown } from "../shown.ts";
 import { type Finding, unseen } from "./finding.ts";
 import { hsmByEdge, hsmByOfficer } from "./hsm.ts";
-import { webFindings } from "./web.ts";
+import { sessionFindings, sessionUnseen, webFindings } from "./web.ts";
 
 export const DOCTOR_HELP = `coffer doctor: say what is wrong with a deployment, and what to do
 
@@ -49,22 +49,35 @@ export async function doctor(args: string[]): Promise<number> {
   const elsewhere = values.app !== undefined;
   const sites = elsewhere
     ? { app: originOf(values.app, "--app"), vault: originOf(values.vault, "--vault") }
-    : await readDeployment(resolve(values.dir));
+    : await deploymentOf(values);
   const found = await webFindings(sites, Date.now());
   const officer = values.cert !== undefined || values.key !== undefined || values.ca !== undefined;
   const answers = found.every(({ check, right }) => check !== "names" || right !== false);
-  const hsm = async () => {
-    if (officer) return hsmByOfficer(values, values.tenant);
-    if (elsewhere || !answers) return hsmUnseen(elsewhere);
-    return hsmByEdge((work) => withClient(values, work));
-  };
+  const cookies: string[] = [];
+  const fetch = keepingCookies(cookies);
   try {
-    found.push(...(await hsm()));
+    if (officer) found.push(...(await hsmByOfficer(values, values.tenant)));
+    if (!elsewhere && answers) {
+      found.push(...(await hsmByEdge((work) => withClient({ ...values, fetch }, work))));
+      found.push(...(values.client === undefined ? sessionFindings(cookies, sites) : [sessionUnseen()]));
+    } else {
+      if (!officer) found.push(...hsmUnseen(elsewhere));
+      found.push(sessionUnseen());
+    }
   } finally {
     // What was found is said, whatever kept the rest from being looked at.
-    await print(values.json ? `${JSON.stringify(found)}\n` : found.map(lineOf).join(""));
+    await print(values.json ? jsonLine(found) : found.map(lineOf).join(""));
   }
   return found.some(({ right }) => right === false) ? 1 : 0;
+}
+
+/** Asks as `fetch` does, and keeps what the answers set. */
+function keepingCookies(kept: string[]): typeof fetch {
+  return async (input, init) => {
+    const answer = await loopbackFetch(input, init);
+    kept.push(...answer.headers.getSetCookie());
+    return answer;
+  };
 }
 
 function hsmUnseen(elsewhere: boolean): Finding[] {

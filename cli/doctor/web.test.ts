@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { appPolicyFindings, clockFinding, cookiesOf } from "./web.ts";
+import { appPolicyFindings, clockFinding, cookiesOf, sessionFindings } from "./web.ts";
 
 const VAULT = "https://vault.example";
 const served = (headers: Record<string, string>) => ({ headers: new Headers(headers) });
@@ -24,6 +24,22 @@ it.each([
 it("a sign-in without a cookie is wrong, and what a plain localhost has is not", () => {
   expect(says(cookiesOf([], true))).toHaveLength(1);
   expect(says(cookiesOf(["coffer-8788=x; Path=/; HttpOnly; SameSite=Lax"], false))).toEqual([]);
+});
+
+const SESSION = "__Host-coffer=x; Max-Age=86400; Path=/; HttpOnly; Secure; SameSite=Strict";
+const BEGUN = "__Host-coffer-sign-in=y; Max-Age=600; Path=/; HttpOnly; Secure; SameSite=Lax";
+const CLEARED = "__Host-coffer-sign-in=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax";
+it.each([
+  [[BEGUN, SESSION, CLEARED], []],
+  [[BEGUN, CLEARED, SESSION.replace("Strict", "Lax")], ["The session's cookie is not SameSite=Strict"]],
+  [[SESSION.replace("HttpOnly; ", "")], ["__Host-coffer is not HttpOnly"]],
+  [
+    [SESSION.replace("; SameSite=Strict", "")],
+    ["__Host-coffer has no SameSite", "The session's cookie is not SameSite=Strict"],
+  ],
+  [[CLEARED], ["A sign-in at the vault sets no cookie"]],
+])("of what a sign-in has set, %j, it says %j of the session's cookie", (lines, wrongs) => {
+  expect(says(sessionFindings(lines, { app: "https://app.example", vault: VAULT }))).toEqual(wrongs);
 });
 
 const GOOD = `default-src 'none'; script-src 'self'; frame-src ${VAULT}; connect-src 'self' ${VAULT}/sign-out`;
@@ -51,7 +67,7 @@ it("a clock is wrong long before proofs are refused for it", () => {
   expect(clockFinding(answer, at + 50_000).right).toBe(true);
   expect(clockFinding(answer, at + 90_000)).toMatchObject({
     right: false,
-    says: "This clock is 90 s ahead of the edge's",
+    says: "This clock is 90 s ahead of that of the edge",
   });
   expect(clockFinding(answer, at - 90_000).says).toContain("behind");
   expect(clockFinding(served({}), at).right).toBe(false);

@@ -2,8 +2,9 @@
 
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { askAsBrowser, type Served, signInPath } from "../browser-request.ts";
-import { isOriginFor, parsePolicy, policyDifferences, VAULT_POLICY } from "../vault-rules.ts";
-import { type Check, type Finding, right, wrong } from "./finding.ts";
+import { isLoopback } from "../loopback-fetch.ts";
+import { framersOf, isOriginFor, parsePolicy, policyDifferences, VAULT_POLICY } from "../vault-rules.ts";
+import { type Check, type Finding, right, unseen, wrong } from "./finding.ts";
 
 export type Sites = { app: string; vault: string };
 
@@ -56,8 +57,7 @@ function originFindings({ app, vault }: Sites): Finding[] {
       ),
     );
   for (const origin of new Set([app, vault])) {
-    const { protocol, hostname } = new URL(origin);
-    if (protocol !== "https:" && !/^(localhost|127\.0\.0\.1|.*\.localhost)$/.test(hostname))
+    if (new URL(origin).protocol !== "https:" && !isLoopback(new URL(origin)))
       found.push(
         wrong(
           "names",
@@ -98,13 +98,18 @@ export function clockFinding({ headers }: Pick<Served, "headers">, now: number):
   const server = Date.parse(headers.get("date") ?? "");
   if (Number.isNaN(server))
     return wrong("clock", "The edge sends no Date", "Have what is before it pass the header on.");
-  const off = Math.round((now - server) / 1000);
-  if (Math.abs(off) < OFF) return right("clock", "this clock and the edge's agree");
+  return clocksFinding("the edge", server, now);
+}
+
+/** Of two moments, milliseconds since 1970: that of somebody's answer, and ours. */
+export function clocksFinding(whose: string, theirs: number, ours: number): Finding {
+  const off = Math.round((ours - theirs) / 1000);
+  if (Math.abs(off) < OFF) return right("clock", `this clock and that of ${whose} agree`);
   const way = off > 0 ? "ahead of" : "behind";
   return wrong(
     "clock",
-    `This clock is ${Math.abs(off)} s ${way} the edge's`,
-    `Set this computer's clock by NTP, and the edge's where it is that one: from ${CLOCK_TOLERANCE} s on tokens and proofs are refused.`,
+    `This clock is ${Math.abs(off)} s ${way} that of ${whose}`,
+    `Set this computer's clock by NTP, and theirs where it is that one: from ${CLOCK_TOLERANCE} s on tokens, proofs and certificates are refused.`,
   );
 }
 
@@ -128,7 +133,7 @@ export function appPolicyFindings({ headers }: Pick<Served, "headers">, vault: s
 
 function vaultPolicyFindings({ headers }: Served, app: string): Finding[] {
   const text = headers.get("content-security-policy");
-  const framers = (parsePolicy(text ?? "")?.get("frame-ancestors") ?? "").split(" ").filter(Boolean);
+  const framers = framersOf(headers);
   const expected = { ...VAULT_POLICY, "frame-ancestors": framers.join(" ") };
   const wrongs = policyDifferences(text, expected);
   if (!framers.includes(app)) wrongs.push(`frame-ancestors lacks ${app}`);
@@ -146,8 +151,38 @@ async function cookieFindings({ app, vault }: Sites): Promise<Finding[]> {
   return cookiesOf(answer?.headers.getSetCookie() ?? [], new URL(vault).protocol === "https:");
 }
 
-/** Of `Set-Cookie` lines, at a vault over HTTPS or not. */
-export function cookiesOf(lines: readonly string[], secure: boolean): Finding[] {
+/** Of what a sign-in that was ended has set: the session's cookie is the last of it. */
+export function sessionFindings(lines: readonly string[], { vault }: Sites): Finding[] {
+  const set = lines.filter((line) => !/^[^=;]*=(;|$)/.test(line) && !/; *max-age=0/i.test(line));
+  const last = set.slice(-1);
+  const secure = new URL(vault).protocol === "https:";
+  const found = cookiesOf(last, secure, "the session's cookie is the vault's host's alone, and no script's");
+  if (last.length > 0 && !/; *samesite=strict *(;|$)/i.test(last[0] ?? ""))
+    return [
+      ...found.filter(({ right }) => right === false),
+      wrong("cookies", "The session's cookie is not SameSite=Strict", MEND_COOKIES),
+    ];
+  return found;
+}
+
+/** A session is a person's: where nobody signs in by a name, nobody here has one. */
+export function sessionUnseen(): Finding {
+  return unseen(
+    "cookies",
+    "the session's cookie was not looked at",
+    "Sign in at the app and see in the browser's tools that the vault's cookie __Host-… is Secure, HttpOnly and SameSite=Strict.",
+  );
+}
+
+const MEND_COOKIES =
+  "Have nothing between edge and browser change cookies, and set COFFER_ENVIRONMENT to production.";
+
+/** Of `Set-Cookie` lines, at a vault over HTTPS or not. `good`: what is said where nothing is wrong. */
+export function cookiesOf(
+  lines: readonly string[],
+  secure: boolean,
+  good = "the vault's cookies are its host's alone, and no script's",
+): Finding[] {
   if (lines.length === 0)
     return [
       wrong(
@@ -169,9 +204,6 @@ export function cookiesOf(lines: readonly string[], secure: boolean): Finding[] 
       ...(has(/^path=\/$/i) ? [] : [`${name} is not for the path /`]),
     ];
   });
-  if (wrongs.length === 0)
-    return [right("cookies", "the vault's cookies are its host's alone, and no script's")];
-  const todo =
-    "Have nothing between edge and browser change cookies, and set COFFER_ENVIRONMENT to production.";
-  return wrongs.map((says) => wrong("cookies", says, todo));
+  if (wrongs.length === 0) return [right("cookies", good)];
+  return wrongs.map((says) => wrong("cookies", says, MEND_COOKIES));
 }

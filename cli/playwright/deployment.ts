@@ -1,11 +1,9 @@
 /** A whole deployment for one worker of Playwright: HSM emulator, edge in workerd, page and vault, in a folder that ends with it. */
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EVIDENCE_FAULTS, type EvidenceFaultName, emulatedEnclave } from "#emulator/enclave/index.ts";
-import { createPortClient } from "#protocol/port/index.ts";
 import { type HsmDoor, type OpenedDoor, openDoor } from "./hsm-door.ts";
 
 /** What may be another way than `coffer start` has it. */
@@ -40,7 +38,10 @@ export async function startDeployment(
   options: DeploymentOptions = {},
 ): Promise<CofferDeployment & { close(): Promise<void> }> {
   // The command's parts are loaded here: the entry is imported by what lists tests, too.
-  const { startAll } = await import("../start-all.ts");
+  const [{ startAll }, { withFreePorts }] = await Promise.all([
+    import("../start-all.ts"),
+    import("../ports.ts"),
+  ]);
   const dir = await mkdtemp(join(tmpdir(), "coffer-playwright-"));
   let door: OpenedDoor | undefined;
   const remove = async () => {
@@ -48,15 +49,19 @@ export async function startDeployment(
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const [app, vault, ttlv, https, identity] = await freePorts(5);
-    const running = await startAll({
-      ...options,
-      dir,
-      ports: { app, vault, ttlv, https, identity },
-      hsmDoor: async (port) => {
-        door = await openDoor(port);
-        return door.port;
-      },
+    const running = await withFreePorts(5, ([app, vault, ttlv, https, identity]) => {
+      // Of an attempt that found a port taken.
+      door?.close();
+      door = undefined;
+      return startAll({
+        ...options,
+        dir,
+        ports: { app, vault, ttlv, https, identity },
+        hsmDoor: async (port) => {
+          door = await openDoor(port);
+          return door.port;
+        },
+      });
     });
     if (door === undefined) throw new Error("The HSM has no door");
     const { appOrigin, vaultOrigin, rootKey } = running;
@@ -81,48 +86,22 @@ async function enrolInEnclave(
   { appOrigin, vaultOrigin, rootKey, user }: Of,
   fault: EvidenceFaultName | undefined,
 ): Promise<string> {
-  const [{ connect }, { developmentPlatform, nodeMicroservice }, { launch }, { codeOf }] = await Promise.all([
-    import("../client.ts"),
-    import("../attestation.ts"),
-    import("#web/hosts/node/index.ts"),
-    import("#protocol/error.ts"),
-  ]);
+  const [{ connect }, { developmentPlatform, nodeMicroservice }, { withLaunched }, { codeOf }] =
+    await Promise.all([
+      import("../client.ts"),
+      import("../attestation.ts"),
+      import("../launched.ts"),
+      import("#protocol/error.ts"),
+    ]);
   const client = await connect({ app: appOrigin, vault: vaultOrigin, rootKey, user });
   try {
     const [platform, built] = await Promise.all([developmentPlatform(dir), nodeMicroservice(dir)]);
     const wrong = fault && EVIDENCE_FAULTS[fault];
     const enclave = emulatedEnclave(platform, built, { vault: vaultOrigin }, wrong);
-    const { dn: custodian } = client.identity.custodian;
-    const { handed } = await client.enrolment("attestation");
     const { code } = enclave;
-    const launched = await launch({ code, vault: vaultOrigin, origin: appOrigin, custodian, enclave });
-    const port = createPortClient(launched.port);
-    try {
-      await port.hello(custodian);
-      return await port.enrol(handed).then(() => "enrolled", codeOf);
-    } finally {
-      port.close();
-      launched.stop();
-      await launched.ended;
-    }
+    const of = { method: "attestation", code, vault: vaultOrigin, origin: appOrigin, enclave } as const;
+    return await withLaunched(client, of, ({ enrol }) => enrol().then(() => "enrolled", codeOf));
   } finally {
     client.close();
   }
-}
-
-type Ports = [number, number, number, number, number];
-
-/** All taken at once, so that no two are the same. */
-async function freePorts(count: 5): Promise<Ports> {
-  const servers = await Promise.all(Array.from({ length: count }, listening));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports as Ports;
-}
-
-function listening(): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
 }

@@ -39,7 +39,9 @@ export interface CofferFixtures {
   bend: Refusals;
 }
 
-type All = CofferFixtures & { cofferBends: Map<BrowserContext, Refusals> };
+/** The contexts of a test, whose requests pass through us from when the test asks for `bend`, and not before. */
+type Bends = { add(context: BrowserContext): Promise<void>; begin(): Promise<Refusals[]> };
+type All = CofferFixtures & { cofferBends: Bends };
 type Playwright = PlaywrightTestArgs & PlaywrightTestOptions;
 type PlaywrightWorker = PlaywrightWorkerArgs & PlaywrightWorkerOptions;
 
@@ -82,13 +84,13 @@ export const cofferFixtures: Fixtures<All, CofferWorkerFixtures, Playwright, Pla
     await use((page, name) => signInAs(page, name, { url, button, signedIn }));
   },
   cofferBends: async ({ coffer }, use) => {
-    const bends = new Map<BrowserContext, Refusals>();
-    await use(bends);
+    await use(bendsOf((context) => refusalsIn(context, coffer)));
     coffer.hsm.mend();
   },
-  bend: async ({ cofferBends, coffer, context }, use) => {
-    cofferBends.set(context, await refusalsIn(context, coffer));
-    const all = (work: (each: Refusals) => void) => [...cofferBends.values()].forEach(work);
+  bend: async ({ cofferBends, context }, use) => {
+    const bends = await cofferBends.begin();
+    await cofferBends.add(context);
+    const all = (work: (each: Refusals) => void) => bends.forEach(work);
     await use({
       tokenExpired: () => all((each) => each.tokenExpired()),
       signInExpired: () => all((each) => each.signInExpired()),
@@ -101,12 +103,30 @@ export const cofferFixtures: Fixtures<All, CofferWorkerFixtures, Playwright, Pla
     await signIn(page, cofferPeople.next("ada"));
     await use(page);
   },
-  secondUser: async ({ browser, signIn, cofferPeople, cofferBends, coffer }, use) => {
+  secondUser: async ({ browser, signIn, cofferPeople, cofferBends }, use) => {
     const context = await browser.newContext();
-    cofferBends.set(context, await refusalsIn(context, coffer));
+    await cofferBends.add(context);
     const page = await context.newPage();
     await signIn(page, cofferPeople.next("grace"));
     await use(page);
     await context.close();
   },
 };
+
+/** Whichever of `bend` and a second user comes first: the list that `begin` answers has all that are added, then and later. */
+export function bendsOf(install: (context: BrowserContext) => Promise<Refusals>): Bends {
+  const waiting: BrowserContext[] = [];
+  const installed: Refusals[] = [];
+  let begun = false;
+  return {
+    async add(context) {
+      if (begun) installed.push(await install(context));
+      else waiting.push(context);
+    },
+    async begin() {
+      begun = true;
+      for (const context of waiting.splice(0)) installed.push(await install(context));
+      return installed;
+    },
+  };
+}

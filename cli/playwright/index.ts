@@ -1,7 +1,7 @@
 /**
  * cli/playwright: fixtures for an app's own end-to-end tests, `@coffer/kit/playwright`: each worker of Playwright has a deployment of its own, with pages
  * that are signed in, and calls that make its parts fail. Nothing of Playwright is loaded here: the test object is the app's own.
- * May import: protocol/*.ts, protocol/port, web/hosts/node, emulator/enclave, cli, node:, types of playwright. Imported by apps' tests.
+ * May import: protocol/*.ts, emulator/enclave, cli, node:, types of playwright. Imported by apps' tests.
  */
 
 export type { CofferDeployment, DeploymentOptions } from "./deployment.ts";

@@ -95,10 +95,12 @@ describe("coffer launch", () => {
 
   it("M1 M20 with a fault in its evidence it is refused, and nobody outside learns which", async () => {
     const refused = await launch("--method", "attestation", "--fault", "nonce-wrong");
-    expect(refused).toMatchObject({
-      code: 1,
-      stdout: "",
-      stderr: "The evidence was refused: the audit log says why.\n",
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(JSON.parse(refused.stderr)).toEqual({
+      error: {
+        ...{ code: "attestation-refused", exit: 1 },
+        message: "The evidence was refused: the audit log says why.",
+      },
     });
   });
 

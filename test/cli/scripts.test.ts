@@ -3,7 +3,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect, createServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listen } from "../support/ports.ts";
 import { type Command, freePorts, run, start } from "./command.ts";
 
 let folder: string;
@@ -117,6 +119,38 @@ describe("coffer doctor", () => {
     expect(missing?.says).toContain("nobody");
   });
 
+  it("says of an HSM that lets anybody in what is wrong and what to do", async () => {
+    const pki = (file: string) => readFileSync(join(folder, ".coffer/pki", file));
+    const identity = { cert: pki("client-coffer-officer.pem"), key: pki("client-coffer-officer.key") };
+    const own = { ca: pki("server-ca.pem"), host: "127.0.0.1", port: Number(port("--ttlv-port")) };
+    // As an operator may have put it there: whoever connects acts by the officer's certificate.
+    const open = createServer({ cert: pki("server.pem"), key: pki("server.key") }, (socket) => {
+      const hsm = connect({ ...own, ...identity });
+      socket.on("error", () => hsm.destroy()).on("close", () => hsm.destroy());
+      hsm.on("error", () => socket.destroy()).on("close", () => socket.destroy());
+      socket.pipe(hsm).pipe(socket);
+    });
+    const at = await listen(open);
+    try {
+      const file = (name: string) => join(folder, ".coffer/pki", name);
+      const { code, found } = await examine(
+        ...["--port", String(at), "--ca", file("server-ca.pem"), "--tenant", "development"],
+        ...["--cert", file("client-coffer-officer.pem"), "--key", file("client-coffer-officer.key")],
+      );
+      expect(code).toBe(1);
+      expect(found.filter(({ right }) => right === false)).toEqual([
+        {
+          check: "mutual-tls",
+          right: false,
+          says: `The HSM at 127.0.0.1:${at} takes connections without a certificate`,
+          todo: "Have its listener demand client certificates.",
+        },
+      ]);
+    } finally {
+      open.close();
+    }
+  });
+
   it("says of names that do not fit what is wrong and what to do, and looks no further", async () => {
     const app = `http://localhost:${port("--port")}`;
     const { code, found } = await examine("--app", app, "--vault", app);
@@ -127,6 +161,7 @@ describe("coffer doctor", () => {
     expect(found.filter(({ right }) => right === null).map(({ check }) => check)).toEqual([
       "mutual-tls",
       "hsm-policy",
+      "cookies",
     ]);
   });
 });
