@@ -1,0 +1,4 @@
+import { createRoot } from "react-dom/client";
+import { Claims } from "./claims.jsx";
+
+createRoot(document.body).render(<Claims />);

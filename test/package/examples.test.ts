@@ -1,0 +1,180 @@
+/** docs/examples/form and docs/examples/react: an app that Vite serves and builds from the packed package, and one of React that is compiled. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import type { Page } from "playwright";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { contract, type Route } from "#protocol/contract/index.ts";
+import { useSystemAndBrowser } from "../system/index.ts";
+import { typeName } from "../system/page.ts";
+import { type Project, packPackage } from "./installed.ts";
+
+/** Lines that an example may have of its own. */
+const LINES = 60;
+const VITE = fileURLToPath(new URL("../../node_modules/vite/bin/vite.js", import.meta.url));
+const APP = "vite";
+const running = useSystemAndBrowser({ otherApps: [APP], passedOn: [APP] });
+
+let project: Project;
+beforeAll(() => {
+  project = packPackage().install("examples", { also: ["vite"] });
+}, 240_000);
+
+/** The example in a project that has the package, as `npm install` leaves it. */
+function copied(name: string): string {
+  const folder = join(project.folder, name);
+  cpSync(join(project.kit, "docs/examples", name), folder, { recursive: true });
+  return folder;
+}
+
+it.each(["form", "react"])("the example %s has less than 60 lines", (name) => {
+  const folder = join(project.kit, "docs/examples", name);
+  const lines = readdirSync(folder).flatMap((file) =>
+    readFileSync(join(folder, file), "utf8").trimEnd().split("\n"),
+  );
+  expect(lines.length).toBeLessThan(LINES);
+});
+
+it("what the example passes on to the edge is what the contract has on an app's origin", () => {
+  const text = readFileSync(join(project.kit, "docs/examples/form/vite.config.js"), "utf8");
+  const [, words = ""] = /"\^\/\(([^)]+)\)/.exec(text) ?? [];
+  const routes: Route[] = Object.values(contract);
+  const first = routes.filter(({ site }) => site === "app").map(({ path }) => path.split("/")[1]!);
+  expect(words.replaceAll("\\\\", "").split("|")).toEqual([...new Set(first)].toSorted());
+});
+
+it("a server may import what browsers import: no entry touches a DOM when it is loaded", () => {
+  const entries = [
+    "kit",
+    "kit/vault",
+    "kit/service-worker",
+    "kit/service",
+    "kit/microservice",
+    "kit/coffer-vault.js",
+  ];
+  const printed = project.node(
+    `const before = Object.keys(globalThis).length;
+     for (const entry of ${JSON.stringify(entries)}) await import("@coffer/" + entry);
+     console.log("document" in globalThis, "customElements" in globalThis, Object.keys(globalThis).length - before);`,
+  );
+  expect(printed).toBe("false false 0");
+});
+
+describe("React", () => {
+  it("the component is compiled, and imports nothing that the package has not", async () => {
+    const { metafile, warnings } = await build({
+      absWorkingDir: project.folder,
+      stdin: {
+        contents: `import ${JSON.stringify(join(copied("react"), "main.jsx"))};`,
+        resolveDir: project.folder,
+      },
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: "esm",
+      jsx: "automatic",
+      external: ["react", "react/jsx-runtime", "react-dom/client"],
+      logLevel: "silent",
+    });
+    expect(warnings).toEqual([]);
+    const external = Object.values(metafile.outputs).flatMap(({ imports }) =>
+      imports.filter((one) => one.external).map(({ path }) => path),
+    );
+    expect(new Set(external)).toEqual(new Set(["react", "react/jsx-runtime", "react-dom/client"]));
+  });
+});
+
+describe("Vite", () => {
+  const own = () => running.system.origin(APP);
+
+  /** Runs Vite to its end, or until the test ends. Resolves when it has ended, or listens. */
+  async function vite(folder: string, ...args: string[]): Promise<string> {
+    const { appOrigin, vaultOrigin } = running.system;
+    const port = args[0] === "build" ? [] : ["--port", new URL(own()).port];
+    const env = { ...process.env, NODE_ENV: "", EDGE: appOrigin, VITE_VAULT: vaultOrigin };
+    const child = spawn(process.execPath, [VITE, ...args, ...port], { cwd: folder, env });
+    let text = "";
+    const listens = new Promise<void>((resolve) => {
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding("utf8").on("data", (piece: string) => {
+          text += piece;
+          if (/Local:/.test(text)) resolve();
+        });
+    });
+    const ended = once(child, "close").then(([code]) => {
+      if (code !== 0 && code !== null) throw new Error(`vite ended with ${code}: ${text}`);
+    });
+    onTestFinished(async () => {
+      child.kill();
+      await ended.catch(() => {});
+    });
+    await Promise.race([listens, ended]);
+    return text;
+  }
+
+  async function newPage(): Promise<{ page: Page; complaints: string[] }> {
+    const context = await running.browsing.browser.newContext();
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(message.text());
+    });
+    return { page, complaints };
+  }
+
+  /** Signs in there, and sends the form with two files; answers what the app's server got. */
+  async function use(page: Page, name: string): Promise<string> {
+    const sent: string[] = [];
+    await page.route("**/claims", async (route) => {
+      sent.push(route.request().postDataBuffer()?.toString() ?? "");
+      await route.fulfill({ status: 204 });
+    });
+    await page.goto(`${own()}/`);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await typeName(page, name);
+    await page.getByRole("button", { name: `Continue as ${name}` }).click();
+    await page.getByLabel("What happened").fill("Rain");
+    const file = (name: string, text: string) => ({
+      name,
+      mimeType: "text/plain",
+      buffer: Buffer.from(text),
+    });
+    await page.getByLabel("Proof").setInputFiles([file("roof.txt", "a hole in it"), file("wall.txt", "wet")]);
+    await page.getByRole("button", { name: "Send the claim" }).click();
+    await page.getByText("Sent, with 2 sealed.").waitFor();
+    expect(sent[0]).not.toContain("a hole in it");
+    expect(sent[0]).not.toContain("roof.txt");
+    return sent[0]!;
+  }
+  const IDS = /\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
+
+  it("its development server has the app, and passes on what is the edge's", async () => {
+    await vite(copied("form"));
+    const { page, complaints } = await newPage();
+    expect((await use(page, "Dev")).match(IDS)).toHaveLength(2);
+    expect(complaints).toEqual([]);
+  });
+
+  it("its build runs under the policy that docs/apps.md gives, and nothing complains", async () => {
+    const folder = copied("form");
+    await vite(folder, "build");
+    await vite(folder, "preview");
+    const { page, complaints } = await newPage();
+    const [first] = await Promise.all([page.waitForResponse(`${own()}/`), page.goto(`${own()}/`)]);
+    const documented = readFileSync(join(project.kit, "docs/apps.md"), "utf8");
+    const [, policy = ""] = /```\n(default-src [^\n]+)\n```/.exec(documented) ?? [];
+    const served = first.headers()["content-security-policy"] ?? "";
+    // The example's icon is in its page.
+    expect(served.replace("img-src 'self' data:", "img-src 'self'")).toBe(
+      policy.replaceAll("VAULT", running.system.vaultOrigin),
+    );
+    expect((await use(page, "Preview")).match(IDS)).toHaveLength(2);
+    expect(complaints).toEqual([]);
+  });
+});
