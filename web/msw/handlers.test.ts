@@ -61,6 +61,15 @@ describe("each route of the contract, a new one too", () => {
   );
 });
 
+it("a form with a parameter that comes twice, and a body above the bound, are refused as the edge refuses them", async () => {
+  const { clientToken } = contract;
+  const form = new URLSearchParams(sampleOf(clientToken.request.form) as Record<string, string>);
+  const [[name, value] = ["", ""]] = form;
+  form.append(name, value);
+  expect((await send(clientToken, { body: form.toString() })).status).toBe(400);
+  expect((await send(clientToken, { body: `${name}=${"a".repeat(70_000)}` })).status).toBe(413);
+});
+
 describe("answers of the test's own", () => {
   const { listDocuments, deleteDocument, readContent } = contract;
   const row = { id: "one", account: "a", size: 3, created: 1 };
