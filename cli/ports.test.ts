@@ -66,7 +66,7 @@ it("begins on other ports where one was taken, however deep that is said, and gi
     return ports;
   };
   const deep = new Error("Port 20000 is in use", { cause: taken(20_000) });
-  const began = await withFreePorts(
+  const began = withFreePorts(
     2,
     async (ports) => {
       if (found.length < 3) throw found.length === 1 ? taken(20_000) : deep;
@@ -74,7 +74,7 @@ it("begins on other ports where one was taken, however deep that is said, and gi
     },
     find,
   );
-  expect(began).toEqual([20_020, 20_021]);
+  await expect(began).resolves.toEqual([20_020, 20_021]);
   await expect(withFreePorts(1, () => Promise.reject(taken(20_000)), find)).rejects.toMatchObject({
     code: "EADDRINUSE",
   });
