@@ -18,7 +18,7 @@ const ACCOUNTS = 300;
 /** Accounts that are read from all the time. */
 const READ = 4;
 
-const system = useSystem({ admins: ["Ann"], vars: { COFFER_ROTATION_PER_SECOND: "80" } });
+const system = useSystem({ admins: ["Ann"], vars: { COFFER_ROTATION_PER_SECOND: "400" } });
 let ann: EdgeClient;
 let keys: Keys;
 let certificate: string;

@@ -3,7 +3,7 @@ import { wakeBy } from "../../alarm.ts";
 import { authorize } from "../../authorize.ts";
 import { configuredBound } from "../../bound.ts";
 import { fail, ok, type Result } from "../../result.ts";
-import { hasStore, openStore, type Store } from "../../store.ts";
+import { hasStore, openStore, type Store, subjectOf } from "../../store.ts";
 import { within } from "../../within.ts";
 import {
   addAccount,
@@ -19,7 +19,8 @@ import {
   ROTATION_MIGRATIONS,
   removeAccount,
 } from "./accounts.ts";
-import { Throttle } from "./throttle.ts";
+import { partNumber } from "./parts.ts";
+import { restedAt, turnOf } from "./turns.ts";
 
 /** Accounts that one tenant's rotation goes through in a second, unless configured otherwise: requests go before it. */
 const PER_SECOND = 50;
@@ -48,7 +49,10 @@ interface Neighbours {
  * from account to account at a set pace; which have moved is a row each, so that a crash goes on where it was.
  */
 export class KmsRotationObject extends DurableObject<Env> {
-  readonly #throttle: Throttle;
+  /** From one account of this part to the next, milliseconds. */
+  readonly #interval: number;
+  /** Until when it rests, milliseconds since 1970: its alarm rings for other things too. */
+  #rested = 0;
   #store: Store | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -58,7 +62,7 @@ export class KmsRotationObject extends DurableObject<Env> {
       env.COFFER_ROTATION_PER_SECOND,
       PER_SECOND,
     );
-    this.#throttle = new Throttle((PARTS * 1000) / perSecond);
+    this.#interval = (PARTS * 1000) / perSecond;
     if (hasStore(ctx)) ctx.waitUntil(this.#wake());
   }
 
@@ -102,7 +106,7 @@ export class KmsRotationObject extends DurableObject<Env> {
     const { sql, tenant } = this.#open();
     const began = Date.now();
     const master = masterOf(sql);
-    const [account] = dueAccounts(sql, began, 1);
+    const [account] = began < this.#rested ? [] : dueAccounts(sql, began, 1);
     if (master === null || account === undefined) return this.#wake();
     const answer = await this.#follow(tenant, account);
     const ended = Date.now();
@@ -112,7 +116,8 @@ export class KmsRotationObject extends DurableObject<Env> {
       const code = answer.ok ? "not-moved" : answer.problem.code;
       console.warn(JSON.stringify({ event: "rotation-waits", account, code }));
     }
-    await this.#wake(ended + this.#throttle.rest(ended - began));
+    this.#rested = restedAt(began, ended, this.#interval);
+    await this.#wake();
   }
 
   #follow(tenant: string, account: string) {
@@ -123,9 +128,12 @@ export class KmsRotationObject extends DurableObject<Env> {
   }
 
   /** When the next account's turn is, and not before. */
-  async #wake(earliest = 0): Promise<void> {
-    const due = nextDue(this.#open().sql);
-    if (due !== null) await wakeBy(this.ctx.storage, Math.max(due, earliest, Date.now()));
+  async #wake(): Promise<void> {
+    const { sql } = this.#open();
+    const due = nextDue(sql);
+    if (due === null) return;
+    const turn = turnOf(partNumber(subjectOf(sql)), this.#interval, Math.max(due, this.#rested, Date.now()));
+    await wakeBy(this.ctx.storage, turn);
   }
 
   #open(): Store {

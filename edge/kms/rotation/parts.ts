@@ -30,8 +30,15 @@ function parts(objects: Namespace, tenant: string) {
   return Array.from({ length: PARTS }, (_, number) => part(objects, tenant, number));
 }
 
+const NAME = "accounts.";
+
 function part(objects: Namespace, tenant: string, number: number) {
-  return objects.getByName(`${tenant}/accounts.${number}`);
+  return objects.getByName(`${tenant}/${NAME}${number}`);
+}
+
+/** Of a part, its number. `subject`: what its name says after the tenant's. */
+export function partNumber(subject: string): number {
+  return Number(subject.slice(NAME.length));
 }
 
 /** Parts that speak of different master keys are not at the same rotation yet: then nothing counts as moved. */
