@@ -1,5 +1,7 @@
 /** What an object keeps for the IAM (W15), by name: Enc(account). It knows nothing of what is in it. */
 
+import { deleteOverwritten } from "./overwrite.ts";
+
 /** A part of the migrations of an object. */
 export const KEPT_TABLE = `
   CREATE TABLE kept (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -21,6 +23,6 @@ export function readKept(sql: SqlStorage, name: string): Uint8Array<ArrayBuffer>
 
 /** That of the name, or all. */
 export function forgetKept(sql: SqlStorage, name?: string): void {
-  if (name === undefined) sql.exec("DELETE FROM kept");
-  else sql.exec("DELETE FROM kept WHERE name = ?", name);
+  const place = { table: "kept", column: "value" } as const;
+  deleteOverwritten(sql, place, name === undefined ? undefined : { column: "name", is: name });
 }

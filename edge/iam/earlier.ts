@@ -1,6 +1,7 @@
 /** Users and accounts that an earlier release kept in the tenant's own object, as their own objects take them over. */
 
 import { principalId } from "#protocol/principal.ts";
+import { deleteOverwritten } from "../overwrite.ts";
 import type { Store } from "../store.ts";
 import { BY_NAME } from "./name.ts";
 
@@ -63,7 +64,7 @@ export async function accountOfBefore({ sql, tenant }: Store, account: string): 
 
 /** Once nothing is here to decrypt a key with, destroying it in the account's own object destroys it. */
 export function forgetKeys(sql: SqlStorage, account: string): void {
-  sql.exec("DELETE FROM account_keys WHERE account = ?", account);
+  deleteOverwritten(sql, { table: "account_keys", column: "wrapped" }, { column: "account", is: account });
 }
 
 /** The account is shredded: nobody finds it here any more, and nothing of its own is left. */

@@ -4,6 +4,7 @@
  */
 
 import { intend } from "../outbox.ts";
+import { deleteOverwritten } from "../overwrite.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import { checkMember, checkOwner, hasOtherOwner, isOwner } from "./members.ts";
 import type { End } from "./news.ts";
@@ -59,7 +60,7 @@ export function endAccount(
   const members = sql.exec<{ user: string }>("SELECT user FROM members").toArray();
   const shredded = sql.exec("UPDATE account SET deleted = ? WHERE deleted IS NULL RETURNING id", now);
   if (shredded.toArray().length === 0) return ok(null);
-  sql.exec("DELETE FROM account_keys");
+  deleteOverwritten(sql, { table: "account_keys", column: "wrapped" });
   sql.exec("DELETE FROM key_identifiers");
   // What an earlier release left there must not begin the account again.
   intend(sql, "tenant", { to: "tenant", shredded: true, requestId } satisfies End);

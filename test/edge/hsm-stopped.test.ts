@@ -61,6 +61,7 @@ async function until(isSo: () => Promise<boolean>, most: number): Promise<number
 
 it("W8 serves what it has kept while the HSM's process is gone, until its time is over, and goes on without a restart when it is back", async () => {
   const ki = await identifier();
+  const fetched = Date.now();
   expect((await dataKey(ki)).status).toBe(200);
   await killHsm();
   try {
@@ -71,6 +72,8 @@ it("W8 serves what it has kept while the HSM's process is gone, until its time i
     const served = await until(refused, KEPT_SECONDS * 1000 + 4 * SLACK);
     console.log(`served for ${served} ms after the HSM was killed, of ${KEPT_SECONDS} s that a key is kept`);
     expect(served).toBeLessThan(Number.POSITIVE_INFINITY);
+    // That the HSM could not be asked whether it is still as it was ends nothing before its time.
+    expect(Date.now() - fetched).toBeGreaterThanOrEqual(KEPT_SECONDS * 1000);
     expect(problem(await dataKey(ki))).toBe("503 hsm-unavailable");
   } finally {
     await startHsmAgain();

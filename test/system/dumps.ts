@@ -15,6 +15,8 @@ import { edgeDatabases } from "./databases.ts";
 const PRIVATE_KEY = /-----BEGIN PRIVATE KEY-----[^-]*-----END PRIVATE KEY-----/g;
 const JWS = /eyJ[\w-]{20,}\.[\w-]{40,}\.[\w-]{86}/g;
 const MAXIMUM_LONG = 8192;
+/** Bytes of a key of 32 that is wrapped by RFC 3394. */
+const WRAPPED = 40;
 
 /** What dumps give away: documents, and bytes that may be a key or a wrapped one. */
 export class Loot {
@@ -108,6 +110,23 @@ export class Loot {
           const unwrapped = unwrap(wrapped, value.subarray(at, at + 32));
           if (unwrapped) this.key(unwrapped);
         }
+    return this;
+  }
+
+  /** Looks for wrapped keys where rows were deleted: at any place of the databases below a folder, once their logs are written back, by what these keys unwrap. */
+  searchDeleted(folder: string, keys: readonly Uint8Array[]): this {
+    for (const path of edgeDatabases(folder)) {
+      const database = new DatabaseSync(path);
+      database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      database.close();
+      const bytes = readFileSync(path);
+      for (let at = 0; at + WRAPPED <= bytes.length; at++) {
+        const wrapped = bytes.subarray(at, at + WRAPPED);
+        // Pages are mostly empty.
+        if (wrapped[0] === 0 && wrapped[1] === 0) continue;
+        for (const key of keys) if (unwrap(wrapped, key)) this.key(wrapped);
+      }
+    }
     return this;
   }
 

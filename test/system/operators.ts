@@ -65,7 +65,11 @@ export class Dumps {
 
   /** What these operators have in store; of the HSM, without its key file. */
   lootOf(...operators: string[]): Loot {
-    const loot = new Loot();
+    return this.into(new Loot(), ...operators);
+  }
+
+  /** Puts the same into loot that is there already: stores of two times, say. */
+  into(loot: Loot, ...operators: string[]): Loot {
     for (const operator of operators) {
       const { units, hsm } = OPERATORS[operator]!;
       for (const unit of units) loot.folder(join(this.#dir, "units", unit));
@@ -73,6 +77,11 @@ export class Dumps {
       if (operator === "app") for (const folder of this.#beside) loot.folder(folder);
     }
     return loot;
+  }
+
+  /** The folder of a unit's store. */
+  unit(name: Unit): string {
+    return join(this.#dir, "units", name);
   }
 
   /** The same, and all that the HSM gives them for their live certificates. */
