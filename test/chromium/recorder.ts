@@ -39,6 +39,8 @@ export type Recorder = {
   crypto(): Call[];
   /** What went wrong while instrumenting; a test asserts that it is empty. */
   failures: string[];
+  /** Has the clock of all workers go forward by so many milliseconds from now on. */
+  forward(milliseconds: number): Promise<void>;
 };
 
 const BINDING = "__record";
@@ -52,6 +54,7 @@ const ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true }
 export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
   const calls: Call[] = [];
   const failures: string[] = [];
+  const workers = new Set<string>();
   cdp.onEvent(({ method, params, session }) => {
     if (method === "Runtime.bindingCalled" && params.name === BINDING) {
       calls.push({ ...(JSON.parse(String(params.payload)) as Call), target: String(session) });
@@ -60,6 +63,8 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
       prepare(String(params.sessionId), type).catch((error: unknown) =>
         failures.push(`${type} ${url}: ${error}`),
       );
+    } else if (method === "Target.detachedFromTarget") {
+      workers.delete(String(params.sessionId));
     } else if (method === "Debugger.paused") {
       enter(String(session)).catch((error: unknown) => failures.push(`paused: ${error}`));
     }
@@ -95,6 +100,7 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
   async function enter(session: string) {
     const { exceptionDetails } = await cdp.send("Runtime.evaluate", { expression: INSTRUMENT }, session);
     if (exceptionDetails) failures.push(`worker: ${JSON.stringify(exceptionDetails)}`);
+    workers.add(session);
     await cdp.send("Debugger.disable", {}, session);
   }
 
@@ -102,6 +108,10 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
   return {
     calls,
     failures,
+    async forward(milliseconds) {
+      const expression = `{ const now = Date.now; Date.now = () => now() + ${milliseconds}; }`;
+      for (const session of workers) await cdp.send("Runtime.evaluate", { expression }, session);
+    },
     crypto: () => calls.filter(({ method }) => method !== "postMessage" && method !== "instrumented"),
   };
 }

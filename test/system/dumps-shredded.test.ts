@@ -49,7 +49,7 @@ describe.each(["data", "master"] as const)("W11 an account that was deleted, lev
     before.into(loot, ...BACKUPS);
     // Those of before are among them, and those that the HSM has destroyed since.
     const both = [...after.keysOfHsm(), ...before.keysOfHsm()];
-    const keys = [...new Map(both.map((key) => [key.toHex(), key])).values()];
+    const keys = [...new Map(both.map((key) => [Buffer.from(key).toString("hex"), key])).values()];
     for (const key of keys) loot.key(key);
     loot.searchDeleted(
       after.unit("iam"),

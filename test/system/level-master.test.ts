@@ -22,6 +22,8 @@ const AHEAD = "**/instances/accounts/*/data-keys";
 let page: Page;
 /** What is asked of the vault's origin for instances, and of the app's for keys: in order. */
 const asked: string[] = [];
+/** Answers to those that were none. */
+const refused: number[] = [];
 
 beforeAll(async () => {
   const opened = await browsing.open();
@@ -33,6 +35,11 @@ beforeAll(async () => {
     if (origin === system.vaultOrigin && pathname.startsWith("/instances/")) asked.push(named.slice(11));
     // The version index is of documents, and has no key.
     if (pathname.startsWith("/kms/") && !pathname.endsWith("/document-versions")) asked.push(named);
+  });
+  opened.context.on("response", (response) => {
+    const { origin, pathname } = new URL(response.url());
+    if (origin === system.vaultOrigin && pathname.startsWith("/instances/") && !response.ok())
+      refused.push(response.status());
   });
   // Had ahead, Enc(data) and Enc(account) would not be asked for when data comes.
   await opened.context.route(AHEAD, (route) => route.abort());
@@ -90,6 +97,7 @@ it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data 
   expect(worker.indexOf("encrypt")).toBeGreaterThan(worker.lastIndexOf("unwrapKey"));
   expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
   expect(violations(browsing.recorder!.calls)).toEqual([]);
+  expect(refused).toEqual([]);
 });
 
 it("W7 in a browser: what the Worker has decrypted serves until the page has been hidden for its time, and then is unwrapped anew", async () => {
@@ -110,6 +118,21 @@ it("W7 in a browser: what the Worker has decrypted serves until the page has bee
   await expect.poll(() => links().slice(from)).toEqual(anew);
   // The encrypted copies are still there: the IAM alone is asked.
   expect(asked).toEqual(["key-identifiers"]);
+});
+
+it("A1 in a browser, the last step: the data key is deleted ten minutes after its last use, and is unwrapped anew", async () => {
+  await sealFile(page, "last.txt", "used for the last time");
+  const from = links().length;
+  const recorder = browsing.recorder!;
+  // With the clock of the vault's Worker alone ahead its keys' time is over, and the edge takes no proof of possession from it.
+  await recorder.forward(11 * 60_000);
+  await page.getByRole("button", { name: "Open last.txt" }).click();
+  await page.getByRole("alert").getByRole("button", { name: "Dismiss" }).click();
+  expect(links().slice(from)).toEqual([]);
+  await recorder.forward(-11 * 60_000);
+  expect(await showFile(page, "last.txt")).toBe("used for the last time");
+  // Those above it were not looked at while the clock was ahead.
+  expect(links().slice(from)).toEqual(["AES-KW → HKDF"]);
 });
 
 it("Promise 2 W10 a data key that the instance makes itself leaves it wrapped, and is extractable for that alone", async () => {
