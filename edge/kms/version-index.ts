@@ -29,8 +29,8 @@ const CHANGES_PER_MINUTE = 1200;
 /** A head is good for so long, and is given to others for a third of it: a clock that is ahead as far as clocks may be takes it still. Seconds. */
 const HEAD_SECONDS = 900;
 
-/** The last head that was signed, by app and its origin: the same one is given until something changes. */
-export type Heads = Map<string, { sequence: number; founded: number; head: string; iat: number }>;
+/** The last head that was signed or is being signed, by app and its origin: the same one is given to all until something changes. */
+export type Heads = Map<string, { sequence: number; founded: number; head: Promise<string>; iat: number }>;
 
 /** Errors: `forbidden` for a reader, `too-many-requests`, `quota-exceeded`. */
 export async function putVersions(
@@ -115,6 +115,23 @@ async function headOf(
   const known = heads.get(name);
   const fits = known?.sequence === sequence && known.founded === founded;
   if (known && fits && iat < known.iat + HEAD_SECONDS / 3) return known.head;
+  const head = sign(kms, { tenant, client, origin }, account, { sequence, founded, buckets }, iat);
+  const signing = { sequence, founded, head, iat };
+  // Of an earlier moment than what is being signed already it is for this reader alone.
+  if (!known || known.sequence <= sequence) heads.set(name, signing);
+  return head.catch((error: unknown) => {
+    if (heads.get(name) === signing) heads.delete(name);
+    throw error;
+  });
+}
+
+async function sign(
+  kms: Context,
+  { tenant, client, origin }: Pick<Caller, "tenant" | "client" | "origin">,
+  account: string,
+  { sequence, founded, buckets }: Pick<Moment, "sequence" | "founded" | "buckets">,
+  iat: number,
+): Promise<string> {
   const hashes = await Promise.all(
     buckets.map(async ({ lines, ...bucket }) =>
       lines ? { ...bucket, hash: await bucketHash(lines), fresh: true } : { ...bucket, fresh: false },
@@ -128,10 +145,8 @@ async function headOf(
     ),
   );
   const root = await rootOf(new Map(hashes.map(({ bucket, hash }) => [bucket, hash])));
-  const head = await signReceipt(kms.hsm, await kms.trust.list(), {
-    ...{ version: 1, kind: "version-index", tenant, account, app: origin, sequence, root },
+  return signReceipt(kms.hsm, await kms.trust.list(), {
+    ...{ version: 1, kind: "version-index", tenant, account, app: origin, client, sequence, root },
     ...{ founded: founded === 1, iat, exp: iat + HEAD_SECONDS },
   });
-  heads.set(name, { sequence, founded, head, iat });
-  return head;
 }

@@ -27,6 +27,8 @@ export type IndexReceipt = {
   account: string;
   /** Origin of the app whose documents they are. */
   app: string;
+  /** OAuth client id that this app has now: another one has another index. Absent in heads of earlier releases. */
+  client?: string;
   /** How many changes there have been. */
   sequence: number;
   /** Over all rows (`rootOf`), base64url. */
@@ -39,18 +41,21 @@ export type IndexReceipt = {
 };
 
 const name = /* @__PURE__ */ line(64);
-const shape: Shape<IndexReceipt> = /* @__PURE__ */ object({
-  version: /* @__PURE__ */ literal(1),
-  kind: /* @__PURE__ */ literal("version-index"),
-  tenant: name,
-  account: name,
-  app: /* @__PURE__ */ text(1, 512),
-  sequence: /* @__PURE__ */ whole(0),
-  root: /* @__PURE__ */ base64url(32),
-  founded: boolean,
-  iat: seconds,
-  exp: seconds,
-});
+const shape: Shape<IndexReceipt> = /* @__PURE__ */ object(
+  {
+    version: /* @__PURE__ */ literal(1),
+    kind: /* @__PURE__ */ literal("version-index"),
+    tenant: name,
+    account: name,
+    app: /* @__PURE__ */ text(1, 512),
+    sequence: /* @__PURE__ */ whole(0),
+    root: /* @__PURE__ */ base64url(32),
+    founded: boolean,
+    iat: seconds,
+    exp: seconds,
+  },
+  { client: /* @__PURE__ */ text(1, 512) },
+);
 
 /** Verifies that it is the index of this account in this app; `now` in seconds. Throws `JwsError`. */
 export async function verifyIndexReceipt(

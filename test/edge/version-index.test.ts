@@ -79,6 +79,16 @@ it("has a head that the HSM has signed, over all rows in whatever pages, and one
   expect((await headOf(changed.head)).root).toBe(await rootOfRows([...last.values()]));
 });
 
+it("has one head signed for all who read after a change", async () => {
+  await entered([row(createDocumentId())]);
+  const { sequence } = await read();
+  await entered([row(createDocumentId())]);
+  const heads = await Promise.all(Array.from({ length: 8 }, () => page(sequence)));
+  // A signature of ECDSA is another one each time.
+  expect(new Set(heads.map((answer) => json<VersionPage>(answer).head)).size).toBe(1);
+  expect((await headOf(json<VersionPage>(heads[0]!).head)).client).toBe("page");
+});
+
 it("takes one of those who change a document at once, and tells the others what stands", async () => {
   const id = createDocumentId();
   await entered([row(id)]);

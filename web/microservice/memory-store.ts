@@ -1,11 +1,5 @@
 import { memoryMessages } from "./memory-messages.ts";
-import {
-  type LoadedKeyRecord,
-  lineOf,
-  type Store,
-  type StoredInstance,
-  type VersionsRecord,
-} from "./store.ts";
+import { type KeptVersions, type LoadedKeyRecord, lineOf, type Store, type StoredInstance } from "./store.ts";
 
 /** A microservice's store for the life of one process; `instances` and `keys` are what is in it, by name. */
 export function memoryStore(): Store & {
@@ -15,7 +9,7 @@ export function memoryStore(): Store & {
   const messages = memoryMessages();
   const instances = new Map<string, StoredInstance>();
   const keys = new Map<string, LoadedKeyRecord>();
-  const versions = new Map<string, VersionsRecord>();
+  const versions = new Map<string, KeptVersions>();
   const serials = new Map<string, number>();
   const keyOf = (origin: string, custodian: string) => `${origin} ${custodian}`;
   const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
@@ -62,11 +56,16 @@ export function memoryStore(): Store & {
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),
     versions: async ({ origin, custodian, account }) =>
       versions.get(`${keyOf(origin, custodian)} ${account}`),
-    async keepVersions(record) {
-      const owner = keyOf(record.origin, record.custodian);
-      const name = `${owner} ${record.account}`;
-      if (instances.has(owner) && !((versions.get(name)?.sequence ?? -1) > record.sequence))
-        versions.set(name, record);
+    async keepVersions({ origin, custodian, account, since, sequence, founded, buckets }) {
+      const owner = keyOf(origin, custodian);
+      const name = `${owner} ${account}`;
+      const kept = versions.get(name);
+      if ((kept?.sequence ?? 0) < since) return false;
+      if (!instances.has(owner) || (kept && kept.sequence > sequence)) return true;
+      const next = new Map((since > 0 ? kept?.buckets : [])?.map((each) => [each.bucket, each]));
+      for (const each of buckets) next.set(each.bucket, each);
+      versions.set(name, { sequence, founded, buckets: [...next.values()] });
+      return true;
     },
     deleteVersions: async ({ origin, custodian, account }) =>
       void versions.delete(`${keyOf(origin, custodian)} ${account}`),

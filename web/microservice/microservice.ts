@@ -73,7 +73,7 @@ import {
 import { Versions } from "./versions.ts";
 
 /** `listing`: the copy of metadata that a list is drawn from. `data`: what is encrypted in one piece and is no document. */
-const PURPOSES = ["document", "metadata", "listing", "data"];
+const PURPOSES = ["document", "metadata", "listing", "index", "data"];
 /** What a KMS that is not this deployment's gets to: the instance does not begin. */
 const UNTRUE: ReadonlySet<ErrorCode> = new Set(["key-refused", "key-superseded", "key-unusable"]);
 /** Asked again: nobody has decided. */

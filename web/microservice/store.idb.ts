@@ -13,12 +13,16 @@ import {
   STORE_VERSION,
   type Store,
   type StoredInstance,
-  type VersionsRecord,
+  type VersionBucket,
+  type VersionsName,
 } from "./store.ts";
 
 const NAME = "coffer-microservice";
-/** 1: instances and keys; 2: trust; 3: messages and their tags; 4: version indexes. */
-const VERSION = 4;
+/** 1: instances and keys; 2: trust; 3: messages and their tags; 5: version indexes by bucket (4: in one record each). */
+const VERSION = 5;
+/** Where the head of an index stands, before its buckets. */
+const HEAD = -1;
+type VersionHead = { sequence: number; founded: boolean };
 
 type Schema = DBSchema & {
   instances: { key: [string, string]; value: StoredInstance };
@@ -27,7 +31,10 @@ type Schema = DBSchema & {
   messages: { key: [string, string, string]; value: MessageRecord };
   /** By message id, and the first frame that they are of. */
   tags: { key: [string, number]; value: Uint8Array<ArrayBuffer> };
-  versions: { key: [string, string, string]; value: VersionsRecord };
+  versions: {
+    key: [string, string, string, number];
+    value: VersionsName & { bucket: number } & (VersionHead | Omit<VersionBucket, "bucket">);
+  };
 };
 
 /** Opens the database, making it on first use. */
@@ -44,13 +51,19 @@ export async function openStore(): Promise<Store> {
         opened.createObjectStore("messages", { keyPath: ["origin", "custodian", "context"] });
         opened.createObjectStore("tags");
       }
-      if (before < 4) opened.createObjectStore("versions", { keyPath: ["origin", "custodian", "account"] });
+      // What an earlier release kept is read again.
+      if (before === 4) opened.deleteObjectStore("versions");
+      if (before < 5)
+        opened.createObjectStore("versions", { keyPath: ["origin", "custodian", "account", "bucket"] });
     },
     // A newer release of the microservice must be able to upgrade while an older one is still open in another tab.
     blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
   });
   /** All keys that begin with this text. */
   const all = (first: string) => IDBKeyRange.bound([first], [first, []]);
+
+  const ofIndex = ({ origin, custodian, account }: VersionsName) =>
+    IDBKeyRange.bound([origin, custodian, account], [origin, custodian, account, []]);
 
   const ofCustodian = (origin: string, custodian: string) =>
     IDBKeyRange.bound([origin, custodian], [origin, custodian, []]);
@@ -149,19 +162,30 @@ export async function openStore(): Promise<Store> {
     async deleteLoadedKey(instance, edkDigest) {
       await database.delete("keys", [instance, edkDigest]);
     },
-    versions: ({ origin, custodian, account }) => database.get("versions", [origin, custodian, account]),
-    async keepVersions(record) {
+    async versions(of) {
+      const [head, ...buckets] = await database.getAll("versions", ofIndex(of));
+      // Without its head it was never whole.
+      if (!head || !("sequence" in head)) return undefined;
+      const { sequence, founded } = head;
+      return { sequence, founded, buckets: buckets.filter((each) => "rows" in each) };
+    },
+    async keepVersions({ origin, custodian, account, since, sequence, founded, buckets }) {
       const change = database.transaction(["instances", "versions"], "readwrite");
-      const { origin, custodian, account } = record;
+      const of = { origin, custodian, account };
       const versions = change.objectStore("versions");
-      const kept = await versions.get([origin, custodian, account]);
+      const head = await versions.get([origin, custodian, account, HEAD]);
+      const kept = head && "sequence" in head ? head.sequence : 0;
       // Ended in another tab meanwhile: what is deleted stays deleted.
       const lives = await change.objectStore("instances").getKey([origin, custodian]);
-      if (lives && !(kept && kept.sequence > record.sequence)) await versions.put(record);
+      if (lives && kept >= since && kept <= sequence) {
+        if (since === 0) await versions.delete(ofIndex(of));
+        for (const bucket of buckets) await versions.put({ ...of, ...bucket });
+        await versions.put({ ...of, bucket: HEAD, sequence, founded });
+      }
       await change.done;
+      return kept >= since;
     },
-    deleteVersions: ({ origin, custodian, account }) =>
-      database.delete("versions", [origin, custodian, account]),
+    deleteVersions: (of) => database.delete("versions", ofIndex(of)),
     trustSerial: async (root) => (await database.get("trust", root)) ?? 0,
     async keepTrustSerial(root, serial) {
       const change = database.transaction("trust", "readwrite", { durability: "strict" });

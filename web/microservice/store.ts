@@ -112,18 +112,15 @@ export type MessageRecord = {
 };
 export type MessageName = Pick<MessageRecord, "origin" | "custodian" | "context">;
 
+/** Whose version index it is. It goes with the instances of its custodian. */
+export type VersionsName = { origin: string; custodian: string; account: string };
+/** Rows of one bucket of it (`bucketOf`), and their hash. */
+export type VersionBucket = { bucket: number; hash: string; rows: VersionRow[] };
 /**
- * The version index of an account as it was verified, so that after a reload what has changed is asked for and no more. It goes with the
- * instances of its custodian. Keyed by [origin, custodian, account].
+ * The version index of an account as it was verified, so that after a reload what has changed is asked for and no more. To be kept it has
+ * those buckets alone that have changed since the sequence `since`; all where that is 0.
  */
-export type VersionsRecord = {
-  origin: string;
-  custodian: string;
-  account: string;
-  sequence: number;
-  founded: boolean;
-  rows: VersionRow[];
-};
+export type KeptVersions = { sequence: number; founded: boolean; buckets: VersionBucket[] };
 
 export type Store = {
   instance(origin: string, custodian: string): Promise<StoredInstance | undefined>;
@@ -143,13 +140,16 @@ export type Store = {
   /** Keeps a wrapped key while its instance is kept; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
   putLoadedKey(record: LoadedKeyRecord): Promise<void>;
   deleteLoadedKey(instance: string, edkDigest: string): Promise<void>;
-  versions(of: Pick<VersionsRecord, "origin" | "custodian" | "account">): Promise<VersionsRecord | undefined>;
-  /** Keeps it while there is an instance of its custodian, unless a later one is kept. */
-  keepVersions(record: VersionsRecord): Promise<void>;
-  deleteVersions(of: Pick<VersionsRecord, "origin" | "custodian" | "account">): Promise<void>;
+  versions(of: VersionsName): Promise<KeptVersions | undefined>;
+  /**
+   * Keeps it while there is an instance of its custodian, unless a later one is kept. False where what is kept is of before `since`, so that
+   * all has to be given.
+   */
+  keepVersions(of: VersionsName & KeptVersions & { since: number }): Promise<boolean>;
+  deleteVersions(of: VersionsName): Promise<void>;
   /**
    * Highest serial that was ever kept under a name, 0 when there was none: of a trust list by its root (base64url SPKI), of a version index
-   * by app, tenant and account.
+   * by origin, tenant, account and client.
    */
   trustSerial(root: string): Promise<number>;
   /** Keeps a serial unless a higher one is kept; for good, beyond the instances. */

@@ -5,6 +5,7 @@ import type { PortClient } from "#protocol/port/index.ts";
 import { rootOfRows, type VersionRow } from "#protocol/version-index.ts";
 import { type Authority, DN, jws, makeAuthority, ORIGIN, START } from "./authority.fixture.ts";
 import { lives, TestBrowser } from "./browser.fixture.ts";
+import { memoryStore } from "./memory-store.ts";
 import type { Store } from "./store.ts";
 import { type Owner, Versions } from "./versions.ts";
 
@@ -43,6 +44,11 @@ async function head(
     ...{ sequence, root: await rootOfRows(rows), founded: true, iat, exp: iat + 300 },
     ...changes,
   } satisfies IndexReceipt);
+}
+async function ownerOf(): Promise<Owner> {
+  const [, payload = ""] = (await authority.trustList(2)).split(".");
+  const trust = JSON.parse(Buffer.from(payload, "base64url").toString());
+  return { origin: ORIGIN, custodian: DN, tenant: "acme", trust, now: START };
 }
 const take = async (rows: VersionRow[], sequence: number, by = client) =>
   by.versions({ account, rows, head: await head(rows, sequence) });
@@ -133,11 +139,90 @@ it("goes on after a reload where it was, and refuses an earlier head than it has
 
 it("knows what stands from the store, before anybody has asked after a reload", async () => {
   const rows = [row(1), row(2, 3, "b")];
-  const kept = { origin: ORIGIN, custodian: DN, account, sequence: 3, founded: true, rows };
-  const store = { versions: async () => kept } as unknown as Store;
+  const buckets = rows.map((each) => ({ bucket: bucketOf(each.document), hash: "", rows: [each] }));
+  const store = { versions: async () => ({ sequence: 3, founded: true, buckets }) } as unknown as Store;
   const owner = { origin: ORIGIN, custodian: DN } as Owner;
   expect(await new Versions(store).row(owner, account, idOf(2))).toEqual(rows[1]);
   expect(await new Versions(store).row(owner, account, idOf(3))).toBeUndefined();
+});
+
+it("hashes and keeps again what has changed, and no more", async () => {
+  const rows = Array.from({ length: 300 }, (_, at) => row(at));
+  const memory = memoryStore();
+  await memory.replaceInstance({ origin: ORIGIN, custodian: DN } as never);
+  const kept: number[] = [];
+  const store: Store = {
+    ...memory,
+    keepVersions: async (of) => {
+      kept.push(of.buckets.length);
+      return memory.keepVersions(of);
+    },
+  };
+  const owner = await ownerOf();
+  const versions = new Versions(store);
+  const whole = await head(rows, 300);
+  const later = [row(1, 2, "b"), row(256 + 1, 2, "b"), row(2, 2, "b")];
+  const changed = await head(
+    [...rows.filter(({ document }) => !later.some((each) => each.document === document)), ...later],
+    303,
+  );
+  await versions.take(owner, { account, rows, head: whole });
+  const digests = vi.spyOn(crypto.subtle, "digest");
+  try {
+    await versions.take(owner, { account, rows: later, head: changed });
+    // Two buckets, an empty one, the root, and what the signature takes.
+    expect(digests.mock.calls.length).toBeLessThan(10);
+    digests.mockClear();
+    await versions.take(owner, { account, rows: [], head: changed });
+    expect(digests.mock.calls.length).toBeLessThan(10);
+  } finally {
+    digests.mockRestore();
+  }
+  expect(kept).toEqual([256, 2]);
+  // What was kept is whole.
+  const again = new Versions(store);
+  expect(await again.row(owner, account, idOf(2))).toEqual(row(2, 2, "b"));
+  expect(await again.row(owner, account, idOf(3))).toEqual(row(3));
+  await again.take(owner, { account, rows: [], head: changed });
+});
+
+it("is kept whole again where another tab has ended what was kept", async () => {
+  const rows = [row(1), row(2)];
+  const memory = memoryStore();
+  await memory.replaceInstance({ origin: ORIGIN, custodian: DN } as never);
+  const owner = await ownerOf();
+  const versions = new Versions(memory);
+  await versions.take(owner, { account, rows, head: await head(rows, 2) });
+  await memory.deleteVersions({ ...owner, account });
+  for (const at of [3, 4]) {
+    rows.push(row(at));
+    await versions.take(owner, { account, rows: [row(at)], head: await head(rows, at) });
+  }
+  const kept = await memory.versions({ ...owner, account });
+  expect(kept?.sequence).toBe(4);
+  expect(kept?.buckets.flatMap((bucket) => bucket.rows.map(({ document }) => document)).sort()).toEqual(
+    rows.map(({ document }) => document),
+  );
+});
+
+it("counts the changes of an app that is another client now from the first, and those of each as before", async () => {
+  const before = [row(1), row(2), row(3)];
+  await client.versions({ account, rows: before, head: await head(before, 9, { client: "old" }) });
+  const [first] = [row(7)];
+  const fresh = { account, rows: [first], again: true, head: await head([first], 1, { client: "new" }) };
+  expect(await client.versions(fresh)).toMatchObject({ sequence: 1 });
+  for (const [name, sequence] of [
+    ["old", 8],
+    ["new", 0],
+  ] as const) {
+    const earlier = {
+      account,
+      rows: [first],
+      again: true,
+      head: await head([first], sequence, { client: name }),
+    };
+    await expect(client.versions(earlier)).rejects.toMatchObject({ code: "index-superseded" });
+  }
 });
 
 it("is told to nobody before the instance is enrolled", async () => {

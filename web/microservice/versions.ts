@@ -7,7 +7,7 @@ import { seconds } from "#protocol/clock.ts";
 import { CofferError } from "#protocol/error.ts";
 import { JwsError, type TrustList, verifyIndexReceipt } from "#protocol/keys/index.ts";
 import type { PortHandler } from "#protocol/port/index.ts";
-import { MAX_ROWS, rootOfRows, type VersionRow } from "#protocol/version-index.ts";
+import { bucketHash, bucketOf, lineOf, MAX_ROWS, rootOf, type VersionRow } from "#protocol/version-index.ts";
 import type { Store } from "./store.ts";
 
 type Params<O extends "versions" | "compare"> = Parameters<PortHandler[O]>[0];
@@ -16,14 +16,20 @@ type Result<O extends "versions" | "compare"> = ReturnType<PortHandler[O]>;
 /** Whose it is, and who vouches for it. `now` in milliseconds since 1970. */
 export type Owner = { origin: string; custodian: string; tenant: string; trust: TrustList; now: number };
 
-type Index = { sequence: number; founded: boolean; rows: Map<string, VersionRow> };
+/** Rows of one bucket, and their hash once it is made. */
+type Bucket = { rows: Map<string, VersionRow>; hash?: string };
+type Buckets = Map<number, Bucket>;
+/** `stored`: what the store has of it is of this sequence; 0 where it has nothing. */
+type Index = { sequence: number; founded: boolean; buckets: Buckets; stored: number };
+/** An index that is being read. `own`: buckets that are its own already, and not those of the index before it. */
+type Reading = { buckets: Buckets; own: Set<number>; again: boolean };
 
 export class Versions {
   readonly #store: Store;
   /** As they were verified. */
   readonly #indexes = new Map<string, Index>();
   /** Pages of which the head has still to come. */
-  readonly #pages = new Map<string, Map<string, VersionRow>>();
+  readonly #pages = new Map<string, Reading>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -36,69 +42,81 @@ export class Versions {
 
   /** The row of a document, of the index as it was verified last, be it before a reload. */
   async row(owner: Owner, account: string, document: string): Promise<VersionRow | undefined> {
-    return (await this.#known(owner, account)).rows.get(document);
+    return find(await this.#known(owner, account), document);
   }
 
   async take(owner: Owner, { account, rows, again, head }: Params<"versions">): Result<"versions"> {
     const index = await this.#known(owner, account);
-    if (rows) {
-      const before = again ? undefined : (this.#pages.get(account) ?? index.rows);
-      const next = new Map(before);
-      for (const row of rows) next.set(row.document, row);
-      if (next.size > MAX_ROWS) throw new CofferError("too-large");
-      this.#pages.set(account, next);
-    }
+    const before = again ? undefined : this.#pages.get(account);
+    const reading = before ?? {
+      ...{ buckets: new Map(again ? [] : index.buckets), own: new Set<number>(), again: again === true },
+    };
+    for (const row of rows ?? []) put(reading, row);
+    let held = 0;
+    for (const bucket of reading.buckets.values()) held += bucket.rows.size;
+    if (held > MAX_ROWS) throw new CofferError("too-large");
+    if (rows) this.#pages.set(account, reading);
     if (head === undefined) return { sequence: index.sequence, founded: index.founded };
-    const next = this.#pages.get(account) ?? index.rows;
     this.#pages.delete(account);
-    return this.#verify(owner, account, next, head);
+    return this.#verify(owner, account, reading, head);
   }
 
   async #verify(
     { origin, custodian, tenant, trust, now }: Owner,
     account: string,
-    rows: Map<string, VersionRow>,
+    { buckets, own, again }: Reading,
     head: string,
   ): Result<"versions"> {
     const of = { tenant, account, app: origin };
-    const { sequence, founded, root } = await verifyIndexReceipt(head, trust, of, seconds(now)).catch(
-      (cause: unknown) => {
-        throw cause instanceof JwsError ? new CofferError("index-refused", { cause }) : cause;
-      },
-    );
-    const pin = `versions ${origin} ${tenant} ${account}`;
+    const verified = await verifyIndexReceipt(head, trust, of, seconds(now)).catch((cause: unknown) => {
+      throw cause instanceof JwsError ? new CofferError("index-refused", { cause }) : cause;
+    });
+    const { sequence, founded, root, client } = verified;
+    // An app that is another client now has another index, whose changes are counted from the first.
+    const pin = ["versions", origin, tenant, account, ...(client === undefined ? [] : [client])].join(" ");
     if (sequence < (await this.#store.trustSerial(pin))) throw new CofferError("index-superseded");
-    if ((await rootOfRows(rows.values())) !== root) {
+    const name = { origin, custodian, account };
+    if ((await rootOfBuckets(buckets)) !== root) {
       this.#indexes.delete(account);
-      await this.#store.deleteVersions({ origin, custodian, account });
+      await this.#store.deleteVersions(name);
       throw new CofferError("index-refused");
     }
     await this.#store.keepTrustSerial(pin, sequence);
     const known = this.#indexes.get(account);
-    this.#indexes.set(account, { sequence, founded, rows });
+    const index = { sequence, founded, buckets, stored: again ? 0 : (known?.stored ?? 0) };
+    this.#indexes.set(account, index);
+    if (known?.sequence === sequence && known.founded === founded && index.stored === sequence)
+      return { sequence, founded };
+    const changed = [...buckets].filter(([at]) => index.stored === 0 || own.has(at));
     // Without it all rows only have to be read again.
-    if (known?.sequence !== sequence || known.founded !== founded)
-      await this.#store
-        .keepVersions({ origin, custodian, account, sequence, founded, rows: [...rows.values()] })
-        .catch(() => {});
+    const kept = await this.#store
+      .keepVersions({
+        ...{ ...name, sequence, founded, since: index.stored },
+        buckets: changed.map(([bucket, { rows, hash = "" }]) => {
+          return { bucket, hash, rows: [...rows.values()] };
+        }),
+      })
+      .catch(() => false);
+    index.stored = kept ? sequence : 0;
     return { sequence, founded };
   }
 
   async compare(owner: Owner, { account, documents, whole }: Params<"compare">): Result<"compare"> {
-    const { rows } = await this.#known(owner, account);
+    const index = await this.#known(owner, account);
     const told = { hidden: [], unknown: [], changed: [], deleted: [] } as Awaited<Result<"compare">>;
     const there = new Set<string>();
     for (const { document, headerDigest, metadataDigest } of documents) {
       there.add(document);
-      const row = rows.get(document);
+      const row = find(index, document);
       if (!row) told.unknown.push(document);
       else if (row.deleted) told.deleted.push(document);
       else if (differs(row.headerDigest, headerDigest) || differs(row.metadataDigest, metadataDigest))
         told.changed.push(document);
     }
     if (whole)
-      for (const { document, deleted } of rows.values())
-        if (!deleted && !there.has(document)) told.hidden.push(document);
+      for (const { rows } of index.buckets.values())
+        for (const { document, deleted } of rows.values())
+          if (!deleted && !there.has(document)) told.hidden.push(document);
     return told;
   }
 
@@ -109,14 +127,40 @@ export class Versions {
     // One may have been verified meanwhile.
     const known = this.#indexes.get(account);
     if (known) return known;
-    const rows = new Map(kept?.rows.map((row) => [row.document, row]));
-    const index = { sequence: kept?.sequence ?? 0, founded: kept?.founded ?? false, rows };
+    const { sequence = 0, founded = false } = kept ?? {};
+    const buckets: Buckets = new Map();
+    for (const { bucket, hash, rows } of kept?.buckets ?? [])
+      buckets.set(bucket, { hash, rows: new Map(rows.map((row) => [row.document, row])) });
+    const index = { sequence, founded, buckets, stored: sequence };
     this.#indexes.set(account, index);
     return index;
   }
 }
 
+function find({ buckets }: Index, document: string): VersionRow | undefined {
+  return buckets.get(bucketOf(document))?.rows.get(document);
+}
+
+/** Buckets of the index that was verified stay as they are: one is copied before its first change. */
+function put({ buckets, own }: Reading, row: VersionRow): void {
+  const at = bucketOf(row.document);
+  const bucket = own.has(at) ? buckets.get(at) : undefined;
+  const rows = bucket?.rows ?? new Map(buckets.get(at)?.rows);
+  rows.set(row.document, row);
+  buckets.set(at, { rows });
+  own.add(at);
+}
+
 /** What either of them does not say is no difference. */
 function differs(a: string | undefined, b: string | undefined): boolean {
   return a !== undefined && b !== undefined && a !== b;
+}
+
+/** Only what has changed is hashed. */
+async function rootOfBuckets(buckets: Buckets): Promise<string> {
+  const hashes = [...buckets].map(async ([at, bucket]) => {
+    bucket.hash ||= await bucketHash([...bucket.rows.values()].map(lineOf));
+    return [at, bucket.hash] as const;
+  });
+  return rootOf(new Map(await Promise.all(hashes)));
 }
