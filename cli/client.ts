@@ -15,7 +15,7 @@ import { Administration } from "#web/client/administration.ts";
 import { callJson } from "#web/client/call.ts";
 import { ClientSession, type RegisteredKey } from "#web/client/client-session.ts";
 import { Custodian } from "#web/client/custodian.ts";
-import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
+import { CustodianSession, type Identity, type ListStore, memorySignInStore } from "#web/client/index.ts";
 import type { Members } from "#web/client/members.ts";
 import type { CertifiedKey } from "#web/client/mutual.ts";
 import type { UploadQueue } from "#web/client/queue.ts";
@@ -49,6 +49,8 @@ export interface ClientOptions {
   onWait?: (milliseconds: number) => void;
   /** Where uploads wait for the network: `uploadFolder`, or `memoryUploadStore` for as long as the process lives. Default: none can. */
   uploads?: () => UploadStore;
+  /** Where lists of documents are kept, sealed, for the next client of the same user. */
+  lists?: () => Promise<ListStore>;
   /** What the microservice does otherwise than by default. */
   instance?: Pick<
     NodeMicroserviceOptions,
@@ -126,6 +128,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
   const enrolment = cookie === undefined ? bySecretZero : undefined;
   const custodian = new Custodian({
     ...{ session, app, fetch, now, enrolment, onWait, nextAppKey },
+    ...(options.lists && { lists: options.lists }),
     openVault: () => openVault(),
     uploads,
     // The host knows when there is other code, and says so.

@@ -48,6 +48,10 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
     const { deleteDocuments, DELETE_HELP } = await import("./documents.ts");
     return { run: deleteDocuments, help: DELETE_HELP };
   },
+  restore: async () => {
+    const { restore, RESTORE_HELP } = await import("./restore.ts");
+    return { run: restore, help: RESTORE_HELP };
+  },
   finish: async () => {
     const { finish, FINISH_HELP } = await import("./documents.ts");
     return { run: finish, help: FINISH_HELP };

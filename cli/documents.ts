@@ -25,11 +25,12 @@ Exit code: 0 renamed, 1 not, 2 the command line is wrong.
 Example: ${COFFER} rename draft.pdf contract.pdf --user ada
 `;
 
-export const DELETE_HELP = `coffer delete DOCUMENT …: delete documents for good
+export const DELETE_HELP = `coffer delete DOCUMENT …: delete documents, for good unless days are given
 
 ${DOCUMENT_LINE}
 All of them are looked for before the first is deleted.
 
+  --days N      not for good: for 1 to 90 days \`${COFFER} restore\` brings them back
   --json        one JSON object a document on standard output: id and account
 ${SESSION_HELP}
 Exit code: 0 all deleted, 1 at least one was not (those that were printed are), 2 the command line is wrong.
@@ -79,15 +80,27 @@ export function deleteDocuments(args: string[]): Promise<number> {
   const check = (named: string[]) => {
     if (named.length === 0) throw new CommandError("coffer delete: name a document. Try --help.", 2);
   };
-  return run(args, check, async (client, named, json, signal) => {
+  const { days, rest } = daysIn(args);
+  return run(rest, check, async (client, named, json, signal) => {
     const all = await allDocuments(client);
     const found = named.map((wanted) => namedIn(all, wanted));
     for (const { id, account, metadata } of found) {
       signal.throwIfAborted();
-      await client.documents.remove(id, { account, signal });
+      await client.documents.remove(id, { account, signal, ...(days !== undefined && { days }) });
       tell(json, `${id}\t${shown(metadata?.name ?? "")}`, { id, account });
     }
   });
+}
+
+/** `--days N`, and the command line without it. */
+function daysIn(args: readonly string[]): { days: number | undefined; rest: string[] } {
+  const at = args.findIndex((arg) => arg === "--days" || arg.startsWith("--days="));
+  if (at < 0) return { days: undefined, rest: [...args] };
+  const [, joined] = args[at]?.split("=", 2) ?? [];
+  const days = Number(joined ?? args[at + 1]);
+  if (!Number.isSafeInteger(days) || days < 1 || days > 90)
+    throw new CommandError("--days takes a whole number from 1 to 90.", 2);
+  return { days, rest: args.toSpliced(at, joined === undefined ? 2 : 1) };
 }
 
 /** `coffer finish` */

@@ -163,9 +163,10 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     ],
     Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "publicKey", "random", "sign", "verify"],
     Datastore: [
-      ...["complete", "content", "create", "delete", "list", "listReceived", "metadata", "putListed"],
-      ...["putMetadata", "putReceivedCopy", "quota", "receivedContent", "receivedMetadata", "removeReceived"],
-      ...["setQuota", "share", "store", "unshare", "upload", "uploadPart"],
+      ...["complete", "content", "create", "delete", "keepDocument", "list", "listDeleted", "listReceived"],
+      ...["metadata", "putListed", "putMetadata", "putReceivedCopy", "quota", "receivedContent"],
+      ...["receivedMetadata", "removeReceived", "scheduleDeletion", "setQuota", "share", "store", "unshare"],
+      ...["upload", "uploadPart"],
     ],
     AuditForDomains: ["append"],
   },

@@ -3,6 +3,7 @@ import { seconds } from "#protocol/clock.ts";
 import type {
   AccountQuota,
   Completion,
+  DeletedPage,
   DocumentPage,
   Listed,
   Part,
@@ -17,6 +18,7 @@ import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import { daySeconds } from "../days.ts";
 import { type Handover, openHandover } from "../handover.ts";
 import { forgetKept, keep, readKept } from "../keeping.ts";
 import { askIdentifiers, type Identified, type IdentifierAsk } from "../key-identifiers.ts";
@@ -24,6 +26,7 @@ import { type Outbox, openOutbox } from "../outbox.ts";
 import type { Member } from "../person.ts";
 import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
+import { endDeleted, findDeletable, keepDocument, listDeleted, scheduleDeletion } from "./deletion.ts";
 import {
   beginCompletion,
   beginWhole,
@@ -35,6 +38,7 @@ import {
   forget,
   insertDocument,
   listDocuments,
+  listNamed,
   markDeleted,
   readRow,
   recordMetadata,
@@ -80,9 +84,16 @@ const ERASE_AFTER_MS = 100;
 
 /** All that a reader of the account may do. */
 const READS: ReadonlySet<string> = new Set([
-  ...["datastore:list", "datastore:read", "datastore:read-metadata"],
+  ...["datastore:list", "datastore:list-deleted", "datastore:read", "datastore:read-metadata"],
   ...["datastore:list-received", "datastore:read-received"],
 ]);
+
+/** Of a list: a page, or those with these ids. */
+export type Wanted = {
+  cursor?: string | undefined;
+  ids?: string[] | undefined;
+  limit?: number | undefined;
+};
 
 /** What the datastore needs of its neighbours. */
 interface Neighbours {
@@ -234,7 +245,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
 
   remove(caller: Caller, id: string): Promise<Result<DocumentRow>> {
     const deciding = this.#decide("datastore:delete", caller, `document/${id}`, (sql) => {
-      const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
+      const found = findDeletable(sql, id, caller);
       if (found.ok) {
         this.#sweepLater();
         markDeleted(sql, id, Date.now());
@@ -249,10 +260,39 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     this.#store.transaction(() => forget(this.#store.sql, id));
   }
 
-  list(caller: Caller, cursor?: string): Promise<Result<DocumentPage>> {
+  list(caller: Caller, { cursor, ids, limit }: Wanted): Promise<Result<DocumentPage>> {
     const account = this.#account;
+    const owner = { account, client: caller.client };
     return this.#decide("datastore:list", caller, `account/${account}`, (sql) =>
-      listDocuments(sql, { account, client: caller.client }, cursor),
+      ids ? listNamed(sql, owner, ids) : listDocuments(sql, owner, cursor, limit),
+    );
+  }
+
+  /** It will be deleted: answers when, milliseconds since 1970. */
+  async scheduleDeletion(caller: Caller, id: string, days: number | undefined): Promise<Result<number>> {
+    const resource = `document/${id}`;
+    const deciding = this.#decide("datastore:schedule-deletion", caller, resource, (sql) => {
+      const of = { days, day: daySeconds(this.env), now: Date.now() };
+      const scheduled = scheduleDeletion(sql, id, caller, of);
+      // Whoever restores it shares it anew.
+      if (scheduled.ok) endGiven(sql, { requestId: caller.requestId, from: this.#account, document: id });
+      return scheduled;
+    });
+    const decision = await this.#telling(deciding);
+    if (decision.ok) await wakeBy(this.ctx.storage, decision.value);
+    return decision;
+  }
+
+  keepDocument(caller: Caller, id: string): Promise<Result<null>> {
+    return this.#decide("datastore:cancel-deletion", caller, `document/${id}`, (sql) =>
+      keepDocument(sql, id, caller, Date.now()),
+    );
+  }
+
+  listDeleted(caller: Caller, cursor?: string): Promise<Result<DeletedPage>> {
+    const account = this.#account;
+    return this.#decide("datastore:list-deleted", caller, `account/${account}`, (sql) =>
+      listDeleted(sql, { account, client: caller.client }, cursor, Date.now()),
     );
   }
 
@@ -474,11 +514,12 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     await outbox.alarm();
     // A document that was swept before its parts are here would leave them behind.
     if (!(await handover.settle())) return;
-    const next =
+    const times =
       readShredded(store.sql) === null
-        ? await sweep(store, this.env.DOCUMENTS)
-        : await erase(store, this.env.DOCUMENTS, this.#account);
-    if (next !== null) await wakeBy(this.ctx.storage, next);
+        ? [store.transaction(() => endDeleted(store.sql, Date.now())), await sweep(store, this.env.DOCUMENTS)]
+        : [await erase(store, this.env.DOCUMENTS, this.#account)];
+    const due = times.filter((time) => time !== null);
+    if (due.length > 0) await wakeBy(this.ctx.storage, Math.min(...due));
   }
 
   get #account(): string {

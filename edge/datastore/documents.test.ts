@@ -44,7 +44,7 @@ function complete(id: string, sizes = [100]) {
 
 describe("documents", () => {
   it("lists complete ones alone, newest first, page by page", () => {
-    const ids = Array.from({ length: 400 }, (_, i) => {
+    const ids = Array.from({ length: 700 }, (_, i) => {
       const id = pending("a1", 1000 + Math.floor(i / 3));
       expect(complete(id)).toBe(true);
       return id;
@@ -56,7 +56,7 @@ describe("documents", () => {
     sql.exec("UPDATE documents SET client = 'another app' WHERE id = ?", foreign);
     const first = listDocuments(sql, A1, undefined);
     if (!first.ok) throw new Error();
-    expect(first.value.documents).toHaveLength(250);
+    expect(first.value.documents).toHaveLength(500);
     const second = listDocuments(sql, A1, first.value.cursor);
     if (!second.ok) throw new Error();
     expect(second.value.cursor).toBeUndefined();

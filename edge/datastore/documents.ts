@@ -27,6 +27,8 @@ export type DocumentRow = {
   completion: string | null;
   /** R2's, once the document is complete. */
   etag: string | null;
+  /** When it will be deleted, milliseconds since 1970; absent in the object of a whole tenant, which knows of no such thing. */
+  ends?: number | null;
 };
 
 /** The account's document with this id, in whichever state and of whichever app. */
@@ -41,7 +43,8 @@ export type Owner = { account: string; client: string };
 const MAX_PENDING = 64;
 /** An upload that has been idle this long gives way to another. */
 const IDLE_MS = 10 * 60_000;
-const PAGE = 250;
+/** Documents of a page of the list. */
+const PAGE = 500;
 
 /**
  * Opens an upload under the id that the custodian has chosen. The same request again, before anything was uploaded, is
@@ -105,6 +108,7 @@ export function findDocument(
   const row = readRow(sql, id);
   if (!row || row.state === "deleted") return refuse("not-found", "no such document");
   if (row.client !== caller.client) return refuse("not-found", "document belongs to another app");
+  if (row.ends != null) return refuse("not-found", "document will be deleted");
   return states.includes(row.state) ? ok(row) : refuse("conflict", `document is ${row.state}`);
 }
 
@@ -265,25 +269,51 @@ export function listDocuments(
   sql: SqlStorage,
   { account, client }: Owner,
   cursor: string | undefined,
+  limit?: number,
 ): Decision<DocumentPage> {
+  const page = nextPage<Stored>(sql, { account, client }, cursor, "AND ends IS NULL", limit);
+  if (!page.ok) return page;
+  const { rows, cursor: next } = page.value;
+  return ok({ ...tell(sql, rows), ...(next !== undefined && { cursor: next }) });
+}
+
+/** Those of these that are in the list. */
+export function listNamed(
+  sql: SqlStorage,
+  { account, client }: Owner,
+  ids: readonly string[],
+): Decision<DocumentPage> {
+  const rows = sql
+    .exec<Stored>(
+      `SELECT id, account, size, created, listed, listed_key FROM documents WHERE account = ? AND client = ? AND state = 'complete'
+       AND ends IS NULL AND id IN (SELECT value FROM json_each(?))`,
+      ...[account, client, JSON.stringify(ids)],
+    )
+    .toArray();
+  return ok(tell(sql, rows));
+}
+
+/** A page of complete documents for which `only` (SQL) holds, and the cursor of the next one where there is one. */
+export function nextPage<R extends Stored>(
+  sql: SqlStorage,
+  { account, client }: Owner,
+  cursor: string | undefined,
+  only: `AND ${string}`,
+  limit = PAGE,
+): Decision<{ rows: R[]; cursor: string | undefined }> {
   const after = cursor === undefined ? { created: Number.MAX_SAFE_INTEGER, id: "" } : readCursor(cursor);
   if (!after) return refuse("bad-request", "malformed cursor");
-  const rows = [
-    ...sql.exec<Stored>(
-      `SELECT id, account, size, created, listed, listed_key FROM documents WHERE account = ? AND client = ? AND state = 'complete'
-       AND (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?`,
-      account,
-      client,
-      after.created,
-      after.id,
-      PAGE + 1,
-    ),
-  ];
-  const page = rows.slice(0, PAGE);
-  const told = tell(sql, page);
-  const last = page.at(-1);
-  if (rows.length <= PAGE || !last) return ok(told);
-  return ok({ ...told, cursor: encodeBase64url(utf8(`${last.created} ${last.id}`)) });
+  const most = Math.min(limit, PAGE);
+  const found = sql
+    .exec<R>(
+      `SELECT id, account, size, created, listed, listed_key, ends FROM documents WHERE account = ? AND client = ?
+       AND state = 'complete' ${only} AND (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?`,
+      ...[account, client, after.created, after.id, most + 1],
+    )
+    .toArray();
+  const rows = found.slice(0, most);
+  const last = found.length > most ? rows.at(-1) : undefined;
+  return ok({ rows, cursor: last && encodeBase64url(utf8(`${last.created} ${last.id}`)) });
 }
 
 function readCursor(cursor: string): { created: number; id: string } | null {

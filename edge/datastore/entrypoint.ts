@@ -1,9 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { parseRange } from "#protocol/byte-range.ts";
+import { seconds } from "#protocol/clock.ts";
 import type {
   AccountQuota,
   Completion,
+  DeletedPage,
   DocumentPage,
   Part,
   PutListed,
@@ -17,6 +19,7 @@ import type {
 import { digest } from "#protocol/digest.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
+import type { Wanted } from "./account.ts";
 import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
 import { type Content, PART_SIZE } from "./types.ts";
@@ -120,8 +123,30 @@ export class Datastore extends WorkerEntrypoint<Env> {
   }
 
   /** `GET …/documents`: complete documents of the account, newest first. */
-  async list(caller: Caller, account: string, cursor?: string): Promise<Result<DocumentPage>> {
-    return this.#object(caller, account).list(caller, cursor);
+  async list(caller: Caller, account: string, wanted: Wanted): Promise<Result<DocumentPage>> {
+    return this.#object(caller, account).list(caller, wanted);
+  }
+
+  /** `GET …/deleted-documents`: documents of the account that will be deleted. */
+  async listDeleted(caller: Caller, account: string, cursor?: string): Promise<Result<DeletedPage>> {
+    return this.#object(caller, account).listDeleted(caller, cursor);
+  }
+
+  /** `POST …/documents/{id}/deletion`: a complete document; gone from the list at once, for good on its day. */
+  async scheduleDeletion(
+    caller: Caller,
+    account: string,
+    id: string,
+    days: number | undefined,
+  ): Promise<Result<{ ends: number }>> {
+    const decision = await this.#object(caller, account).scheduleDeletion(caller, id, days);
+    return decision.ok ? ok({ ends: seconds(decision.value) }) : decision;
+  }
+
+  /** `DELETE …/documents/{id}/deletion`: it is kept after all, and listed again. */
+  async keepDocument(caller: Caller, account: string, id: string): Promise<Result<void>> {
+    const kept = await this.#object(caller, account).keepDocument(caller, id);
+    return kept.ok ? ok(undefined) : kept;
   }
 
   /** `PUT …/listed-metadata`: copies of sealed metadata for the list. */

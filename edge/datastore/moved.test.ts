@@ -47,9 +47,9 @@ function move(account: string): number {
 }
 
 const rowsOf = (sql: SqlStorage, account: string) => ({
-  // Copies for the list came later, and are the account's own object's alone.
+  // Copies for the list and deletions ahead came later, and are the account's own object's alone.
   documents: [...sql.exec("SELECT * FROM documents WHERE account = ? ORDER BY id", account)].map(
-    ({ listed: _, listed_key: __, ...row }) => row,
+    ({ listed: _, listed_key: __, ends: ___, ...row }) => row,
   ),
   parts: [
     ...sql.exec(

@@ -2,6 +2,7 @@ import { HANDOVER_TABLE } from "../handover.ts";
 import { KEPT_TABLE } from "../keeping.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
+import { DELETION_COLUMN } from "./deletion.ts";
 import { SHREDDED_TABLE } from "./erase.ts";
 import { LISTED_COLUMNS } from "./listed.ts";
 import { SET_QUOTA_TABLE } from "./set-quota.ts";
@@ -118,6 +119,7 @@ export const MIGRATIONS: readonly string[] = [
   LISTED_COLUMNS,
   SET_QUOTA_TABLE,
   `${OUTBOX_TABLE}${SHARES_TABLES}`,
+  DELETION_COLUMN,
 ];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */

@@ -7,6 +7,7 @@ import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import { daySeconds } from "../days.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import type { ListedIdentifier } from "../key-identifiers.ts";
@@ -25,7 +26,7 @@ import {
   renewAccountKey,
   scheduleVersion,
 } from "./custodian-keys.ts";
-import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd, settlingSeconds } from "./deletion.ts";
+import { cancelEnd, endOf, scheduledEnd, scheduleEnd, settlingSeconds } from "./deletion.ts";
 import type { Moved } from "./earlier.ts";
 import { endAccount, removeMember, shredAccount } from "./ends.ts";
 import { makeFirstKeys } from "./first-keys.ts";

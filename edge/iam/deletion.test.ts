@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { checkSettled, daySeconds, endOf, settlingSeconds } from "./deletion.ts";
+import { daySeconds } from "../days.ts";
+import { checkSettled, endOf, settlingSeconds } from "./deletion.ts";
 
 it("W11 a day is a day in production, whatever is configured, and may be shorter in development alone", () => {
   const short = { COFFER_DAY_SECONDS: "1" };

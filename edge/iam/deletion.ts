@@ -1,23 +1,13 @@
 /** The end of an account, some days ahead (W11): until then it is refused to all and can be kept after all. */
 
 import type { DeletionRequest } from "#protocol/contract/index.ts";
+import { daySeconds } from "../days.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import { isOwner } from "./members.ts";
 
 /** As cloud KMSs have it. */
 const DAYS = 30;
-const DAY = 86_400;
 const SETTLING = 60;
-
-/** A deployment in development may have shorter days, for tests; one in production has days. */
-export function daySeconds(env: { COFFER_ENVIRONMENT: string; COFFER_DAY_SECONDS?: string }): number {
-  const configured = env.COFFER_DAY_SECONDS;
-  if (configured === undefined || env.COFFER_ENVIRONMENT !== "development") return DAY;
-  const seconds = Number(configured);
-  if (!Number.isSafeInteger(seconds) || seconds < 1)
-    throw new TypeError("COFFER_DAY_SECONDS is no number of seconds");
-  return seconds;
-}
 
 /**
  * After so long nobody seals under a version of a data key that another has replaced: half a minute for which an instance goes by what it

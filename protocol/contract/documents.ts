@@ -1,7 +1,7 @@
 /** Documents: ciphertext in and out, in parts and by ranges. Sizes are bytes of ciphertext, times seconds since 1970. */
 
 import { base64url, list, type Of, object, open, seconds, text, whole } from "../shape.ts";
-import { documentId, identifier, jws, MIN_PART } from "./names.ts";
+import { documentId, identifier, jws, MAX_DOCUMENT_IDS, MIN_PART } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
 /** A server that asked for larger parts would have clients hold them in memory. */
@@ -32,10 +32,9 @@ const MAX_PUT_LISTED = 100;
 const sealed = base64url(1, MAX_LISTED);
 
 /** `listed`: the copy of its metadata for the list, where there is one; `key` is the place of its EDK among the page's. */
-const documentRow = open(
-  { id: identifier, account: identifier, size: whole(0), created: seconds },
-  { listed: object({ key: whole(0), sealed }) },
-);
+const row = { id: identifier, account: identifier, size: whole(0), created: seconds };
+const ofRow = { listed: object({ key: whole(0), sealed }) };
+const documentRow = open(row, ofRow);
 export type DocumentRow = Of<typeof documentRow>;
 
 /** `keys`: EDKs of the listed copies, each once. */
@@ -44,6 +43,13 @@ const documentPage = open(
   { cursor: text(1, 256, /^[\w-]*$/), keys: list(jws, 1, 1000) },
 );
 export type DocumentPage = Of<typeof documentPage>;
+
+/** Of a document that will be deleted: `ends` says when. */
+const deletedPage = open(
+  { documents: list(open({ ...row, ends: seconds }, ofRow), 0, 1000) },
+  { cursor: text(1, 256, /^[\w-]*$/), keys: list(jws, 1, 1000) },
+);
+export type DeletedPage = Of<typeof deletedPage>;
 
 const uploadOpened = open({ id: identifier, partSize: whole(MIN_PART, MAX_PART) });
 export type UploadOpened = Of<typeof uploadOpened>;
@@ -64,13 +70,21 @@ const completion = object(
 );
 export type Completion = Of<typeof completion>;
 
+/** All, by pages, of `limit` documents at the most; with `ids` those of them that there are. */
 export const listDocuments = {
   site: "app",
   method: "GET",
   path: "/accounts/{account}/documents",
   authentication: "token",
   parameters: collection,
-  query: { required: {}, optional: { cursor: text(0, 256) } },
+  query: {
+    required: {},
+    optional: {
+      cursor: text(0, 256),
+      limit: text(1, 3, /^[1-9]\d*$/),
+      ids: text(36, MAX_DOCUMENT_IDS * 37 - 1, /^[0-9a-f-]{36}(,[0-9a-f-]{36})*$/),
+    },
+  },
   answer: { status: 200, json: documentPage },
   problems: ["forbidden"],
 } as const satisfies Route;
@@ -199,6 +213,41 @@ export const putListed = {
   problems: ["forbidden"],
 } as const satisfies Route;
 export type PutListed = BodyOf<typeof putListed>;
+
+/** Gone from the list at once, and for good after so many days, 30 unless it is said. Asked for again, it ends when it was to end. */
+export const scheduleDocumentDeletion = {
+  site: "app",
+  method: "POST",
+  path: "/accounts/{account}/documents/{id}/deletion",
+  authentication: "token",
+  parameters,
+  request: { json: object({}, { days: whole(1, 90) }) },
+  answer: { status: 200, json: open({ ends: seconds }) },
+  problems: ["forbidden", "not-found", "conflict"],
+} as const satisfies Route;
+
+/** It is listed again. One that is not to be deleted is kept already. */
+export const cancelDocumentDeletion = {
+  site: "app",
+  method: "DELETE",
+  path: "/accounts/{account}/documents/{id}/deletion",
+  authentication: "token",
+  parameters,
+  answer: { status: 204 },
+  problems: ["forbidden", "not-found"],
+} as const satisfies Route;
+
+/** Documents that will be deleted, those that were sealed last first. */
+export const listDeletedDocuments = {
+  site: "app",
+  method: "GET",
+  path: "/accounts/{account}/deleted-documents",
+  authentication: "token",
+  parameters: collection,
+  query: { required: {}, optional: { cursor: text(0, 256) } },
+  answer: { status: 200, json: deletedPage },
+  problems: ["forbidden"],
+} as const satisfies Route;
 
 /** An upload or a complete document; gone from the list at once. */
 export const deleteDocument = {

@@ -19,7 +19,7 @@ export * from "./instances.ts";
 export * from "./key-management.ts";
 export * from "./keys.ts";
 export * from "./members.ts";
-export { ACCOUNT_STATES_PAGE, keyTags, keyVersion, MIN_PART } from "./names.ts";
+export { ACCOUNT_STATES_PAGE, keyTags, keyVersion, MAX_DOCUMENT_IDS, MIN_PART } from "./names.ts";
 export { openApiDocument, serviceDocument } from "./openapi.ts";
 export * from "./passkeys.ts";
 export * from "./policies.ts";

@@ -31,6 +31,8 @@ export const documentId = text(
 export const plainName = text(1, 63, /^[a-z0-9][a-z0-9-]*$/);
 /** Accounts of one answer about their states: each is asked of its own object. */
 export const ACCOUNT_STATES_PAGE = 50;
+/** Documents that are asked for by their ids at a time. */
+export const MAX_DOCUMENT_IDS = 100;
 /** R2's minimum of a part that is not the last. */
 export const MIN_PART = 5 << 20;
 /** A user's id: `principalId`. */

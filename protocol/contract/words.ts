@@ -84,6 +84,9 @@ export const summaries: Partial<Record<OperationId, string>> = {
   readContent: "A document's ciphertext, or a range of it",
   readMetadata: "The sealed metadata of a document or an upload",
   deleteDocument: "Delete a document or an upload",
+  scheduleDocumentDeletion: "Have a document deleted in 1 to 90 days; until then it can be kept",
+  cancelDocumentDeletion: "Keep a document whose deletion is scheduled",
+  listDeletedDocuments: "Documents of an account in this app that will be deleted, by pages",
   readVersions:
     "Rows of the version index of documents that have changed, by pages; the last has its signed head",
   putVersions: "Enter versions of documents in the index, compared and swapped",

@@ -1,6 +1,6 @@
 /** A custodian in this process, with the ciphertext that it sends. */
 
-import { type Client, connect } from "#cli/client.ts";
+import { type Client, type ClientOptions, connect } from "#cli/client.ts";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import type { System } from "../support/start.ts";
 
@@ -11,6 +11,7 @@ export async function connectNode(
   system: Pick<System, "appOrigin" | "vaultOrigin" | "running">,
   user: string,
   fetch: typeof globalThis.fetch = loopbackFetch,
+  lists?: ClientOptions["lists"],
 ): Promise<Client & { sent: Recorded[] }> {
   const sent: Recorded[] = [];
   const recording: typeof fetch = async (input, init) => {
@@ -26,6 +27,7 @@ export async function connectNode(
     rootKey: system.running.rootKey,
     user,
     fetch: recording,
+    ...(lists && { lists }),
   });
   return { ...client, sent };
 }

@@ -33,7 +33,11 @@ export function createSignInStore(now: () => number = Date.now): SignInStore {
   return {
     read: async (vault) => (await database()).get("sign-in", vault),
     write: async (vault, signIn) => void (await (await database()).put("sign-in", signIn, vault)),
-    clear: async (vault) => (await database()).delete("sign-in", vault),
+    clear: async (vault) => {
+      // Lists of all accounts (lists.ts): what they were sealed under ends with the sign-in.
+      indexedDB.deleteDatabase("coffer-lists");
+      await (await database()).delete("sign-in", vault);
+    },
     begin: async (pending) => {
       const transaction = (await database()).transaction("pending", "readwrite");
       for (const old of await transaction.store.getAll()) {

@@ -237,9 +237,21 @@ export class Coffer extends EventTarget {
     return this.#run(({ documents }) => documents.finish(id, options));
   }
 
-  /** Deletes a document for good. */
+  /** Deletes a document: for good, or with `days` so that `restore` brings it back until then. */
   remove(id: string, options: RemoveOptions = {}): Promise<void> {
     return this.#run(({ documents }) => documents.remove(id, options));
+  }
+
+  /**
+   * Brings a document back that was deleted with `days`; `list` with `deleted` has those. Errors: `not-found` when its time has come, and as of `open`.
+   *
+   * @example
+   * await coffer.remove(id, { days: 30 });
+   * const [document] = await coffer.list({ deleted: true });
+   * if (document) await coffer.restore(document.id, { account: document.account });
+   */
+  restore(id: string, options: Omit<RemoveOptions, "days"> = {}): Promise<void> {
+    return this.#run(({ documents }) => documents.restore(id, options));
   }
 
   /**

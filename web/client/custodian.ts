@@ -10,6 +10,7 @@ import { Administration, type Standing } from "./administration.ts";
 import { Documents } from "./documents.ts";
 import { loadByGrant } from "./granted.ts";
 import type { Host } from "./host.ts";
+import type { ListStore } from "./kept-list.ts";
 import { DataKeys } from "./keys.ts";
 import { lend } from "./lend.ts";
 import { Members } from "./members.ts";
@@ -26,6 +27,8 @@ import type { UploadStore } from "./upload-store.ts";
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
   /** Where uploads wait for the network; none can where it is left out. */
   uploads?: (() => UploadStore) | undefined;
+  /** Where lists are kept, sealed, over a reload; they are read anew where it is left out. */
+  lists?: (() => Promise<ListStore>) | undefined;
   /** How often to look, while it is used, whether the vault has another release by now, milliseconds. Default: a quarter of an hour. */
   releases?: number;
   session: Session;
@@ -71,6 +74,7 @@ export class Custodian {
       onWait,
       onState,
       onStep,
+      lists,
     } = options;
     const { releases = 15 * 60 * 1000 } = options;
     this.#session = session;
@@ -86,7 +90,7 @@ export class Custodian {
     });
     const keys = new DataKeys(rest, microservice, custody);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
-    const documents = new Documents({ rest, microservice, keys, tenant, accounts });
+    const documents = new Documents({ rest, microservice, keys, tenant, accounts, lists });
     this.documents = onStep ? telling(documents, onStep) : documents;
     this.life = new Accounts(
       rest,

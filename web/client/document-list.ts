@@ -1,14 +1,23 @@
 /** The list of documents: page by page from the datastore, each with a copy of its metadata where there is one. */
 
-import { type DocumentRow, listDocuments, type PutListed, putListed } from "#protocol/contract/index.ts";
+import {
+  type DocumentPage,
+  type DocumentRow,
+  listDeletedDocuments,
+  listDocuments,
+  MAX_DOCUMENT_IDS,
+  type PutListed,
+  putListed,
+} from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import type { EncryptionContext } from "#protocol/port/index.ts";
 import type { ContentName } from "./belonging.ts";
 import { callEmpty, callJson } from "./call.ts";
 import type { Place } from "./content.ts";
 import { type DocumentKey, documentKeyOf, purposeOf } from "./document-key.ts";
-import { asCofferError } from "./error.ts";
-import { type Amiss, holdAgainst, sync } from "./held-list.ts";
+import { asCofferError, isTransient } from "./error.ts";
+import { type Amiss, compare, holdAgainst, type Synced, sync } from "./held-list.ts";
+import { type Entry, type ListStore, readKept, writeKept } from "./kept-list.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
 import { type Copy, openListed, sealListed } from "./listing.ts";
 import type { Metadata } from "./metadata.ts";
@@ -22,6 +31,14 @@ const READING = 4;
 const KEYS = 32;
 /** Copies that are put at a time. */
 const PUTTING = 100;
+/** Documents that have changed, up to which they are asked for by their ids; else the list is read anew. */
+const CHANGED = 5 * MAX_DOCUMENT_IDS;
+/** Of documents that came last nobody relies on the index alone: so many are listed each time. */
+const NEWEST = 50;
+/** A list is read anew after so long, for what the index does not tell. Milliseconds. */
+const LIST_LIFE = 24 * 3600 * 1000;
+/** A list is kept over a reload so often at the most. Milliseconds. */
+const KEEPING = 20_000;
 
 /** A document as the list has it. */
 export interface Document {
@@ -42,11 +59,15 @@ export interface Document {
    * its sealing was cut off at the last step, or a program without the index has sealed it; `finish` enters it.
    */
   state?: Amiss;
+  /** When it will be deleted for good, where it is listed as deleted. */
+  ends?: Date;
 }
 
 export interface ListOptions {
   signal?: AbortSignal;
   onChange?: (documents: Document[]) => void;
+  /** Those that will be deleted, with `ends`, instead of the others. */
+  deleted?: boolean;
 }
 
 /** Metadata that was opened. */
@@ -67,15 +88,20 @@ type Means = {
   known(place: Place): Opened | undefined;
   /** The same, fetched and opened. */
   read(place: Place, signal: AbortSignal | undefined): Promise<Opened>;
+  lists?: (() => Promise<ListStore>) | undefined;
 };
 
-type Page = { rows: DocumentRow[]; keys: string[] };
+type Page = { rows: (DocumentRow & { ends?: number })[]; keys: string[] };
+/** What was listed last of an account. `kept`: when it was kept over a reload last, of a steady clock. */
+type Known = { read: number; documents: Map<string, Document>; kept: number };
 type Named = { sealed: string } & Opened;
+type Lists = typeof listDocuments | typeof listDeletedDocuments;
 
 export class DocumentList {
   readonly #means: Means;
   /** Copies that are open, while this page lives. Never written to storage. */
   readonly #named = new Map<string, Named>();
+  readonly #known = new Map<string, Known>();
 
   constructor(means: Means) {
     this.#means = means;
@@ -83,16 +109,43 @@ export class DocumentList {
 
   forget(place: Place): void {
     this.#named.delete(nameOf(place));
+    this.#known.get(place.account)?.documents.delete(place.id);
   }
 
-  /** All complete documents of these accounts, newest first. While names are opened, the next page is on its way. */
+  /** It was sealed here: the next list has it, whatever it begins with. */
+  add(document: Document): Document {
+    if (!document.state) this.#known.get(document.account)?.documents.set(document.id, document);
+    return document;
+  }
+
+  /**
+   * All complete documents of these accounts, newest first. Of an account that was listed before, it begins with what was listed then, and asks for
+   * what has changed since. Else, while names are opened, the next page is on its way.
+   */
   async list(accounts: readonly string[], { signal, onChange }: ListOptions = {}): Promise<Document[]> {
     const documents: Document[] = [];
     const changed = () => onChange?.(documents);
     const naming: Promise<void>[] = [];
     // Beside the first page; what has come of it is looked at when the list is whole.
     const reading = accounts.map((account) => ({ account, synced: sync(this.#means.index, account) }));
-    for (const account of accounts) {
+    const whole = new Map<string, number>();
+    for (const { account, synced } of reading) {
+      const known = await this.#knownOf(account);
+      if (known) {
+        for (const { state, error, ...document } of known.documents.values()) documents.push(document);
+        documents.sort(newestFirst);
+        changed();
+        const begun = Date.now();
+        const caught = await this.#catchUp(account, synced, documents, changed, signal);
+        if (caught === "all") whole.set(account, begun);
+        if (caught) continue;
+        this.#known.delete(account);
+        replace(
+          documents,
+          documents.filter((document) => document.account !== account),
+        );
+      }
+      whole.set(account, Date.now());
       for await (const page of this.#usablePages(account, signal)) {
         const fresh = page.rows.map((row) => this.#document(row));
         documents.push(...fresh);
@@ -112,17 +165,154 @@ export class DocumentList {
       if (codeOf(reason) === "signed-out") throw reason;
     await this.#readOthers(documents, changed, signal);
     const refused: unknown[] = [];
-    for (const { account, synced } of reading)
-      await holdAgainst(this.#means.index, await synced, {
+    for (const { account, synced } of reading) {
+      const come = await synced;
+      await holdAgainst(this.#means.index, come, {
         ...{ account, documents },
-        content: (document) => (this.#means.known(document) ?? this.#named.get(nameOf(document)))?.content,
+        content: (document) => this.#contentOf(document),
         again: () => this.#again(account, documents, changed, signal),
-      }).catch((error: unknown) => refused.push(error));
+      }).then(
+        () => !signal?.aborted && this.#know(account, come, documents, whole.get(account)),
+        (error: unknown) => {
+          this.#known.delete(account);
+          refused.push(error);
+        },
+      );
+    }
     signal?.throwIfAborted();
     changed();
     // Said when the other accounts have been looked at as well.
     if (refused.length > 0) throw refused[0];
     return documents;
+  }
+
+  /** Those that will be deleted, by the copies of their metadata alone; without one they have no name here. */
+  async deleted(accounts: readonly string[], { signal }: ListOptions = {}): Promise<Document[]> {
+    const documents: Document[] = [];
+    for (const account of accounts)
+      for await (const page of this.#usablePages(account, signal, listDeletedDocuments)) {
+        const fresh = page.rows.map((row) => {
+          return { ...this.#document(row), ends: new Date((row.ends ?? 0) * 1000) };
+        });
+        await this.#open(fresh, page, () => {}, signal);
+        documents.push(...fresh);
+      }
+    return documents.sort(newestFirst);
+  }
+
+  /** What was listed of an account last, be it before a reload; none where that is too long ago. */
+  async #knownOf(account: string): Promise<Known | undefined> {
+    let known = this.#known.get(account);
+    if (!known && this.#means.lists) {
+      const kept = await readKept(await this.#means.lists(), this.#means, account);
+      known = kept && { read: kept.read, documents: new Map(), kept: Number.NEGATIVE_INFINITY };
+      for (const { id, created, sealedSize, metadata, key, content } of kept?.entries ?? []) {
+        this.#named.set(nameOf({ account, id }), { sealed: "", metadata, key, content });
+        const document = { id, account, created: new Date(created), sealedSize, metadata, key };
+        known?.documents.set(id, document);
+      }
+      if (known) this.#known.set(account, known);
+    }
+    const age = known ? Date.now() - known.read : 0;
+    return known && age >= 0 && age < LIST_LIFE ? known : undefined;
+  }
+
+  /**
+   * Brings what has changed since: the newest documents, of which some may not be in the index, and what the index tells of the others. False
+   * where the account has to be listed anew; `all` where the newest are all that there are.
+   */
+  async #catchUp(
+    account: string,
+    synced: Promise<Synced>,
+    documents: Document[],
+    changed: () => void,
+    signal: AbortSignal | undefined,
+  ): Promise<"all" | boolean> {
+    const { rest, index } = this.#means;
+    const asking = callJson(rest, listDocuments, { account, limit: String(NEWEST) }, undefined, { signal });
+    const refused = (error: unknown) => {
+      // What passes is no reason to forget what is known.
+      if (isTransient(error)) throw error;
+    };
+    const [newest, come] = await Promise.all([asking.catch(refused), synced]);
+    signal?.throwIfAborted();
+    if (!newest || !("founded" in come && come.founded)) return false;
+    const rows = new Map(newest.documents.map((row) => [row.id, row]));
+    const since = newest.cursor === undefined ? 0 : (newest.documents.at(-1)?.created ?? 0) * 1000;
+    const isNewer = ({ created }: Document) => created.getTime() >= since + 1000;
+    const take = async ({ documents: of, keys = [] }: DocumentPage) => {
+      if (of.some((row) => row.account !== account)) throw new CofferError("unexpected-response");
+      const fresh = of.map((row) => this.#document(row));
+      documents.push(...fresh);
+      documents.sort(newestFirst);
+      changed();
+      await this.#open(fresh, { rows: of, keys }, changed, signal);
+    };
+    const without = (gone: (document: Document) => boolean) =>
+      replace(
+        documents,
+        documents.filter((document) => document.account !== account || !gone(document)),
+      );
+    without((document) => rows.has(document.id) || since === 0 || isNewer(document));
+    await take(newest);
+    const content = (document: Place) => this.#contentOf(document);
+    const told = await compare(index, { account, documents, content });
+    // Of the newest it is as the datastore says, and looked at as in any list.
+    const wanted = [...told.hidden, ...told.changed, ...told.unknown].filter((id) => !rows.has(id));
+    if (wanted.length > CHANGED) return false;
+    const other = new Set([...wanted, ...told.deleted.filter((id) => !rows.has(id))]);
+    if (other.size > 0) without(({ id }) => other.has(id));
+    for (let from = 0; from < wanted.length; from += MAX_DOCUMENT_IDS) {
+      const ids = wanted.slice(from, from + MAX_DOCUMENT_IDS);
+      const page = await callJson(rest, listDocuments, { account, ids: ids.join(",") }, undefined, {
+        signal,
+      });
+      const asked = new Set(ids);
+      if (!page.documents.every(({ id }) => asked.delete(id))) throw new CofferError("unexpected-response");
+      await take(page);
+    }
+    return newest.cursor === undefined ? "all" : true;
+  }
+
+  /** The next list of the account begins with this one, after a reload too. `read`: when it was read as a whole, if it was now. */
+  #know(account: string, synced: Synced, documents: readonly Document[], read: number | undefined): void {
+    const before = this.#known.get(account);
+    const since = read ?? before?.read;
+    if (since === undefined || !("founded" in synced && synced.founded))
+      return void this.#known.delete(account);
+    const sound = documents.filter(
+      (document) =>
+        document.account === account && document.metadata && !document.error && this.#contentOf(document),
+    );
+    const same =
+      read === undefined &&
+      before?.documents.size === sound.length &&
+      sound.every(({ id }) => before.documents.has(id));
+    const kept = before?.kept ?? Number.NEGATIVE_INFINITY;
+    const known = { read: since, documents: new Map(sound.map((each) => [each.id, each])), kept };
+    this.#known.set(account, known);
+    const now = performance.now();
+    if (same || now < known.kept + KEEPING) return;
+    known.kept = now;
+    void this.#keep(account, known).catch(() => {});
+  }
+
+  async #keep(account: string, { read, documents }: Known): Promise<void> {
+    const lists = await this.#means.lists?.();
+    if (!lists) return;
+    const entries: Entry[] = [];
+    for (const document of documents.values()) {
+      const { id, created, sealedSize, metadata, key } = document;
+      const content = this.#contentOf(document);
+      if (metadata && content)
+        entries.push({ id, created: created.getTime(), sealedSize, metadata, key, content });
+    }
+    await writeKept(lists, this.#means, account, { read, entries });
+  }
+
+  /** The content that its metadata names, as far as that is open. */
+  #contentOf(place: Place): ContentName | undefined {
+    return (this.#means.known(place) ?? this.#named.get(nameOf(place)))?.content;
   }
 
   /** Lists an account again into `documents`. */
@@ -135,7 +325,7 @@ export class DocumentList {
     const rows = new Map((await this.rows(account, signal)).map((row) => [row.id, row]));
     const kept = documents.filter((document) => document.account !== account || rows.delete(document.id));
     const fresh = [...rows.values()].map((row) => this.#document(row));
-    documents.splice(0, documents.length, ...kept, ...fresh);
+    replace(documents, [...kept, ...fresh]);
     documents.sort(newestFirst);
     await this.#readOthers(fresh, changed, signal);
   }
@@ -255,20 +445,28 @@ export class DocumentList {
   }
 
   /** Of an account that is scheduled for deletion nothing opens, and nothing is listed; the others are. */
-  async *#usablePages(account: string, signal: AbortSignal | undefined): AsyncGenerator<Page> {
+  async *#usablePages(
+    account: string,
+    signal: AbortSignal | undefined,
+    route: Lists = listDocuments,
+  ): AsyncGenerator<Page> {
     try {
-      yield* this.#pages(account, signal);
+      yield* this.#pages(account, signal, route);
     } catch (error) {
       if (codeOf(error) !== "pending-deletion") throw error;
     }
   }
 
-  async *#pages(account: string, signal: AbortSignal | undefined): AsyncGenerator<Page> {
+  async *#pages(
+    account: string,
+    signal: AbortSignal | undefined,
+    route: Lists = listDocuments,
+  ): AsyncGenerator<Page> {
     const seen = new Set<string>();
     let cursor: string | undefined;
     do {
       const input = { account, ...(cursor !== undefined && { cursor }) };
-      const page = await callJson(this.#means.rest, listDocuments, input, undefined, { signal });
+      const page = await callJson(this.#means.rest, route, input, undefined, { signal });
       const before = seen.size;
       for (const row of page.documents) {
         if (row.account !== account || seen.has(row.id)) throw new CofferError("unexpected-response");
@@ -280,6 +478,12 @@ export class DocumentList {
       yield { rows: page.documents, keys: page.keys ?? [] };
     } while (cursor !== undefined);
   }
+}
+
+/** The list is the caller's already, and stays the same one. */
+function replace(documents: Document[], by: readonly Document[]): void {
+  documents.length = 0;
+  for (const document of by) documents.push(document);
 }
 
 /** Two accounts may have a document by one id. */

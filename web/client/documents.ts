@@ -5,6 +5,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { readAll } from "#protocol/chunks.ts";
 import {
   type AnswerOf,
+  cancelDocumentDeletion,
   completeUpload,
   deleteDocument,
   type Listed as ListedCopy,
@@ -12,6 +13,7 @@ import {
   putMetadata,
   readMetadata,
   readUpload,
+  scheduleDocumentDeletion,
   storeDocument,
   type TakenPart,
   type UploadOpened,
@@ -33,6 +35,7 @@ import { type Content, contentOf, fetchContent, type Place } from "./content.ts"
 import { documentKeyOf } from "./document-key.ts";
 import { type Document, DocumentList, type ListOptions, nameOf, type Opened } from "./document-list.ts";
 import { asCofferError, isTransient, isUndone } from "./error.ts";
+import type { ListStore } from "./kept-list.ts";
 import type { DataKeys } from "./keys.ts";
 import {
   cleanFolder,
@@ -120,6 +123,8 @@ export interface ReEncryptOptions extends OpenOptions {
 export interface RemoveOptions {
   /** The account that the document is in, as the list has it. Default: the first of the user's that has one with this id. */
   account?: string;
+  /** For so many days, 1 to 90, it can be restored. Default: it is deleted for good at once. */
+  days?: number;
   signal?: AbortSignal | undefined;
 }
 
@@ -173,6 +178,8 @@ export interface DocumentsOptions {
   accounts: () => string[];
   /** Bytes up to which a document goes up in one request. Default: 192 KiB. */
   short?: number;
+  /** Where lists are kept over a reload. */
+  lists?: (() => Promise<ListStore>) | undefined;
 }
 
 /** The documents of one custodian. */
@@ -192,7 +199,7 @@ export class Documents {
   /** Where a source was being sealed, for as long as the source is there. */
   readonly #stopped = new WeakMap<Blob, Place>();
 
-  constructor({ rest, microservice, keys, tenant, accounts, short = SHORT }: DocumentsOptions) {
+  constructor({ rest, microservice, keys, tenant, accounts, short = SHORT, lists }: DocumentsOptions) {
     this.#short = short;
     this.#rest = rest;
     this.#microservice = microservice;
@@ -201,7 +208,7 @@ export class Documents {
     this.#accounts = accounts;
     this.#index = new VersionIndex(rest, microservice);
     this.#list = new DocumentList({
-      ...{ rest, microservice, keys, index: this.#index },
+      ...{ rest, microservice, keys, index: this.#index, lists },
       context: (...of) => this.#context(...of),
       known: (place) => this.#opened.get(nameOf(place)),
       read: (place, signal) => this.#openMetadata(place, signal),
@@ -290,7 +297,15 @@ export class Documents {
       if (size !== sealed.length) throw new CofferError("unexpected-response");
       this.#opened.set(nameOf(place), opened);
       const entered = await this.#enter(place, content, sealedMetadata);
-      return { id, account, created: new Date(), sealedSize: size, metadata, key, ...entered };
+      return this.#list.add({
+        id,
+        account,
+        created: new Date(),
+        sealedSize: size,
+        metadata,
+        key,
+        ...entered,
+      });
     } catch (error) {
       // Before its one request there is nothing to delete.
       if (!completing) throw signal?.aborted ? signal.reason : asCofferError(error);
@@ -401,7 +416,8 @@ export class Documents {
       this.#opened.set(key, opened);
       if (keep) void port.discard(context).catch(() => {});
       const entered = await this.#enter(place, content, sealedMetadata);
-      return { id, account, created: new Date(), sealedSize: size, metadata, key: under, ...entered };
+      const stored = { id, account, created: new Date(), sealedSize: size, metadata, key: under };
+      return this.#list.add({ ...stored, ...entered });
     } catch (error) {
       if (keep && !completing && isInterruption(error, { signal, resumed: before !== undefined })) {
         if (source instanceof Blob) this.#stopped.set(source, place);
@@ -632,13 +648,39 @@ export class Documents {
   }
 
   /** All complete documents of the user's accounts, newest first. Names come out of sealed metadata. */
-  list(accounts: string[], options?: ListOptions): Promise<Document[]> {
-    return this.#list.list(accounts, options);
+  list(accounts: string[], options: ListOptions = {}): Promise<Document[]> {
+    return options.deleted ? this.#list.deleted(accounts, options) : this.#list.list(accounts, options);
   }
 
-  /** Deletes a document for good. */
-  async remove(id: string, { account, signal }: RemoveOptions = {}): Promise<void> {
-    await this.#whereItIs(id, account, (place) => this.#removeAt(place, signal));
+  /** Deletes a document, for good unless `days` are given. */
+  async remove(id: string, { account, signal, days }: RemoveOptions = {}): Promise<void> {
+    await this.#whereItIs(id, account, (place) =>
+      days === undefined ? this.#removeAt(place, signal) : this.#schedule(place, days, signal),
+    );
+  }
+
+  /** In the index first, as with a deletion for good. Asked for again, it ends when it was to end. */
+  async #schedule(place: Place, days: number, signal: AbortSignal | undefined): Promise<void> {
+    await this.#index.remove(place.account, place.id);
+    await callJson(this.#rest, scheduleDocumentDeletion, place, { days }, { signal, tries: 3 });
+    this.#forget(place);
+  }
+
+  /** Takes back a deletion that was scheduled. Cut off in between, it can be asked for again. */
+  async restore(id: string, { account, signal }: Omit<RemoveOptions, "days"> = {}): Promise<void> {
+    await this.#whereItIs(id, account, async (place) => {
+      await callEmpty(this.#rest, cancelDocumentDeletion, place, undefined, { signal, tries: 3 });
+      await this.#enterStored(place, signal).catch(async (error: unknown) => {
+        if (codeOf(error) !== "conflict") throw error;
+        // It stands already: somebody else has brought it back, or this a time before.
+        await this.#openMetadata(place, signal);
+      });
+    });
+  }
+
+  #forget(place: Place): void {
+    this.#opened.delete(nameOf(place));
+    this.#list.forget(place);
   }
 
   /** `listed`: it may have been, so that the version index has to know first that nobody hides it. */
@@ -654,8 +696,7 @@ export class Documents {
         if (!(error instanceof CofferError && error.code === "not-found" && error.maybeDone)) throw error;
       },
     );
-    this.#opened.delete(nameOf({ account, id }));
-    this.#list.forget({ account, id });
+    this.#forget({ account, id });
   }
 
   /** Opens an upload. Without the caller's signal: if the answer were lost, nobody could delete what was begun. */
@@ -731,15 +772,19 @@ export class Documents {
    */
   async finish(id: string, { account, signal }: RemoveOptions = {}): Promise<void> {
     try {
-      await this.#whereItIs(id, account, async (place) => {
-        const sealed = await this.#sealedMetadata(place, signal);
-        const { content } = await this.#openSealed(await this.#microservice.use(), place, sealed, signal);
-        const metadataDigest = await digest(sealed);
-        await this.#index.enter(place.account, { document: id, ...content, metadataDigest });
-      });
+      await this.#whereItIs(id, account, (place) => this.#enterStored(place, signal));
     } catch (error) {
       throw signal?.aborted ? signal.reason : asCofferError(error);
     }
+  }
+
+  /** Of what stands in the index nothing counts: it says that the document is deleted, or nothing at all. */
+  async #enterStored(place: Place, signal: AbortSignal | undefined): Promise<void> {
+    const sealed = await this.#sealedMetadata(place, signal);
+    const enrolled = await this.#microservice.use();
+    const { content } = await this.#openUnchecked(enrolled, place, sealed, signal);
+    const metadataDigest = await digest(sealed);
+    await this.#index.enter(place.account, { document: place.id, ...content, metadataDigest });
   }
 
   #sealMetadata(
@@ -768,6 +813,24 @@ export class Documents {
 
   async #openSealed(
     enrolled: EnrolledMicroservice,
+    place: Place,
+    sealed: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal | undefined,
+  ): Promise<Opened> {
+    const opened = await this.#openUnchecked(enrolled, place, sealed, signal);
+    const { account, id } = place;
+    const served = {
+      ...(opened.content && { headerDigest: opened.content.headerDigest }),
+      metadataDigest: await digest(sealed),
+    };
+    await this.#index.check(account, { document: id, ...served });
+    this.#opened.set(nameOf({ account, id }), opened);
+    return opened;
+  }
+
+  /** Whatever the version index says of it. */
+  async #openUnchecked(
+    enrolled: EnrolledMicroservice,
     { account, id }: Place,
     sealed: Uint8Array<ArrayBuffer>,
     signal: AbortSignal | undefined,
@@ -778,14 +841,7 @@ export class Documents {
     const { content, ...metadata } = decodeMetadata(plain);
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
     if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
-    const opened = { metadata, content, key: documentKeyOf(edk) };
-    const served = {
-      ...(content && { headerDigest: content.headerDigest }),
-      metadataDigest: await digest(sealed),
-    };
-    await this.#index.check(account, { document: id, ...served });
-    this.#opened.set(nameOf({ account, id }), opened);
-    return opened;
+    return { metadata, content, key: documentKeyOf(edk) };
   }
 
   /**

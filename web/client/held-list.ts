@@ -76,7 +76,11 @@ export async function holdAgainst(
 
 type Told = Result<"compare">;
 
-function compare(index: Pick<VersionIndex, "compare">, list: HeldList): Promise<Told> {
+/** What is told of all of it. */
+export function compare(
+  index: Pick<VersionIndex, "compare">,
+  list: Pick<HeldList, "account" | "documents" | "content">,
+): Promise<Told> {
   const served = own(list).map((document) => {
     const content = list.content(document);
     return { document: document.id, ...(content && { headerDigest: content.headerDigest }) };
@@ -130,6 +134,6 @@ function found(index: Pick<VersionIndex, "found">, list: HeldList): void {
     .catch(() => {});
 }
 
-function own({ account, documents }: HeldList): HeldDocument[] {
+function own({ account, documents }: Pick<HeldList, "account" | "documents">): HeldDocument[] {
   return documents.filter((document) => document.account === account);
 }

@@ -30,6 +30,7 @@ export type {
 } from "./documents.ts";
 export { isAbort, messageOf } from "./error.ts";
 export type { Host } from "./host.ts";
+export type { ListStore } from "./kept-list.ts";
 export type { AccountMember } from "./members.ts";
 export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";

@@ -4,7 +4,17 @@ import type { ContractHandlers } from "../serve.ts";
 
 /** Ciphertext in and out, in parts and by ranges. Bodies stream through. */
 export const documents = {
-  listDocuments: ({ c, caller, input }) => c.env.DATASTORE.list(caller, input.account, input.cursor),
+  listDocuments: ({ c, caller, input }) => {
+    const { account, cursor, ids, limit } = input;
+    const most = limit === undefined ? undefined : Number(limit);
+    return c.env.DATASTORE.list(caller, account, { cursor, ids: ids?.split(","), limit: most });
+  },
+  listDeletedDocuments: ({ c, caller, input }) =>
+    c.env.DATASTORE.listDeleted(caller, input.account, input.cursor),
+  scheduleDocumentDeletion: ({ c, caller, input: { account, id }, body }) =>
+    c.env.DATASTORE.scheduleDeletion(caller, account, id, body.days),
+  cancelDocumentDeletion: ({ c, caller, input: { account, id } }) =>
+    c.env.DATASTORE.keepDocument(caller, account, id),
   openUpload: ({ c, caller, input, body }) => c.env.DATASTORE.create(caller, input.account, body.id),
   storeDocument: ({ c, caller, input: { account, id }, body }) =>
     c.env.DATASTORE.store(caller, account, id, body),

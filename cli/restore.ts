@@ -1,0 +1,48 @@
+import { parseArgs } from "node:util";
+import { jsonLine } from "./json-line.ts";
+import { ACCOUNT_HELP_LINE, accountOf, exactly, JSON_HELP_LINE, LIFE_OPTIONS } from "./life.ts";
+import { print, tell } from "./output.ts";
+import { COFFER } from "./parts/index.ts";
+import { SESSION_HELP, withClient } from "./session-options.ts";
+import { shown } from "./shown.ts";
+
+export const RESTORE_HELP = `coffer restore             the documents that were deleted and can be brought back
+coffer restore DOCUMENT    brings one back
+
+${ACCOUNT_HELP_LINE}
+${JSON_HELP_LINE}
+${SESSION_HELP}
+Exit code: 0 listed or restored, 1 not, 2 the command line is wrong.
+
+Example: ${COFFER} restore --user ada
+`;
+
+/** `coffer restore` */
+export async function restore(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: LIFE_OPTIONS });
+  const { json } = values;
+  const [id] = positionals.length === 0 ? [] : exactly("restore", positionals, "a document");
+  return withClient(values, async (client) => {
+    const { documents, identity } = client;
+    const account = values.account === undefined ? undefined : accountOf(client, values.account);
+    if (id !== undefined) {
+      await documents.restore(id, account === undefined ? {} : { account });
+      tell(json, `${id} is restored.`, { id });
+      return 0;
+    }
+    const accounts = account === undefined ? identity.accounts.map((each) => each.id) : [account];
+    const deleted = await documents.list(accounts, { deleted: true });
+    if (json) {
+      await print(
+        jsonLine(deleted.map(({ id, account, ends, metadata }) => ({ id, account, ends, ...metadata }))),
+      );
+      return 0;
+    }
+    for (const { id, ends, metadata } of deleted) {
+      const name = metadata ? shown(metadata.name) : "(cannot be opened)";
+      process.stdout.write(`${id}  until ${ends?.toISOString().slice(0, 16)}  ${name}\n`);
+    }
+    if (deleted.length === 0) process.stderr.write("Nothing that can be restored.\n");
+    return 0;
+  });
+}

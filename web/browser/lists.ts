@@ -1,0 +1,41 @@
+/** Where a browser keeps sealed lists over a reload, in IndexedDB. They go when the sign-in ends (store.ts). */
+
+import type { ListStore } from "../client/index.ts";
+
+/** By vault and account. */
+const STORE = "lists";
+
+/** Of one vault: database `coffer-lists`, version 1. */
+export function listsOf(vault: string): ListStore {
+  return {
+    read: (account) => within("readonly", (lists) => lists.get([vault, account])),
+    write: (account, bytes) =>
+      navigator.locks.request(`coffer-list ${vault} ${account}`, { ifAvailable: true }, async (lock) => {
+        const made = lock ? await bytes() : undefined;
+        if (made) await within("readwrite", (lists) => lists.put(made, [vault, account]));
+      }),
+  };
+}
+
+/** Opened for one act: it can be deleted at any other time. */
+async function within<T>(
+  mode: IDBTransactionMode,
+  act: (lists: IDBObjectStore) => IDBRequest<T>,
+): Promise<T> {
+  const opening = indexedDB.open("coffer-lists", 1);
+  opening.onupgradeneeded = () => void opening.result.createObjectStore(STORE);
+  const database = await settled(opening);
+  database.onversionchange = () => database.close();
+  try {
+    return await settled(act(database.transaction(STORE, mode).objectStore(STORE)));
+  } finally {
+    database.close();
+  }
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
