@@ -11,8 +11,9 @@ import {
   messageOf,
 } from "#web/browser/index.ts";
 import { type SealedForm, sealFormData } from "./form.ts";
-import { part, row, STYLE } from "./parts.ts";
-import { save } from "./save.ts";
+import { part, STYLE } from "./parts.ts";
+import { Rows } from "./rows.ts";
+import { chooseTarget } from "./save.ts";
 
 /** Events that it fires; all bubble, and pass its shadow root. */
 export interface CofferVaultEvents {
@@ -72,8 +73,14 @@ function elementClass(): CustomElementConstructor {
     static observedAttributes = ["readonly"];
     coffer: Coffer | undefined;
     readonly #parts = part();
+    #connecting = false;
     #listing: AbortController | undefined;
-    #documents: Document[] = [];
+    /** Undefined until they have been listed: nothing is said of none before. */
+    #documents: Document[] | undefined;
+    readonly #rows = new Rows({
+      open: (document) => void this.#attempt(() => this.#open(document)),
+      remove: (document) => void this.#attempt(() => this.#remove(document)),
+    });
 
     constructor() {
       super();
@@ -104,7 +111,13 @@ function elementClass(): CustomElementConstructor {
     }
 
     connectedCallback(): void {
-      if (!this.coffer) void this.#attempt(() => this.#connect());
+      // Moved within the app's page, it is connected once; what was being listed then is listed again.
+      if (this.coffer?.identity && !this.#documents) void this.#attempt(() => this.refresh());
+      if (this.coffer || this.#connecting) return;
+      this.#connecting = true;
+      void this.#attempt(() => this.#connect()).finally(() => {
+        this.#connecting = false;
+      });
     }
 
     disconnectedCallback(): void {
@@ -126,7 +139,7 @@ function elementClass(): CustomElementConstructor {
             progress.value = file.size === 0 ? 1 : bytes / file.size;
           };
           const document = await this.coffer.seal(file, { ...this.#account, onProgress });
-          this.#documents = [document, ...this.#documents];
+          this.#documents = [document, ...(this.#documents ?? [])];
           this.#fire("coffer-sealed", { document });
           this.#show();
         }).finally(() => {
@@ -165,7 +178,7 @@ function elementClass(): CustomElementConstructor {
       this.coffer = coffer;
       coffer.addEventListener("signed-out", () => {
         this.#listing?.abort();
-        this.#documents = [];
+        this.#documents = undefined;
         this.#fire("coffer-signed-out", undefined);
         this.#show();
       });
@@ -181,28 +194,22 @@ function elementClass(): CustomElementConstructor {
       signOut.hidden = identity === undefined;
       who.textContent = identity?.user.name ?? "";
       choose.hidden = !this.#takesFiles;
-      empty.hidden = identity === undefined || this.#documents.length > 0;
-      const removes = this.#takesFiles;
-      list.replaceChildren(
-        ...this.#documents.map((document) =>
-          row(document, {
-            open: () => void this.#attempt(() => this.#open(document)),
-            ...(removes && { remove: () => void this.#attempt(() => this.#remove(document)) }),
-          }),
-        ),
-      );
+      empty.hidden = identity === undefined || this.#documents?.length !== 0;
+      this.#rows.show(list, this.#documents ?? [], this.#takesFiles);
     }
 
     async #open(document: Document): Promise<void> {
       if (!this.coffer || !this.#fire("coffer-opening", { document })) return;
-      const { id, account } = document;
+      const { id, account, metadata, sealedSize } = document;
+      // Asked first: browsers allow the question only as a direct answer to a press.
+      const save = await chooseTarget(metadata?.name ?? "document", metadata?.size ?? sealedSize);
       await save(await this.coffer.open(id, { account }));
     }
 
     async #remove(document: Document): Promise<void> {
       const { id, account } = document;
       await this.coffer?.remove(id, { account });
-      this.#documents = this.#documents.filter((each) => each !== document);
+      this.#documents = this.#documents?.filter((each) => each.id !== id || each.account !== account);
       this.#fire("coffer-removed", { document });
       this.#show();
     }

@@ -7,7 +7,8 @@ export const STYLE = `
   :host([hidden]), [hidden] { display: none; }
   ul { list-style: none; margin: 1em 0; padding: 0; }
   li { display: flex; gap: 1em; align-items: baseline; padding: 0.25em 0; }
-  [part="name"] { flex: 1; overflow-wrap: anywhere; unicode-bidi: isolate; }
+  [part="name"] { flex: 1; overflow-wrap: anywhere; }
+  [part="name"], [part="who"] { unicode-bidi: isolate; }
 `;
 
 /** Its controls and its list. */
@@ -48,7 +49,8 @@ export function row(
   ] as const) {
     if (!act) continue;
     const button = labelled("button", part, verb);
-    button.setAttribute("aria-label", `${verb} ${name}`);
+    // A name that runs from right to left does not turn the verb (UAX #9, isolates).
+    button.setAttribute("aria-label", `${verb} ${isolated(name)}`);
     button.disabled = part === "open" && !metadata;
     button.addEventListener("click", act);
     item.append(button);
@@ -62,4 +64,11 @@ function labelled<K extends keyof HTMLElementTagNameMap>(tag: K, part: string, t
   if (tag === "button") element.setAttribute("type", "button");
   element.textContent = text;
   return element;
+}
+
+/** Within a sentence. Names without such letters stay as they are, for whoever looks for them. */
+function isolated(name: string): string {
+  return /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(name)
+    ? `\u2068${name}\u2069`
+    : name;
 }

@@ -3,6 +3,7 @@
 import type { AuditPage } from "#web/browser/index.ts";
 import { outcomeOf, titleOf } from "./activity-words.ts";
 import { formatStamp } from "./format.ts";
+import { nameInWords, shownName } from "./names.ts";
 import { PanelElement } from "./panel.ts";
 import { onPress, part } from "./part.ts";
 import { t } from "./words.ts";
@@ -56,7 +57,7 @@ export class CofferActivity extends PanelElement {
     const select = part<HTMLSelectElement>(this, "subject");
     const { identity } = this.coffer;
     const options = [
-      ...accounts.map(({ id, name }) => new Option(t("Account {name}", { name }), id)),
+      ...accounts.map(({ id, name }) => new Option(t("Account {name}", { name: nameInWords(name) }), id)),
       new Option(t("Your sign-ins and vaults"), SELF),
       new Option(t("The whole organization (auditors)"), TENANT),
     ];
@@ -64,13 +65,13 @@ export class CofferActivity extends PanelElement {
     if (!options.some(({ value }) => value === this.#subject) || this.#subject === SELF)
       this.#subject = accounts[0]?.id ?? SELF;
     select.value = this.#subject;
-    if (identity) this.#names.set(identity.user.id, "You");
+    if (identity) this.#names.set(identity.user.id, t("You"));
   }
 
   protected override async read(): Promise<void> {
     this.clear();
     const { identity } = this.coffer;
-    if (identity) this.#names.set(identity.user.id, "You");
+    if (identity) this.#names.set(identity.user.id, t("You"));
     const subject = this.#subject;
     if (subject !== SELF && subject !== TENANT) {
       // Who somebody is matters less than what was done: without names there are ids.
@@ -124,7 +125,8 @@ export class CofferActivity extends PanelElement {
   #item(entry: AuditEntry): HTMLElement {
     const item = document.createElement("li");
     item.toggleAttribute("data-refused", entry.outcome !== "allow");
-    const who = entry.user === undefined ? t("The system") : (this.#names.get(entry.user) ?? entry.user);
+    const who =
+      entry.user === undefined ? t("The system") : shownName(this.#names.get(entry.user) ?? entry.user);
     const [head, detail] = [document.createElement("div"), document.createElement("div")];
     head.className = "deed";
     const [actor, what, when] = [element("bdi", who), element("span", titleOf(entry)), element("time", "")];

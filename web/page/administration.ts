@@ -82,7 +82,7 @@ export class CofferAdministration extends PanelElement {
         t("{role} since {day}", { role: wordFor(ROLES, role), day: formatDay(new Date(since * 1000)) }),
         {
           label: t("Take"),
-          name: t("Take the role {role} from {user}", { role, user }),
+          name: t("Take the role {role} from {user}", { role: wordFor(ROLES, role), user }),
           run: () => this.#take(role, user),
         },
       ),
@@ -105,7 +105,7 @@ export class CofferAdministration extends PanelElement {
     const role = part<HTMLSelectElement>(this, "role").value as TenantRole;
     const done = await this.#change((admin) => admin.grantRole(role, user));
     if (!done) return;
-    this.say(t("{user} is {role} from the next request on.", { user, role }));
+    this.say(t("{user} is {role} from the next request on.", { user, role: wordFor(ROLES, role) }));
     element<HTMLFormElement>(this, "[data-give]").reset();
   }
 
@@ -116,7 +116,7 @@ export class CofferAdministration extends PanelElement {
   async #take(role: TenantRole, user: string): Promise<void> {
     const question = {
       ...{ title: t("Take this role?"), name: user, yes: t("Take"), no: t("Cancel") },
-      text: t("is no {role} any more, from the next request on.", { role }),
+      text: t("is no {role} any more, from the next request on.", { role: wordFor(ROLES, role) }),
     };
     if (!(await element<CofferConfirm>(document, "coffer-confirm").ask(question))) return;
     if (await this.#change((admin) => admin.withdrawRole(role, user))) this.say(t("The role is taken."));

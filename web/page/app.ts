@@ -15,7 +15,7 @@ import type { CofferConfirm } from "./confirm.ts";
 import { Desk, nameOf } from "./desk.ts";
 import { chosenFiles, dropTarget, type Incoming } from "./drop.ts";
 import { type CofferHelp, singleKeyShortcuts } from "./help.ts";
-import { nameInWords } from "./names.ts";
+import { nameInWords, shownName } from "./names.ts";
 import { News } from "./news.ts";
 import type { CofferNotice } from "./notice.ts";
 import { Panels } from "./panels.ts";
@@ -24,11 +24,15 @@ import type { CofferRename } from "./rename.ts";
 import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import type { CofferSharing } from "./sharing.ts";
 import { Transfers } from "./transfers.ts";
+import { Undo } from "./undo.ts";
 import type { CofferViewer } from "./viewer.ts";
 import { choose, type Language, languageOfPage, t } from "./words.ts";
+import { isNamed, zipName, zipOf } from "./zip.ts";
 
 /** Documents that are deleted at a time. */
 const DELETING = 4;
+/** How long what was deleted can be brought back. */
+const DAYS = 30;
 /** Bytes from which a file is sent in several parts, and can be paused. */
 const PAUSABLE = 8 << 20;
 
@@ -48,8 +52,9 @@ export class CofferApp extends HTMLElement {
   readonly #sealed = new Map<string, Document>();
   readonly #removed = new Set<string>();
   /** Uploads of before that have a row. */
-  readonly #unfinished = new Set<string>();
+  readonly #stopped = new Set<string>();
   #desk!: Desk;
+  #undo!: Undo;
   readonly #news = new News(() => {
     if (this.#coffer?.identity) void this.#reload();
   });
@@ -63,8 +68,10 @@ export class CofferApp extends HTMLElement {
       rename: (document) => void this.#rename(document),
       share: (document) => void this.#sharing.showFor(document),
       save: (documents) => this.#saveAll(documents),
+      saveZip: (documents) => this.#saveZip(documents),
       delete: (documents) => void this.#delete(documents),
     });
+    this.#undo = new Undo(this);
     for (const name of ["files", "folders"]) {
       const input = part<HTMLInputElement>(this, name);
       onPress(this, name === "files" ? "choose" : "choose-folder", () => input.click());
@@ -98,8 +105,9 @@ export class CofferApp extends HTMLElement {
     );
     this.addEventListener("coffer-finish", (event) => this.#finish((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-changed", () => {
-      this.#news.tell();
-      void this.#reload();
+      // What was brought back is to be seen again.
+      this.#removed.clear();
+      this.#changed();
     });
     this.#sharing.nameOf = (document) =>
       this.#documents.find((each) => nameOf(each) === `${document.account}/${document.id}`)?.metadata?.name;
@@ -140,7 +148,7 @@ export class CofferApp extends HTMLElement {
     this.#panels.start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
     void this.#reload();
-    void this.#quietly(() => this.#showUnfinished());
+    void this.#quietly(() => this.#showStopped());
     // A colleague may have shared an account since this browser signed in, and an admin have given a role.
     const before = accountsOf(coffer);
     void this.#quietly(async () => {
@@ -177,7 +185,7 @@ export class CofferApp extends HTMLElement {
     part(this, "who").hidden = !identity;
     part(this, "panels").hidden = !identity;
     for (const name of ["files", "folders"]) part<HTMLInputElement>(this, name).disabled = !identity;
-    part(this, "user").textContent = identity?.user.name ?? "";
+    part(this, "user").textContent = shownName(identity?.user.name ?? "");
     this.#offerAccounts();
     if (!identity) {
       this.#listing?.abort();
@@ -187,7 +195,8 @@ export class CofferApp extends HTMLElement {
       // Nothing that was opened stays in the page.
       this.#documents = [];
       this.#sealed.clear();
-      this.#unfinished.clear();
+      this.#stopped.clear();
+      this.#undo.clear();
       this.#desk.clear();
     }
     this.#showState();
@@ -301,11 +310,11 @@ export class CofferApp extends HTMLElement {
   }
 
   /** Uploads that a reload or a lost connection has stopped: a press on one and the file again, and it goes on. */
-  async #showUnfinished(): Promise<void> {
+  async #showStopped(): Promise<void> {
     for (const upload of await this.#connected.unfinishedUploads()) {
       const { id, account, sent, metadata } = upload;
-      if (this.#unfinished.has(id)) continue;
-      this.#unfinished.add(id);
+      if (this.#stopped.has(id)) continue;
+      this.#stopped.add(id);
       const { name, type, size: total } = metadata;
       const away = this.#transfers.stopped({
         ...{ name, type, sent, total },
@@ -327,8 +336,8 @@ export class CofferApp extends HTMLElement {
                   async (error: unknown) => {
                     // Its row comes back, to choose another file.
                     if (error instanceof CofferError && error.code === "another-file") {
-                      this.#unfinished.delete(id);
-                      void this.#attempt(() => this.#showUnfinished());
+                      this.#stopped.delete(id);
+                      void this.#attempt(() => this.#showStopped());
                     }
                     throw error;
                   },
@@ -385,7 +394,25 @@ export class CofferApp extends HTMLElement {
     if (named.length < 2) return;
     void this.#attempt(async () => {
       const targets = await chooseTargets();
-      for (const entry of named) if (entry.metadata) this.#saveTo(await targets(entry.metadata), entry);
+      for (const entry of named) if (entry.metadata) this.#saveTo(targets(entry.metadata), entry);
+    });
+  }
+
+  #saveZip(entries: readonly Document[]): void {
+    const named = entries.filter(isNamed);
+    const name = zipName(new Date());
+    void this.#attempt(async () => {
+      const target = await chooseTarget(
+        name,
+        named.reduce((sum, { metadata }) => sum + metadata.size, 0),
+      );
+      void this.#transfers.add({
+        ...{ direction: "save", name, type: "application/zip", again: true },
+        run: async (signal, onProgress) => {
+          await target(await zipOf(this.#connected, named, { name, signal, onProgress }), signal);
+          this.#say(t("{name} is saved.", { name }));
+        },
+      });
     });
   }
 
@@ -447,14 +474,14 @@ export class CofferApp extends HTMLElement {
     const name =
       count > 1
         ? t("{count} documents", { count })
-        : nameInWords(first.metadata?.name ?? t("A document that cannot be opened"));
+        : (first.metadata?.name ?? t("A document that cannot be opened"));
     const question = {
       ...{ name, yes: t("Delete"), no: count > 1 ? t("Keep them") : t("Keep it") },
       title: count > 1 ? t("Delete these documents?") : t("Delete this document?"),
       text:
         count > 1
-          ? t("will be removed from the server. They cannot be brought back.")
-          : t("will be removed from the server. It cannot be brought back."),
+          ? t("go from the list. Under Deleted you can restore them for {days} days.", { days: DAYS })
+          : t("goes from the list. Under Deleted you can restore it for {days} days.", { days: DAYS }),
     };
     if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
     await this.#attempt(async () => {
@@ -462,7 +489,7 @@ export class CofferApp extends HTMLElement {
       const waiting = entries.filter((entry) => !this.#removed.has(nameOf(entry))).values();
       const remove = async () => {
         for (const entry of waiting) {
-          await this.#connected.remove(entry.id, { account: entry.account });
+          await this.#connected.remove(entry.id, { account: entry.account, days: DAYS });
           this.#removed.add(nameOf(entry));
         }
       };
@@ -474,10 +501,33 @@ export class CofferApp extends HTMLElement {
         part(this, "empty").hidden = this.#documents.length > 0;
         this.#news.tell();
       }
-      this.#say(count > 1 ? t("{name} are deleted.", { name }) : t("{name} is deleted.", { name }));
+      const said = { name: nameInWords(name) };
+      const words = count > 1 ? t("{name} are deleted.", said) : t("{name} is deleted.", said);
+      this.#say(words);
+      this.#undo.offer(words, () => void this.#restore(entries));
       // The row that had the focus is gone.
       part(this, "heading").focus();
     });
+  }
+
+  async #restore(entries: readonly Document[]): Promise<void> {
+    await this.#attempt(async () => {
+      const waiting = entries.filter((entry) => this.#removed.has(nameOf(entry))).values();
+      const restore = async () => {
+        for (const entry of waiting) {
+          await this.#connected.restore(entry.id, { account: entry.account });
+          this.#removed.delete(nameOf(entry));
+        }
+      };
+      await settled(Array.from({ length: DELETING }, restore)).finally(() => this.#changed());
+      this.#say(t("Nothing is deleted."));
+    });
+  }
+
+  /** Here and in other tabs. */
+  #changed(): void {
+    this.#news.tell();
+    void this.#reload();
   }
 
   async #attempt(work: () => Promise<unknown>): Promise<void> {

@@ -1,5 +1,6 @@
 /** `<coffer-confirm>`: asks before something is done that cannot be taken back. */
 
+import { shownName } from "./names.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 
 /** The second click of a double click on the row must not be the answer here. Milliseconds. */
@@ -29,7 +30,7 @@ export class CofferConfirm extends TemplateElement {
   /** Resolves to true when the person says yes. */
   ask({ title, name, text, yes: agreed, no }: Question): Promise<boolean> {
     part(this, "title").textContent = title;
-    part(this, "name").textContent = name;
+    part(this, "name").textContent = shownName(name);
     part(this, "text").textContent = text;
     part(this, "no").textContent = no;
     this.#dialog.returnValue = "no";

@@ -5,8 +5,7 @@ import type { CofferDocument } from "./document-row.ts";
 import { formatBytes } from "./format.ts";
 import { listKeys } from "./list-keys.ts";
 import { LongList } from "./long-list.ts";
-import { comparableName } from "./names.ts";
-import { found, ORDERS, type Order, ordered } from "./order.ts";
+import { beginsWith, found, ORDERS, type Order, ordered } from "./order.ts";
 import { element, onPress, part } from "./part.ts";
 import { Selection } from "./selection.ts";
 import { localeOfPage, t } from "./words.ts";
@@ -19,6 +18,7 @@ export interface DeskActs {
   rename(document: Document): void;
   share(document: Document): void;
   save(documents: readonly Document[]): void;
+  saveZip(documents: readonly Document[]): void;
   delete(documents: readonly Document[]): void;
 }
 
@@ -32,6 +32,9 @@ export class Desk {
   /** Of accounts, where there are several. */
   #accountNames = new Map<string, string>();
   #frame: number | undefined;
+  /** Until the list is put in order again, while names come in: milliseconds of a steady clock. */
+  #rested = 0;
+  #resting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(root: ParentNode, acts: DeskActs) {
     this.#root = root;
@@ -52,13 +55,14 @@ export class Desk {
         row.selected = this.#selection.has(nameOf(entry));
       },
     });
-    part(root, "find").addEventListener("input", () => this.#showSoon());
+    part(root, "find").addEventListener("input", () => this.#showNow());
     part(root, "sort").addEventListener("change", () => this.#draw());
     list.addEventListener("coffer-pick", (event) => {
       const { row, range } = (event as CustomEvent<{ row: Document; range: boolean }>).detail;
       this.#selection.toggle(nameOf(row), range ? this.#names() : undefined);
     });
     onPress(root, "chosen-save", () => acts.save(this.#selected()));
+    onPress(root, "chosen-zip", () => acts.saveZip(this.#selected()));
     onPress(root, "chosen-rename", () => this.#rename(this.#selected()));
     onPress(root, "chosen-share", () => this.#selected().slice(0, 1).forEach(acts.share));
     onPress(root, "chosen-delete", () => acts.delete(this.#selected()));
@@ -69,7 +73,7 @@ export class Desk {
     listKeys(list, {
       count: () => this.#shown.length,
       reach: (at) => this.#rows.reach(at),
-      startsWith: (typed, from) => this.#startsWith(typed, from),
+      startsWith: (typed, from) => beginsWith(this.#shown, typed, from),
       toggle: (at) => this.#toggle(at),
       extend: (from, to) => this.#selection.extend(this.#names(), from, to),
       all: () => this.#selection.all(this.#names()),
@@ -100,17 +104,29 @@ export class Desk {
     if (!part(this.#root, "tools").hidden) part(this.#root, "find").focus();
   }
 
+  /** While names come in, a long list is searched and sorted for a tenth of the time at most. */
   #showSoon(): void {
+    const rest = this.#rested - performance.now();
+    if (rest <= 0) this.#showNow();
+    else this.#resting ??= setTimeout(() => this.#showNow(), rest);
+  }
+
+  #showNow(): void {
     this.#frame ??= requestAnimationFrame(() => this.#draw());
   }
 
   #draw(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#resting);
     this.#frame = undefined;
+    this.#resting = undefined;
+    const begun = performance.now();
     const root = this.#root;
     const documents = this.#documents;
     const wanted = part<HTMLInputElement>(root, "find").value.trim();
     this.#shown = ordered(found(documents, wanted), this.#order, localeOfPage());
+    const now = performance.now();
+    this.#rested = now + 9 * (now - begun);
     this.#selection.keep(documents, nameOf);
     this.#rows.show(this.#shown);
     part(root, "documents").hidden = this.#shown.length === 0;
@@ -145,6 +161,7 @@ export class Desk {
     part(root, "chosen-count").textContent =
       size === 1 ? t("1 selected") : t("{count} selected", { count: size });
     for (const name of ["chosen-rename", "chosen-share"]) part(root, name).hidden = size !== 1;
+    part(root, "chosen-zip").hidden = size < 2;
     for (const row of part(root, "documents").querySelectorAll<CofferDocument>("coffer-document"))
       row.selected = this.#selection.has(nameOf(row.document));
   }
@@ -177,17 +194,6 @@ export class Desk {
   #rename(documents: readonly Document[]): void {
     const [document] = documents;
     if (document?.metadata) this.#acts.rename(document);
-  }
-
-  #startsWith(typed: string, from: number): number | undefined {
-    const wanted = comparableName(typed);
-    const count = this.#shown.length;
-    for (let step = 0; step < count; step++) {
-      const at = (from + step) % count;
-      const name = this.#shown[at]?.metadata?.name;
-      if (name !== undefined && comparableName(name).startsWith(wanted)) return at;
-    }
-    return undefined;
   }
 }
 

@@ -86,7 +86,7 @@ export class CofferDocument extends TemplateElement {
           unfinished && t("Its sealing was cut off just before the end"),
           size,
           t("sealed {when}", { when: formatMoment(created) }),
-          this.accountName,
+          nameInWords(this.accountName),
           key && wordsOf(key),
         ]
           .filter(Boolean)

@@ -51,44 +51,60 @@ export function dropTarget(overlay: HTMLElement, { accepts, onFiles, onFailure }
     const items = [...(event.dataTransfer?.items ?? [])].filter(({ kind }) => kind === "file");
     // Taken now: after the event there is nothing in it any more.
     const dropped = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
-    void read(dropped).then(onFiles, onFailure);
+    void filesIn(dropped).then(({ files, failures }) => {
+      onFiles(files);
+      for (const failure of failures) onFailure(failure);
+    });
   });
 }
 
-async function read(
-  dropped: readonly { entry: FileSystemEntry | null; file: File | null }[],
-): Promise<Incoming[]> {
+/** What was dropped: a folder has an entry, a file itself. */
+export type Dropped = { entry: FileSystemEntry | null; file: File | null };
+
+/** All files of what was dropped, whatever their depth. What cannot be read is left out, and told. */
+export async function filesIn(
+  dropped: readonly Dropped[],
+): Promise<{ files: Incoming[]; failures: unknown[] }> {
   const files: Incoming[] = [];
+  const failures: unknown[] = [];
+  const waiting: { entry: FileSystemDirectoryEntry; folder: string }[] = [];
   for (const { entry, file } of dropped) {
-    if (entry?.isDirectory) files.push(...(await filesOf(entry as FileSystemDirectoryEntry)));
+    if (entry && isFolder(entry)) waiting.push({ entry, folder: entry.name });
     else if (file) files.push({ file, folder: "" });
   }
-  return files;
-}
-
-/** All files below a folder, whatever its depth. */
-async function filesOf(top: FileSystemDirectoryEntry): Promise<Incoming[]> {
-  const files: Incoming[] = [];
-  const waiting = [{ entry: top, folder: top.name }];
   for (const { entry, folder } of waiting) {
-    const reader = entry.createReader();
-    for (;;) {
-      // A hundred or so at a time, and none at the end.
-      const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
-        reader.readEntries(resolve, reject),
-      );
-      if (some.length === 0) break;
-      for (const each of some) {
-        if (each.isDirectory)
-          waiting.push({ entry: each as FileSystemDirectoryEntry, folder: `${folder}/${each.name}` });
-        else {
-          const file = await new Promise<File>((resolve, reject) =>
-            (each as FileSystemFileEntry).file(resolve, reject),
-          );
-          files.push({ file, folder });
-        }
+    try {
+      for await (const each of entriesOf(entry)) {
+        if (isFolder(each)) waiting.push({ entry: each, folder: `${folder}/${each.name}` });
+        else await fileOf(each as FileSystemFileEntry).then((file) => files.push({ file, folder }), fail);
       }
+    } catch (error) {
+      fail(error);
     }
   }
-  return files;
+  return { files, failures };
+
+  function fail(error: unknown): void {
+    failures.push(error);
+  }
+}
+
+async function* entriesOf(folder: FileSystemDirectoryEntry): AsyncGenerator<FileSystemEntry> {
+  const reader = folder.createReader();
+  for (;;) {
+    // A hundred or so at a time, and none at the end.
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (some.length === 0) return;
+    yield* some;
+  }
+}
+
+function fileOf(entry: FileSystemFileEntry): Promise<File> {
+  return new Promise((resolve, reject) => entry.file(resolve, reject));
+}
+
+function isFolder(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory;
 }

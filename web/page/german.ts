@@ -17,8 +17,11 @@ export const GERMAN = {
   "AES Key Wrap under the account key": "AES Key Wrap unter dem Kontoschlüssel",
   "AES Key Wrap with Padding under the master key": "AES Key Wrap mit Padding unter dem Hauptschlüssel",
   "and {count} more": "und {count} weitere",
+  "A document without a name here": "Ein Dokument ohne Namen hier",
   "A passkey vouches for a vault of yours: that you were there, with this device, in this app. It does not show what code runs.":
     "Ein Passkey bürgt für einen Ihrer Tresore: dass Sie da waren, mit diesem Gerät, in dieser App. Er zeigt nicht, welcher Code läuft.",
+  "A reader brings nothing back, and deletes nothing.":
+    "Wer nur liest, holt nichts zurück und löscht nichts.",
   "A reader opens and changes nothing. A member seals and deletes too. An owner also decides on members, keys and the account's end.":
     "Ein Leser öffnet und ändert nichts. Ein Mitglied versiegelt und löscht auch. Ein Eigentümer entscheidet außerdem über Mitglieder, Schlüssel und das Ende des Kontos.",
   "A vault that was lost is revoked here: no key is released to it any more.":
@@ -57,6 +60,7 @@ export const GERMAN = {
   "Are you sure?": "Sind Sie sicher?",
   As: "Als",
   "As activity names it": "Wie die Aktivität es nennt",
+  "As one ZIP": "Als ein ZIP",
   "asked for a grant of keys": "hat um eine Freigabe von Schlüsseln gebeten",
   "asked for a one-time secret": "hat um ein Einmalgeheimnis gebeten",
   "asked for a vault's grant": "hat um die Freigabe eines Tresors gebeten",
@@ -71,10 +75,12 @@ export const GERMAN = {
   "began to register a passkey": "hat begonnen, einen Passkey zu registrieren",
   CaaS: "CaaS",
   "Came in by {wrapping}. At rest: {under}.": "Kam herein durch {wrapping}. In Ruhe: {under}.",
+  "brought a document back": "hat ein Dokument zurückgeholt",
   "Can this be trusted?": "Ist das verlässlich?",
   Cancel: "Abbrechen",
   "Cancel these": "Diese abbrechen",
   "Cancel {name}": "{name} abbrechen",
+  "cannot be brought back then.": "lässt sich dann nicht zurückholen.",
   "Cannot be opened": "Lässt sich nicht öffnen",
   "Certified until": "Zertifiziert bis",
   "certified until {when}": "zertifiziert bis {when}",
@@ -112,13 +118,18 @@ export const GERMAN = {
   Decisions: "Entscheidungen",
   Del: "Entf",
   Delete: "Löschen",
+  "Delete for good…": "Endgültig löschen…",
+  "Delete {name} for good": "{name} endgültig löschen",
   "Delete these documents?": "Diese Dokumente löschen?",
   "Delete this account": "Dieses Konto löschen",
   "Delete this document?": "Dieses Dokument löschen?",
+  "Delete this document for good?": "Dieses Dokument endgültig löschen?",
   "Delete version {version}": "Version {version} löschen",
   "Delete {name}": "{name} löschen",
+  Deleted: "Gelöscht",
   "deleted a document": "hat ein Dokument gelöscht",
   "deleted a version of the data key": "hat eine Version des Datenschlüssels gelöscht",
+  "Deleted documents": "Gelöschte Dokumente",
   "deleted on {when}": "wird gelöscht am {when}",
   "deleted the account": "hat das Konto gelöscht",
   "Deletes it, after a question": "Löscht es, nach einer Frage",
@@ -190,10 +201,15 @@ export const GERMAN = {
   "Give the account new keys?": "Dem Konto neue Schlüssel geben?",
   "Gives it another name": "Gibt ihm einen anderen Namen",
   "Going on with sealing": "Weiterversiegeln",
+  "go from the list. Under Deleted you can restore them for {days} days.":
+    "verschwinden aus der Liste. Unter „Gelöscht“ lassen sie sich {days} Tage lang wiederherstellen.",
   "Go on": "Weiter",
   "Go on: {name}": "Weiter: {name}",
+  "goes from the list. Under Deleted you can restore it for {days} days.":
+    "verschwindet aus der Liste. Unter „Gelöscht“ lässt es sich {days} Tage lang wiederherstellen.",
   Group: "Gruppe",
   Groups: "Gruppen",
+  "had a document deleted that can be brought back": "hat ein Dokument gelöscht, das sich zurückholen lässt",
   "had a vault certified": "ließ einen Tresor zertifizieren",
   "had a vault signed in": "ließ einen Tresor anmelden",
   "had an app's key certified": "ließ den Schlüssel einer App zertifizieren",
@@ -234,6 +250,8 @@ export const GERMAN = {
   "It is not there any more. Reload the list.": "Es ist nicht mehr da. Laden Sie die Liste neu.",
   "It is safe in Coffer. Save it to this device to open it with another program.":
     "Es ist sicher in Coffer. Speichern Sie es auf diesem Gerät, um es mit einem anderen Programm zu öffnen.",
+  "It is there no more: its time has come, or somebody was here before you.":
+    "Es ist nicht mehr da: Seine Zeit ist um, oder jemand war schneller.",
   "It opens in your browser's own viewer, in a tab of its own.":
     "Es öffnet sich in der Anzeige Ihres Browsers, in einem eigenen Tab.",
   "It was changed meanwhile. Reload the list and try again.":
@@ -305,6 +323,8 @@ export const GERMAN = {
   Name: "Name",
   "Name, A to Z": "Name, A bis Z",
   "{name} is off the list.": "{name} ist nicht mehr in der Liste.",
+  "{name} is back among your documents.": "{name} ist wieder unter Ihren Dokumenten.",
+  "{name} is deleted for good.": "{name} ist endgültig gelöscht.",
   "Name, Z to A": "Name, Z bis A",
   "named a vault": "hat einen Tresor benannt",
   "{name} are deleted.": "{name} sind gelöscht.",
@@ -338,6 +358,7 @@ export const GERMAN = {
     "Seit diese Seite geladen wurde, ist nichts geschehen.",
   "Not now": "Nicht jetzt",
   "not used yet": "noch nicht benutzt",
+  "Nothing is deleted.": "Nichts ist gelöscht.",
   "Nothing more of it is shown.": "Mehr davon wird nicht gezeigt.",
   "Nothing sealed yet": "Noch nichts versiegelt",
   "nowhere: it is made of your seed again": "nirgends: Er wird wieder aus Ihrem Ausgangswert gemacht",
@@ -380,6 +401,7 @@ export const GERMAN = {
   "put somebody into a group": "hat jemanden in eine Gruppe aufgenommen",
   RA: "RA",
   "Reading the list": "Lesen der Liste",
+  "read the list of deleted documents": "hat die Liste gelöschter Dokumente gelesen",
   "Re-encrypt all": "Alle neu verschlüsseln",
   "Re-encrypt {name}": "{name} neu verschlüsseln",
   "read a document": "hat ein Dokument gelesen",
@@ -422,6 +444,8 @@ export const GERMAN = {
   "request {id}": "Anfrage {id}",
   REST: "REST",
   "REST with DPoP": "REST mit DPoP",
+  Restore: "Wiederherstellen",
+  "Restore {name}": "{name} wiederherstellen",
   Revoke: "Widerrufen",
   "Revoke the vault {id}": "Den Tresor {id} widerrufen",
   "Revoke the vault {id} of {origin}": "Den Tresor {id} von {origin} widerrufen",
@@ -561,6 +585,9 @@ export const GERMAN = {
   "They find that id here, in their own window. The key of this document alone goes under their account's key; they open it and change nothing.":
     "Sie finden diese Kennung hier, in ihrem eigenen Fenster. Allein der Schlüssel dieses Dokuments kommt unter den Schlüssel ihres Kontos; sie öffnen es und ändern nichts.",
   "This account's id": "Kennung dieses Kontos",
+  "There is nothing here.": "Hier ist nichts.",
+  "They are sealed as before, count in what your account may use, and go for good on their day.":
+    "Sie bleiben versiegelt, zählen zu dem, was Ihr Konto belegen darf, und verschwinden an ihrem Tag endgültig.",
   "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.":
     "Dieses Dokument wurde gelöscht, und der Server gibt es noch heraus. Löschen Sie es noch einmal, oder sagen Sie es Ihrer Administration.",
   "This is not what was sealed last. Tell your administrator.":
@@ -572,6 +599,8 @@ export const GERMAN = {
   Vault: "Tresor",
   "What happened": "Was geschehen ist",
   "{what}, {moment}": "{what}, {moment}",
+  Undo: "Rückgängig",
+  "until {day}": "bis {day}",
   "What the key store says of your documents does not hold, so nobody knows whether some are missing. Tell your administrator.":
     "Was der Schlüsselspeicher über Ihre Dokumente sagt, stimmt nicht; niemand weiß daher, ob welche fehlen. Sagen Sie es Ihrer Administration.",
   "The document cannot be opened: it was changed or is incomplete. Tell your administrator.":
@@ -750,10 +779,6 @@ export const GERMAN = {
   "Who has which role": "Wer welche Rolle hat",
   "Whoever is added opens all documents of this account. Ask them for their id: they find it here, in their own window.":
     "Wer hinzukommt, öffnet alle Dokumente dieses Kontos. Fragen Sie nach der Kennung: Sie steht hier, im Fenster der anderen Person.",
-  "will be removed from the server. It cannot be brought back.":
-    "wird vom Server entfernt und lässt sich nicht zurückholen.",
-  "will be removed from the server. They cannot be brought back.":
-    "werden vom Server entfernt und lassen sich nicht zurückholen.",
   "{wire}, {time} ms": "{wire}, {time} ms",
   "With the IAM, encrypted under the master key.": "Beim IAM, verschlüsselt unter dem Hauptschlüssel.",
   "with {account}, until {when}": "mit {account}, bis {when}",
@@ -766,6 +791,7 @@ export const GERMAN = {
     "X25519 und ML-KEM-768 für die hybriden Schlüssel des Tresors",
   Yes: "Ja",
   you: "Sie",
+  You: "Sie",
   "You are its last owner. Make somebody else an owner first, or delete the account under Keys.":
     "Sie sind sein letzter Eigentümer. Machen Sie zuerst jemand anderen dazu, oder löschen Sie das Konto unter „Schlüssel“.",
   "You are not allowed to do this. Ask your administrator for access.":

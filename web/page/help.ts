@@ -1,5 +1,6 @@
 /** `<coffer-help>`: the page's shortcuts, and the choice to have those of a single key switched off (WCAG 2.1.4). */
 
+import { choice, keepChoice } from "./choices.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 
 const OFF = "coffer-single-keys-off";
@@ -10,8 +11,7 @@ export class CofferHelp extends TemplateElement {
     const single = part<HTMLInputElement>(this, "single");
     single.checked = singleKeys();
     single.addEventListener("change", () => {
-      if (single.checked) localStorage.removeItem(OFF);
-      else localStorage.setItem(OFF, "off");
+      keepChoice(OFF, single.checked ? undefined : "off");
     });
   }
 
@@ -37,5 +37,5 @@ export function singleKeyShortcuts(shortcuts: Readonly<Record<string, () => void
 }
 
 function singleKeys(): boolean {
-  return localStorage.getItem(OFF) === null;
+  return choice(OFF) === undefined;
 }

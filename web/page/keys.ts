@@ -3,6 +3,7 @@
 import type { AccountState, Coffer, DataKeyVersion } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
 import { formatMoment } from "./format.ts";
+import { nameInWords } from "./names.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 import { ReEncryption, type ReEncryptionState } from "./re-encryption.ts";
 import { localeOfPage, t } from "./words.ts";
@@ -69,7 +70,7 @@ export class CofferKeys extends TemplateElement {
 
   #create(name: string): void {
     this.#change(
-      t("The account {name} is made, with keys of its own.", { name }),
+      t("The account {name} is made, with keys of its own.", { name: nameInWords(name) }),
       async (life) => {
         const { id } = await life.create(name);
         element<HTMLFormElement>(this, "form").reset();

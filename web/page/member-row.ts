@@ -2,6 +2,7 @@
 
 import type { AccountMember } from "#web/browser/index.ts";
 import { formatDay } from "./format.ts";
+import { nameInWords, shownName } from "./names.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 import { t, type Words } from "./words.ts";
 
@@ -33,7 +34,7 @@ export class CofferMember extends TemplateElement {
     if (!this.#member) return;
     const { user, role, since } = this.#member;
     this.dataset.member = user;
-    part(this, "name").textContent = this.name;
+    part(this, "name").textContent = shownName(this.name);
     part(this, "you").hidden = !this.#own;
     const joined = since > 0 ? [t("since {day}", { day: formatDay(new Date(since * 1000)) })] : [];
     // Where the role can be chosen, the choice says it.
@@ -44,9 +45,9 @@ export class CofferMember extends TemplateElement {
     const select = part<HTMLSelectElement>(this, "role");
     select.replaceChildren(...Object.entries(ROLES).map(([value, name]) => new Option(t(name), value)));
     select.value = role;
-    select.setAttribute("aria-label", t("Role of {name}", { name: this.name }));
+    select.setAttribute("aria-label", t("Role of {name}", { name: nameInWords(this.name) }));
     select.addEventListener("change", () => this.#fire("coffer-role", select.value));
-    part(this, "remove").setAttribute("aria-label", t("Remove {name}", { name: this.name }));
+    part(this, "remove").setAttribute("aria-label", t("Remove {name}", { name: nameInWords(this.name) }));
     onPress(this, "remove", () => this.#fire("coffer-remove"));
     // The own membership ends by leaving.
     part(this, "remove").hidden = !this.#managed;

@@ -3,6 +3,7 @@
 import type { AccountMember } from "#web/browser/index.ts";
 import type { CofferConfirm, Question } from "./confirm.ts";
 import type { CofferMember, Role } from "./member-row.ts";
+import { nameInWords, shownName } from "./names.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
 import { t, type Words } from "./words.ts";
@@ -85,7 +86,7 @@ export class CofferMembers extends PanelElement {
     const done = await this.#change((account) => this.coffer.putMember(user, role, account));
     if (!done) return field.focus();
     const name = this.#rowOf(user)?.name ?? t("Your colleague");
-    this.say(t("{name} is a member now, and opens what is in this account.", { name }));
+    this.say(t("{name} is a member now, and opens what is in this account.", { name: nameInWords(name) }));
     element<HTMLFormElement>(this, "form").reset();
     field.focus();
   }
@@ -96,7 +97,7 @@ export class CofferMembers extends PanelElement {
     const done = await this.#change((account) => this.coffer.putMember(user, role, account));
     // The select shows what was chosen: back to what is.
     if (!done) return void (await this.attempt(() => this.read()));
-    this.say(t(FROM_NOW_ON[role], { name }));
+    this.say(t(FROM_NOW_ON[role], { name: nameInWords(name) }));
     this.#rowOf(user)?.querySelector<HTMLElement>("select")?.focus();
   }
 
@@ -105,7 +106,7 @@ export class CofferMembers extends PanelElement {
     if (!(await this.#ask({ title: t("Remove this member?"), name, text: t(REMOVAL), yes: t("Remove") })))
       return;
     if (!(await this.#change((account) => this.coffer.removeMember(user, account)))) return;
-    this.say(t("{name} is no member any more.", { name }));
+    this.say(t("{name} is no member any more.", { name: nameInWords(name) }));
     this.#offer(name);
   }
 
@@ -135,7 +136,7 @@ export class CofferMembers extends PanelElement {
   #offer(gone: string): void {
     const offer = part(this, "offer");
     offer.hidden = gone === "";
-    part(this, "gone").textContent = gone;
+    part(this, "gone").textContent = shownName(gone);
     if (gone !== "") part(this, "rotate").focus();
   }
 

@@ -8,19 +8,32 @@ export type Order = (typeof ORDERS)[number];
 
 type Metadata = NonNullable<Document["metadata"]>;
 
-/** What a document is found by, made once. */
-const comparables = new WeakMap<Metadata, string>();
+/** What documents are found by, made once: their names, and their names with the folder before them. */
+type Comparable = { name: string; whole: string };
+const comparables = new WeakMap<Metadata, Comparable>();
 const collators = new Map<string | undefined, Intl.Collator>();
 
-/** What a name is compared by in a search, its folder before it. */
-function comparableOf({ metadata }: Document): string | undefined {
+function comparableOf({ metadata }: Document): Comparable | undefined {
   if (!metadata) return undefined;
   let made = comparables.get(metadata);
   if (made === undefined) {
-    made = comparableName(metadata.folder ? `${metadata.folder}/${metadata.name}` : metadata.name);
+    const name = comparableName(metadata.name);
+    made = { name, whole: metadata.folder ? `${comparableName(metadata.folder)}/${name}` : name };
     comparables.set(metadata, made);
   }
   return made;
+}
+
+/** The next place, from this one on and around, whose name begins so. */
+export function beginsWith(documents: readonly Document[], typed: string, from: number): number | undefined {
+  const wanted = comparableName(typed);
+  const count = documents.length;
+  for (let step = 0; step < count; step++) {
+    const at = (from + step) % count;
+    const document = documents[at];
+    if (document && comparableOf(document)?.name.startsWith(wanted)) return at;
+  }
+  return undefined;
 }
 
 /** Those whose names have every word of `wanted` in them, in any order. */
@@ -28,7 +41,7 @@ export function found(documents: readonly Document[], wanted: string): readonly 
   const words = comparableName(wanted).split(/\s+/).filter(Boolean);
   if (words.length === 0) return documents;
   return documents.filter((document) => {
-    const name = comparableOf(document);
+    const name = comparableOf(document)?.whole;
     return name !== undefined && words.every((word) => name.includes(word));
   });
 }

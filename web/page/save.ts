@@ -1,9 +1,12 @@
 /** Saving a document to this device: straight to a chosen file where the browser can, else by way of a download. */
 
 import type { OpenDocument } from "#web/browser/index.ts";
+import { numbered } from "./free-name.ts";
 
+/** What is saved. */
+export type Saved = Pick<OpenDocument, "name" | "stream" | "blob">;
 /** A place to save to, chosen while the press that asked for it still counts. */
-export type Target = (document: OpenDocument, signal: AbortSignal) => Promise<void>;
+export type Target = (document: Saved, signal: AbortSignal) => Promise<void>;
 
 /** Documents above this go through the browser's private file system on their way to a download, not through memory. */
 const MEMORY = 32e6;
@@ -27,8 +30,8 @@ export async function chooseTarget(name: string, size: number): Promise<Target> 
   return size > MEMORY && (await hasPrivateFiles()) ? throughDisk : throughMemory;
 }
 
-/** A place for each of several documents, by its name, its folder and its bytes. */
-export type Targets = (document: { name: string; folder?: string; size: number }) => Promise<Target>;
+/** A place for each of several documents, by its name, its folder and its bytes. Nothing is made of it before its turn comes. */
+export type Targets = (document: { name: string; folder?: string; size: number }) => Target;
 
 type FolderPicker = (options: { mode: "readwrite" }) => Promise<FileSystemDirectoryHandle>;
 
@@ -40,15 +43,21 @@ export async function chooseTargets(): Promise<Targets> {
   const picker = (globalThis as { showDirectoryPicker?: FolderPicker }).showDirectoryPicker;
   if (!picker) {
     const disk = await hasPrivateFiles();
-    return async ({ size }) => (size > MEMORY && disk ? throughDisk : throughMemory);
+    return ({ size }) => (size > MEMORY && disk ? throughDisk : throughMemory);
   }
   const top = await picker.call(globalThis, { mode: "readwrite" });
-  return async ({ name, folder }) => {
-    let place = top;
-    for (const part of folder?.split("/") ?? [])
-      place = await place.getDirectoryHandle(part, { create: true });
-    const handle = await freshFile(place, name);
-    return async (document, signal) => {
+  // One name after the other is looked for: two documents of one name would find the same one free.
+  let naming: Promise<unknown> = Promise.resolve();
+  return ({ name, folder }) =>
+    async (document, signal) => {
+      const made = naming.then(async () => {
+        let place = top;
+        for (const part of folder?.split("/") ?? [])
+          place = await place.getDirectoryHandle(part, { create: true });
+        return { place, handle: await freshFile(place, name) };
+      });
+      naming = made.catch(() => {});
+      const { place, handle } = await made;
       try {
         await document.stream.pipeTo(await handle.createWritable(), { signal });
       } catch (error) {
@@ -56,14 +65,12 @@ export async function chooseTargets(): Promise<Targets> {
         throw error;
       }
     };
-  };
 }
 
 /** Nothing that is there already is written over. */
 async function freshFile(folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemFileHandle> {
-  const end = name.lastIndexOf(".") > 0 ? name.lastIndexOf(".") : name.length;
   for (let number = 1; ; number++) {
-    const wanted = number === 1 ? name : `${name.slice(0, end)} (${number})${name.slice(end)}`;
+    const wanted = numbered(name, number);
     const there = await folder.getFileHandle(wanted).catch((error: unknown) => {
       if (error instanceof DOMException && error.name === "NotFoundError") return undefined;
       throw error;
@@ -101,10 +108,7 @@ const throughDisk: Target = (document, signal) =>
     void navigator.locks.request(FOLDER, { mode: "shared" }, work);
   });
 
-async function copyThroughDisk(
-  document: OpenDocument,
-  signal: AbortSignal,
-): Promise<{ gone: Promise<void> }> {
+async function copyThroughDisk(document: Saved, signal: AbortSignal): Promise<{ gone: Promise<void> }> {
   const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
   const handle = await folder.getFileHandle(crypto.randomUUID(), { create: true });
   const remove = () => folder.removeEntry(handle.name).catch(() => {});

@@ -3,6 +3,7 @@
  * which is loaded only for those who read it. What stands in no table is a mistake that the compiler finds, and for index.html a test.
  */
 
+import { choice, keepChoice } from "./choices.ts";
 import type { GERMAN } from "./german.ts";
 
 /** A sentence as it stands in the tables. `{name}` in it is put in where it is said. */
@@ -55,7 +56,7 @@ export async function speak(): Promise<void> {
 
 /** Keeps the choice in this browser. The page is loaded anew to speak it. */
 export function choose(wanted: Language): void {
-  localStorage.setItem(CHOSEN, wanted);
+  keepChoice(CHOSEN, wanted);
 }
 
 /** The first of a reader's languages that there is. */
@@ -111,12 +112,8 @@ function translate(root: Node): void {
 }
 
 function chosen(): Language | undefined {
-  try {
-    const kept = localStorage.getItem(CHOSEN);
-    return LANGUAGES.find((each) => each === kept);
-  } catch {
-    return undefined;
-  }
+  const kept = choice(CHOSEN);
+  return LANGUAGES.find((each) => each === kept);
 }
 
 function baseOf(tag: string): string {

@@ -1,0 +1,95 @@
+/** Deletion that is taken back, and several documents as one ZIP, in Chromium with all real parts. */
+
+import { readFileSync } from "node:fs";
+import type { Page } from "playwright";
+import { beforeAll, expect, it } from "vitest";
+import { openEnrolled, sealFile, showFile, useSystemAndBrowser } from "../system/index.ts";
+
+const { system, browsing } = useSystemAndBrowser();
+let page: Page;
+const shown = async () =>
+  (
+    await page.getByRole("list", { name: "Documents", exact: true }).locator("[data-name]").allTextContents()
+  ).toSorted();
+const button = (name: string) => page.getByRole("button", { name, exact: true });
+const SOON = { timeout: 60_000 };
+const panel = () => page.getByRole("dialog", { name: "Deleted documents" });
+async function remove(name: string): Promise<void> {
+  await button(`Delete ${name}`).click();
+  const question = page.getByRole("alertdialog");
+  await question.getByText("you can restore it for 30 days").waitFor();
+  await question.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect.poll(shown, SOON).not.toContain(name);
+}
+const shot = async (name: string) => {
+  const to = process.env.COFFER_SCREENSHOTS;
+  if (!to) return;
+  for (const [width, height] of [
+    [1280, 900],
+    [360, 740],
+  ] as const) {
+    await page.setViewportSize({ width, height });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.screenshot({ path: `${to}/${name}-${width}-${colorScheme}.png` });
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 720 });
+};
+
+beforeAll(async () => {
+  page = await openEnrolled({ system, browsing }, "Ada");
+  await page.addInitScript(() => {
+    Reflect.deleteProperty(globalThis, "showSaveFilePicker");
+    Reflect.deleteProperty(globalThis, "showDirectoryPicker");
+  });
+  await page.reload();
+  for (const name of ["plan.txt", "rent.txt", "will.txt"]) await sealFile(page, name, `${name}, whole`);
+});
+
+it("takes a deletion back by one press", async () => {
+  await remove("plan.txt");
+  await shot("undo");
+  await button("Undo").click();
+  await expect.poll(shown, SOON).toEqual(["plan.txt", "rent.txt", "will.txt"]);
+  expect(await button("Undo").count()).toBe(0);
+  expect(await showFile(page, "plan.txt")).toBe("plan.txt, whole");
+});
+
+it("lists what was deleted, after a reload too, restores one and deletes another for good", async () => {
+  await remove("plan.txt");
+  await remove("will.txt");
+  await page.reload();
+  await expect.poll(shown, SOON).toEqual(["rent.txt"]);
+  await button("Deleted").click();
+  const rows = panel().getByRole("listitem");
+  await expect.poll(() => rows.count(), SOON).toBe(2);
+  await shot("deleted");
+  await panel().getByRole("button", { name: "Restore plan.txt" }).click();
+  await panel().getByText("plan.txt is back among your documents.").waitFor();
+  await expect.poll(() => rows.count(), SOON).toBe(1);
+  await panel().getByRole("button", { name: "Delete will.txt for good" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await panel().getByText("There is nothing here.").waitFor();
+  await panel().getByRole("button", { name: "Close" }).click();
+  await expect.poll(shown, SOON).toEqual(["plan.txt", "rent.txt"]);
+  expect(await showFile(page, "plan.txt")).toBe("plan.txt, whole");
+});
+
+it("saves several as one ZIP", async () => {
+  await button("Open plan.txt").focus();
+  await page.keyboard.press("Control+a");
+  const download = page.waitForEvent("download");
+  await button("As one ZIP").click();
+  const saved = await download;
+  expect(saved.suggestedFilename()).toMatch(/^Coffer \d{4}-\d\d-\d\d\.zip$/);
+  const bytes = readFileSync(await saved.path()).toString("latin1");
+  for (const name of ["plan.txt", "rent.txt"]) {
+    expect(bytes).toContain(name);
+    // Stored, not compressed.
+    expect(bytes).toContain(`${name}, whole`);
+  }
+  expect(bytes.split("PK\x03\x04")).toHaveLength(3);
+  await button("Clear").click();
+});

@@ -1,0 +1,30 @@
+/** What was done last, where it can be taken back: one line with a button, until something else is done. */
+
+import { onPress, part } from "./part.ts";
+
+export class Undo {
+  readonly #root: ParentNode;
+  #act: () => void = () => {};
+
+  constructor(root: ParentNode) {
+    this.#root = root;
+    onPress(root, "undo-act", () => {
+      const act = this.#act;
+      this.clear();
+      act();
+    });
+    onPress(root, "undo-none", () => this.clear());
+  }
+
+  offer(words: string, act: () => void): void {
+    this.#act = act;
+    part(this.#root, "undo-words").textContent = words;
+    part(this.#root, "undo").hidden = false;
+  }
+
+  clear(): void {
+    this.#act = () => {};
+    part(this.#root, "undo").hidden = true;
+    part(this.#root, "undo-words").textContent = "";
+  }
+}
