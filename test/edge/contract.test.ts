@@ -300,6 +300,13 @@ it("keeps documents", async () => {
   hold("readContent", await ann.rest("GET", `${at}/content`, undefined, { range: "bytes=2-3" }), 206);
   hold("readContent", await ann.rest("GET", `${at}/content`, undefined, { range: "bytes=99-" }), 416);
   hold("readMetadata", await ann.rest("GET", `${at}/metadata`), 200);
+  hold("scheduleDocumentDeletion", await ann.rest("POST", `${at}/deletion`, { days: 3 }), 200);
+  hold("scheduleDocumentDeletion", await ann.rest("POST", `${at}-none/deletion`, {}), 404);
+  const deleted = `/accounts/${ann.account}/deleted-documents`;
+  hold("listDeletedDocuments", await ann.rest("GET", deleted), 200);
+  hold("listDeletedDocuments", await ann.rest("GET", "/accounts/other/deleted-documents"), 403);
+  hold("cancelDocumentDeletion", await ann.rest("DELETE", `${at}/deletion`), 204);
+  hold("cancelDocumentDeletion", await ann.rest("DELETE", `${at}-none/deletion`), 404);
   hold("deleteDocument", await ann.rest("DELETE", at), 204);
   hold("deleteDocument", await ann.rest("DELETE", at), 404);
 });

@@ -238,6 +238,7 @@ export class DocumentList {
     signal?.throwIfAborted();
     if (!newest || !("founded" in come && come.founded)) return false;
     const rows = new Map(newest.documents.map((row) => [row.id, row]));
+    if (rows.size < newest.documents.length) throw new CofferError("unexpected-response");
     const since = newest.cursor === undefined ? 0 : (newest.documents.at(-1)?.created ?? 0) * 1000;
     const isNewer = ({ created }: Document) => created.getTime() >= since + 1000;
     const take = async ({ documents: of, keys = [] }: DocumentPage) => {
