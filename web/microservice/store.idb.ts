@@ -22,7 +22,6 @@ const NAME = "coffer-microservice";
 const VERSION = 5;
 /** Where the head of an index stands, before its buckets. */
 const HEAD = -1;
-type VersionHead = { sequence: number; founded: boolean };
 
 type Schema = DBSchema & {
   instances: { key: [string, string]; value: StoredInstance };
@@ -33,7 +32,7 @@ type Schema = DBSchema & {
   tags: { key: [string, number]; value: Uint8Array<ArrayBuffer> };
   versions: {
     key: [string, string, string, number];
-    value: VersionsName & { bucket: number } & (VersionHead | Omit<VersionBucket, "bucket">);
+    value: VersionsName & VersionBucket & { sequence: number; founded: boolean };
   };
 };
 
@@ -165,22 +164,19 @@ export async function openStore(): Promise<Store> {
     async versions(of) {
       const [head, ...buckets] = await database.getAll("versions", ofIndex(of));
       // Without its head it was never whole.
-      if (!head || !("sequence" in head)) return undefined;
-      const { sequence, founded } = head;
-      return { sequence, founded, buckets: buckets.filter((each) => "rows" in each) };
+      return head?.bucket === HEAD ? { ...head, buckets } : undefined;
     },
-    async keepVersions({ origin, custodian, account, since, sequence, founded, buckets }) {
+    async keepVersions({ since, buckets, ...of }) {
       const change = database.transaction(["instances", "versions"], "readwrite");
-      const of = { origin, custodian, account };
+      const { origin, custodian, account, sequence } = of;
       const versions = change.objectStore("versions");
-      const head = await versions.get([origin, custodian, account, HEAD]);
-      const kept = head && "sequence" in head ? head.sequence : 0;
+      const kept = (await versions.get([origin, custodian, account, HEAD]))?.sequence ?? 0;
       // Ended in another tab meanwhile: what is deleted stays deleted.
       const lives = await change.objectStore("instances").getKey([origin, custodian]);
       if (lives && kept >= since && kept <= sequence) {
         if (since === 0) await versions.delete(ofIndex(of));
-        for (const bucket of buckets) await versions.put({ ...of, ...bucket });
-        await versions.put({ ...of, bucket: HEAD, sequence, founded });
+        for (const bucket of [{ bucket: HEAD, hash: "", rows: [] }, ...buckets])
+          await versions.put({ ...of, ...bucket });
       }
       await change.done;
       return kept >= since;

@@ -22,7 +22,7 @@ type Buckets = Map<number, Bucket>;
 /** `stored`: what the store has of it is of this sequence; 0 where it has nothing. */
 type Index = { sequence: number; founded: boolean; buckets: Buckets; stored: number };
 /** An index that is being read. `own`: buckets that are its own already, and not those of the index before it. */
-type Reading = { buckets: Buckets; own: Set<number>; again: boolean };
+type Reading = { buckets: Buckets; own: Set<number>; again: boolean | undefined };
 
 export class Versions {
   readonly #store: Store;
@@ -48,9 +48,7 @@ export class Versions {
   async take(owner: Owner, { account, rows, again, head }: Params<"versions">): Result<"versions"> {
     const index = await this.#known(owner, account);
     const before = again ? undefined : this.#pages.get(account);
-    const reading = before ?? {
-      ...{ buckets: new Map(again ? [] : index.buckets), own: new Set<number>(), again: again === true },
-    };
+    const reading = before ?? { buckets: new Map(again ? [] : index.buckets), own: new Set(), again };
     for (const row of rows ?? []) put(reading, row);
     let held = 0;
     for (const bucket of reading.buckets.values()) held += bucket.rows.size;
@@ -73,7 +71,7 @@ export class Versions {
     });
     const { sequence, founded, root, client } = verified;
     // An app that is another client now has another index, whose changes are counted from the first.
-    const pin = ["versions", origin, tenant, account, ...(client === undefined ? [] : [client])].join(" ");
+    const pin = `versions ${origin} ${tenant} ${account} ${client ?? ""}`.trim();
     if (sequence < (await this.#store.trustSerial(pin))) throw new CofferError("index-superseded");
     const name = { origin, custodian, account };
     if ((await rootOfBuckets(buckets)) !== root) {
