@@ -62,9 +62,8 @@ export function memoryStore(): Store & {
       const kept = versions.get(name);
       if ((kept?.sequence ?? 0) < since) return false;
       if (!instances.has(owner) || (kept && kept.sequence > sequence)) return true;
-      const next = new Map((since > 0 ? kept?.buckets : [])?.map((each) => [each.bucket, each]));
-      for (const each of buckets) next.set(each.bucket, each);
-      versions.set(name, { sequence, founded, buckets: [...next.values()] });
+      const next = new Map([...(since > 0 && kept ? kept.buckets : []), ...buckets]);
+      versions.set(name, { sequence, founded, buckets: next });
       return true;
     },
     deleteVersions: async ({ origin, custodian, account }) =>

@@ -32,7 +32,7 @@ type Schema = DBSchema & {
   tags: { key: [string, number]; value: Uint8Array<ArrayBuffer> };
   versions: {
     key: [string, string, string, number];
-    value: VersionsName & VersionBucket & { sequence: number; founded: boolean };
+    value: VersionsName & VersionBucket & { bucket: number; sequence: number; founded: boolean };
   };
 };
 
@@ -164,7 +164,8 @@ export async function openStore(): Promise<Store> {
     async versions(of) {
       const [head, ...buckets] = await database.getAll("versions", ofIndex(of));
       // Without its head it was never whole.
-      return head?.bucket === HEAD ? { ...head, buckets } : undefined;
+      const byBucket = new Map(buckets.map((each) => [each.bucket, each]));
+      return head?.bucket === HEAD ? { ...head, buckets: byBucket } : undefined;
     },
     async keepVersions({ since, buckets, ...of }) {
       const change = database.transaction(["instances", "versions"], "readwrite");
@@ -175,8 +176,9 @@ export async function openStore(): Promise<Store> {
       const lives = await change.objectStore("instances").getKey([origin, custodian]);
       if (lives && kept >= since && kept <= sequence) {
         if (since === 0) await versions.delete(ofIndex(of));
-        for (const bucket of [{ bucket: HEAD, hash: "", rows: [] }, ...buckets])
-          await versions.put({ ...of, ...bucket });
+        const head = { hash: "", rows: new Map() };
+        for (const [bucket, { hash, rows }] of new Map([[HEAD, head], ...buckets]))
+          await versions.put({ ...of, bucket, hash, rows });
       }
       await change.done;
       return kept >= since;

@@ -114,13 +114,13 @@ export type MessageName = Pick<MessageRecord, "origin" | "custodian" | "context"
 
 /** Whose version index it is. It goes with the instances of its custodian. */
 export type VersionsName = { origin: string; custodian: string; account: string };
-/** Rows of one bucket of it (`bucketOf`), and their hash. */
-export type VersionBucket = { bucket: number; hash: string; rows: VersionRow[] };
+/** Rows of one bucket of it (`bucketOf`), by document, and their hash; that is empty until it is made. */
+export type VersionBucket = { hash: string; rows: Map<string, VersionRow> };
 /**
  * The version index of an account as it was verified, so that after a reload what has changed is asked for and no more. To be kept it has
  * those buckets alone that have changed since the sequence `since`; all where that is 0.
  */
-export type KeptVersions = { sequence: number; founded: boolean; buckets: VersionBucket[] };
+export type KeptVersions = { sequence: number; founded: boolean; buckets: Map<number, VersionBucket> };
 
 export type Store = {
   instance(origin: string, custodian: string): Promise<StoredInstance | undefined>;

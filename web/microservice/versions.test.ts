@@ -139,7 +139,9 @@ it("goes on after a reload where it was, and refuses an earlier head than it has
 
 it("knows what stands from the store, before anybody has asked after a reload", async () => {
   const rows = [row(1), row(2, 3, "b")];
-  const buckets = rows.map((each) => ({ bucket: bucketOf(each.document), hash: "", rows: [each] }));
+  const buckets = new Map(
+    rows.map((each) => [bucketOf(each.document), { hash: "", rows: new Map([[each.document, each]]) }]),
+  );
   const store = { versions: async () => ({ sequence: 3, founded: true, buckets }) } as unknown as Store;
   const owner = { origin: ORIGIN, custodian: DN } as Owner;
   expect(await new Versions(store).row(owner, account, idOf(2))).toEqual(rows[1]);
@@ -154,7 +156,7 @@ it("hashes and keeps again what has changed, and no more", async () => {
   const store: Store = {
     ...memory,
     keepVersions: async (of) => {
-      kept.push(of.buckets.length);
+      kept.push(of.buckets.size);
       return memory.keepVersions(of);
     },
   };
@@ -200,9 +202,8 @@ it("is kept whole again where another tab has ended what was kept", async () => 
   }
   const kept = await memory.versions({ ...owner, account });
   expect(kept?.sequence).toBe(4);
-  expect(kept?.buckets.flatMap((bucket) => bucket.rows.map(({ document }) => document)).sort()).toEqual(
-    rows.map(({ document }) => document),
-  );
+  const held = [...(kept?.buckets.values() ?? [])].flatMap((bucket) => [...bucket.rows.keys()]);
+  expect(held.sort()).toEqual(rows.map(({ document }) => document));
 });
 
 it("counts the changes of an app that is another client now from the first, and those of each as before", async () => {

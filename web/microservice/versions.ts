@@ -8,7 +8,7 @@ import { CofferError } from "#protocol/error.ts";
 import { JwsError, type TrustList, verifyIndexReceipt } from "#protocol/keys/index.ts";
 import type { PortHandler } from "#protocol/port/index.ts";
 import { bucketHash, bucketOf, lineOf, MAX_ROWS, rootOf, type VersionRow } from "#protocol/version-index.ts";
-import type { Store } from "./store.ts";
+import type { KeptVersions, Store } from "./store.ts";
 
 type Params<O extends "versions" | "compare"> = Parameters<PortHandler[O]>[0];
 type Result<O extends "versions" | "compare"> = ReturnType<PortHandler[O]>;
@@ -16,13 +16,11 @@ type Result<O extends "versions" | "compare"> = ReturnType<PortHandler[O]>;
 /** Whose it is, and who vouches for it. `now` in milliseconds since 1970. */
 export type Owner = { origin: string; custodian: string; tenant: string; trust: TrustList; now: number };
 
-/** Rows of one bucket, and their hash once it is made. */
-type Bucket = { rows: Map<string, VersionRow>; hash?: string };
-type Buckets = Map<number, Bucket>;
+type Buckets = KeptVersions["buckets"];
 /** `stored`: what the store has of it is of this sequence; 0 where it has nothing. */
 type Index = { sequence: number; founded: boolean; buckets: Buckets; stored: number };
-/** An index that is being read. `own`: buckets that are its own already, and not those of the index before it. */
-type Reading = { buckets: Buckets; own: Set<number>; again: boolean | undefined };
+/** An index that is being read. */
+type Reading = { buckets: Buckets; again: boolean | undefined };
 
 export class Versions {
   readonly #store: Store;
@@ -48,8 +46,8 @@ export class Versions {
   async take(owner: Owner, { account, rows, again, head }: Params<"versions">): Result<"versions"> {
     const index = await this.#known(owner, account);
     const before = again ? undefined : this.#pages.get(account);
-    const reading = before ?? { buckets: new Map(again ? [] : index.buckets), own: new Set(), again };
-    for (const row of rows ?? []) put(reading, row);
+    const reading = before ?? { buckets: new Map(again ? [] : index.buckets), again };
+    for (const row of rows ?? []) put(reading.buckets, row);
     let held = 0;
     for (const bucket of reading.buckets.values()) held += bucket.rows.size;
     if (held > MAX_ROWS) throw new CofferError("too-large");
@@ -62,7 +60,7 @@ export class Versions {
   async #verify(
     { origin, custodian, tenant, trust, now }: Owner,
     account: string,
-    { buckets, own, again }: Reading,
+    { buckets, again }: Reading,
     head: string,
   ): Result<"versions"> {
     const of = { tenant, account, app: origin };
@@ -74,6 +72,7 @@ export class Versions {
     const pin = `versions ${origin} ${tenant} ${account} ${client ?? ""}`.trim();
     if (sequence < (await this.#store.trustSerial(pin))) throw new CofferError("index-superseded");
     const name = { origin, custodian, account };
+    const fresh = [...buckets].filter(([, { hash }]) => !hash);
     if ((await rootOfBuckets(buckets)) !== root) {
       this.#indexes.delete(account);
       await this.#store.deleteVersions(name);
@@ -85,14 +84,11 @@ export class Versions {
     this.#indexes.set(account, index);
     if (known?.sequence === sequence && known.founded === founded && index.stored === sequence)
       return { sequence, founded };
-    const changed = [...buckets].filter(([at]) => index.stored === 0 || own.has(at));
     // Without it all rows only have to be read again.
     const kept = await this.#store
       .keepVersions({
         ...{ ...name, sequence, founded, since: index.stored },
-        buckets: changed.map(([bucket, { rows, hash = "" }]) => {
-          return { bucket, hash, rows: [...rows.values()] };
-        }),
+        buckets: index.stored === 0 ? buckets : new Map(fresh),
       })
       .catch(() => false);
     index.stored = kept ? sequence : 0;
@@ -125,10 +121,7 @@ export class Versions {
     // One may have been verified meanwhile.
     const known = this.#indexes.get(account);
     if (known) return known;
-    const { sequence = 0, founded = false } = kept ?? {};
-    const buckets: Buckets = new Map();
-    for (const { bucket, hash, rows } of kept?.buckets ?? [])
-      buckets.set(bucket, { hash, rows: new Map(rows.map((row) => [row.document, row])) });
+    const { sequence = 0, founded = false, buckets = new Map() } = kept ?? {};
     const index = { sequence, founded, buckets, stored: sequence };
     this.#indexes.set(account, index);
     return index;
@@ -140,13 +133,12 @@ function find({ buckets }: Index, document: string): VersionRow | undefined {
 }
 
 /** Buckets of the index that was verified stay as they are: one is copied before its first change. */
-function put({ buckets, own }: Reading, row: VersionRow): void {
+function put(buckets: Buckets, row: VersionRow): void {
   const at = bucketOf(row.document);
-  const bucket = own.has(at) ? buckets.get(at) : undefined;
-  const rows = bucket?.rows ?? new Map(buckets.get(at)?.rows);
+  const bucket = buckets.get(at);
+  const rows = bucket && !bucket.hash ? bucket.rows : new Map(bucket?.rows);
   rows.set(row.document, row);
-  buckets.set(at, { rows });
-  own.add(at);
+  buckets.set(at, { rows, hash: "" });
 }
 
 /** What either of them does not say is no difference. */
