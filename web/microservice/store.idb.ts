@@ -164,8 +164,8 @@ export async function openStore(): Promise<Store> {
     async versions(of) {
       const [head, ...buckets] = await database.getAll("versions", ofIndex(of));
       // Without its head it was never whole.
-      const byBucket = new Map(buckets.map((each) => [each.bucket, each]));
-      return head?.bucket === HEAD ? { ...head, buckets: byBucket } : undefined;
+      if (head?.bucket !== HEAD) return undefined;
+      return { ...head, buckets: new Map(buckets.map((each) => [each.bucket, each])) };
     },
     async keepVersions({ since, buckets, ...of }) {
       const change = database.transaction(["instances", "versions"], "readwrite");
@@ -174,14 +174,15 @@ export async function openStore(): Promise<Store> {
       const kept = (await versions.get([origin, custodian, account, HEAD]))?.sequence ?? 0;
       // Ended in another tab meanwhile: what is deleted stays deleted.
       const lives = await change.objectStore("instances").getKey([origin, custodian]);
-      if (lives && kept >= since && kept <= sequence) {
+      const fits = kept >= since;
+      if (lives && fits && kept <= sequence) {
         if (since === 0) await versions.delete(ofIndex(of));
         const head = { hash: "", rows: new Map() };
-        for (const [bucket, { hash, rows }] of new Map([[HEAD, head], ...buckets]))
+        for (const [bucket, { hash, rows }] of [[HEAD, head] as const, ...buckets])
           await versions.put({ ...of, bucket, hash, rows });
       }
       await change.done;
-      return kept >= since;
+      return fits;
     },
     deleteVersions: (of) => database.delete("versions", ofIndex(of)),
     trustSerial: async (root) => (await database.get("trust", root)) ?? 0,

@@ -49,7 +49,7 @@ export class Versions {
     const reading = before ?? { buckets: new Map(again ? [] : index.buckets), again };
     for (const row of rows ?? []) put(reading.buckets, row);
     let held = 0;
-    for (const bucket of reading.buckets.values()) held += bucket.rows.size;
+    for (const { rows } of reading.buckets.values()) held += rows.size;
     if (held > MAX_ROWS) throw new CofferError("too-large");
     if (rows) this.#pages.set(account, reading);
     if (head === undefined) return { sequence: index.sequence, founded: index.founded };
@@ -69,7 +69,7 @@ export class Versions {
     });
     const { sequence, founded, root, client } = verified;
     // An app that is another client now has another index, whose changes are counted from the first.
-    const pin = `versions ${origin} ${tenant} ${account} ${client ?? ""}`.trim();
+    const pin = `versions ${origin} ${tenant} ${account} ${client}`;
     if (sequence < (await this.#store.trustSerial(pin))) throw new CofferError("index-superseded");
     const name = { origin, custodian, account };
     const fresh = [...buckets].filter(([, { hash }]) => !hash);
@@ -79,11 +79,10 @@ export class Versions {
       throw new CofferError("index-refused");
     }
     await this.#store.keepTrustSerial(pin, sequence);
-    const known = this.#indexes.get(account);
-    const index = { sequence, founded, buckets, stored: again ? 0 : (known?.stored ?? 0) };
+    const stored = (!again && this.#indexes.get(account)?.stored) || 0;
+    const index = { sequence, founded, buckets, stored };
     this.#indexes.set(account, index);
-    if (known?.sequence === sequence && known.founded === founded && index.stored === sequence)
-      return { sequence, founded };
+    if (index.stored === sequence) return { sequence, founded };
     // Without it all rows only have to be read again.
     const kept = await this.#store
       .keepVersions({
