@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import type { IndexReceipt } from "#protocol/keys/index.ts";
 import type { PortClient } from "#protocol/port/index.ts";
-import { rootOfRows, type VersionRow } from "#protocol/version-index.ts";
+import { bucketOf, rootOfRows, type VersionRow } from "#protocol/version-index.ts";
 import { type Authority, DN, jws, makeAuthority, ORIGIN, START } from "./authority.fixture.ts";
 import { lives, TestBrowser } from "./browser.fixture.ts";
 import { memoryStore } from "./memory-store.ts";
