@@ -12,8 +12,7 @@ it("W7 shows each rung that the vault holds, and what it asked KMS and IAM for b
   const panel = page.getByRole("dialog", { name: "Key ladder" });
   const held = (rung: string) =>
     panel.getByRole("list", { name: `${rung} keys in this vault` }).getByRole("listitem");
-  for (const rung of ["Master", "Account", "Data"])
-    await expect.poll(() => held(rung).count(), { message: rung }).toBe(1);
+  for (const rung of ["Master", "Account", "Data"]) await expect.poll(() => held(rung).count()).toBe(1);
   expect(await held("Master").textContent()).toMatch(/\d+:\d\d left$/);
   await panel.getByRole("button", { name: "Drop keys now" }).click();
   await panel.getByText("This vault holds no key now.").waitFor();
