@@ -47,7 +47,7 @@ function work(name: string, versus: string | null, once: () => Promise<unknown>)
  * An encryption of 1 KiB in a Node process's microservice: called over its port, over REST on a Unix socket and on loopback, and
  * through a sidecar that syncs an audit line for each; beside WebCrypto's own AES-GCM of as many bytes in the same run. The same of the CaaS
  * on loopback, and with the time of a network added to each round trip: its ratio is to the dependency, how many times as long it takes. And of
- * the microservice in the vault's frame, in Chromium: over the page's port, and through the app's Service Worker, beside the page's own WebCrypto.
+ * the microservice in the vault's frame, in Chromium: over the page's port, beside the CaaS, and through the app's Service Worker.
  */
 export async function run(report: Report): Promise<void> {
   const closing: (() => unknown)[] = [];
@@ -118,7 +118,7 @@ export async function run(report: Report): Promise<void> {
     };
     works.push(
       inPage("chromium-webcrypto", null, "webcrypto"),
-      inPage("vault", "chromium-webcrypto", "vault"),
+      inPage("vault", "caas+20ms", "vault"),
       inPage("service-worker", "vault", "serviceWorker"),
     );
     for (const load of LOADS) await compare(report, works, load);
