@@ -14,6 +14,8 @@ import {
 } from "./authority.fixture.ts";
 import { collect, context, lives, TestBrowser } from "./browser.fixture.ts";
 import type { Attested, Attester } from "./credentials.ts";
+import { captureCrypto } from "./crypto.ts";
+import { openKeys, passkeyKey } from "./passkey-keys.ts";
 import type { Registration } from "./registration.ts";
 import { isLocked, type LockedRecord } from "./store.ts";
 
@@ -91,8 +93,9 @@ async function enrolled(attester: Attester = passkey) {
 
 function stored(): LockedRecord {
   const record = browser.store.instances.get(NAME);
-  if (!record || !isLocked(record)) throw new Error("not under a passkey");
-  return record;
+  expect(record).toBeDefined();
+  expect(isLocked(record as LockedRecord), "under a passkey").toBe(true);
+  return record as LockedRecord;
 }
 
 /** Every key handle in a value. */
@@ -177,6 +180,15 @@ describe("instance keys under a passkey", () => {
     const { client } = open();
     expect(await client.hello(other)).toMatchObject({ locked: true });
     expect(await client.unlock()).toBe(false);
+    // Its certificates say so too: the keys by themselves do not open either.
+    const { sealed } = stored();
+    const { subtle } = captureCrypto(crypto);
+    const opened = async (custodian: string) => {
+      const key = await passkeyKey(subtle, passkey.prf(sealed.salt), "decrypt");
+      return openKeys(subtle, { origin: ORIGIN, custodian }, sealed, key);
+    };
+    await expect(opened(DN)).resolves.toHaveProperty("wrappingKey");
+    await expect(opened(other)).rejects.toThrow();
   });
 
   it("keeps handles as before where the passkey gives no secret, or the page cannot show the vault's frame", async () => {
