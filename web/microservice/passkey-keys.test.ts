@@ -230,7 +230,7 @@ describe("instance keys under a passkey", () => {
       };
     };
     browser.pass(23 * 3600_000);
-    await expect.poll(() => stored().id).toBe("i-2");
+    await expect.poll(() => browser.store.instances.get(NAME)?.id).toBe("i-2");
     expect(handlesIn(stored()).map(({ type }) => type)).toEqual(["secret", "secret"]);
     const { client } = open();
     await client.hello(DN);
