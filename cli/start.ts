@@ -6,6 +6,7 @@ import type { IamHost } from "#edge/iam-host.ts";
 import { CommandError } from "./command-error.ts";
 import { removeDeployment, writeDeployment } from "./deployment.ts";
 import type { Loopback } from "./development-provider.ts";
+import { documentPath } from "./document-path.ts";
 import { stopSignal } from "./interrupt.ts";
 import { isLoopback } from "./loopback-fetch.ts";
 import { tell } from "./output.ts";
@@ -37,8 +38,9 @@ Ctrl-C stops all of it; what was stored is kept for next time. A folder has one 
   --identity-port N  the development identity provider's port (8789, or the next free one)
   --json           one JSON object a line: event "step" with text and seconds, "running" with app, vault and dir, "stopping";
                    with --once "same" in the place of "running"
-  --app ORIGIN     one more app, as http://localhost:5173, whose own server listens there and passes on what is the edge's
-                   (docs/apps.md); may be given several times
+  --app ORIGIN     one more app, as http://localhost:5173, whose own server listens there and passes on what is the edge's,
+                   as in ${documentPath("apps.md")}
+                   may be given several times
   --admin NAME     who administers the tenant, by the name signed in with; may be given several times
   --dir PATH       where keys and documents are kept       (.coffer)
 
