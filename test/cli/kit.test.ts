@@ -41,6 +41,7 @@ const KIT: Record<string, Way> = {
   list: "list",
   finish: "finish",
   remove: "delete",
+  restore: "restore",
   reEncrypt: "re-encrypt",
   reEncryptAll: "re-encrypt",
   rename: "rename",
