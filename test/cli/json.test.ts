@@ -60,6 +60,7 @@ const ROWS: Row[] = [
   row("admin", "standing", ...ada),
   row("export", "--all", "--to", "out", ...ada),
   row("delete", "another.txt", ...ada),
+  row("restore", ...ada),
   row("account", "list", ...ada),
   {
     ...row("account", "create", "Cases", ...ada),
