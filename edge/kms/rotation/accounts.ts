@@ -23,6 +23,17 @@ export const ROTATION_MIGRATIONS: readonly string[] = [
 /** Parts of a tenant. Another number would look for accounts where they are not. */
 export const PARTS = 16;
 
+const NAME = "accounts.";
+
+/** What the name of a part's object says after the tenant's. */
+export function partName(number: number): string {
+  return `${NAME}${number}`;
+}
+
+export function partNumber(name: string): number {
+  return Number(name.slice(NAME.length));
+}
+
 /** How far it is. `failed`: of those that have not moved, how many have failed at least once; they are tried again. */
 export type Progress = { master: string | null; all: number; moved: number; failed: number };
 

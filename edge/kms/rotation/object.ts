@@ -15,11 +15,11 @@ import {
   nextDue,
   PARTS,
   type Progress,
+  partNumber,
   progress,
   ROTATION_MIGRATIONS,
   removeAccount,
 } from "./accounts.ts";
-import { partNumber } from "./parts.ts";
 import { restedAt, turnOf } from "./turns.ts";
 
 /** Accounts that one tenant's rotation goes through in a second, unless configured otherwise: requests go before it. */

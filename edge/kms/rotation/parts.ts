@@ -2,7 +2,7 @@
 
 import { utf8 } from "#protocol/bytes.ts";
 import { ok, type Result } from "../../result.ts";
-import { PARTS, type Progress } from "./accounts.ts";
+import { PARTS, type Progress, partName } from "./accounts.ts";
 import type { KmsRotationObject } from "./object.ts";
 
 export type Rotation = Progress;
@@ -30,15 +30,8 @@ function parts(objects: Namespace, tenant: string) {
   return Array.from({ length: PARTS }, (_, number) => part(objects, tenant, number));
 }
 
-const NAME = "accounts.";
-
 function part(objects: Namespace, tenant: string, number: number) {
-  return objects.getByName(`${tenant}/${NAME}${number}`);
-}
-
-/** Of a part, its number. `subject`: what its name says after the tenant's. */
-export function partNumber(subject: string): number {
-  return Number(subject.slice(NAME.length));
+  return objects.getByName(`${tenant}/${partName(number)}`);
 }
 
 /** Parts that speak of different master keys are not at the same rotation yet: then nothing counts as moved. */
