@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright";
 import { beforeAll, expect, it } from "vitest";
-import { openEnrolled, sealFile, showFile, useSystemAndBrowser } from "../system/index.ts";
+import { openEnrolled, sealFile, showFile, untilEnrolled, useSystemAndBrowser } from "../system/index.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 let page: Page;
@@ -55,6 +55,31 @@ it("takes a deletion back by one press", async () => {
   await expect.poll(shown, SOON).toEqual(["plan.txt", "rent.txt", "will.txt"]);
   expect(await button("Undo").count()).toBe(0);
   expect(await showFile(page, "plan.txt")).toBe("plan.txt, whole");
+});
+
+it("takes a deletion back after something else has changed the list", async () => {
+  await remove("will.txt");
+  await remove("plan.txt");
+  await button("Deleted").click();
+  await panel().getByRole("button", { name: "Restore will.txt" }).click();
+  await panel().getByText("will.txt is back among your documents.").waitFor();
+  await panel().getByRole("button", { name: "Close" }).click();
+  await expect.poll(shown, SOON).toEqual(["rent.txt", "will.txt"]);
+  await button("Undo").click();
+  await expect.poll(shown, SOON).toEqual(["plan.txt", "rent.txt", "will.txt"]);
+});
+
+it("shows again what another tab has brought back", async () => {
+  await remove("plan.txt");
+  const other = await page.context().newPage();
+  await other.goto(`${system.appOrigin}/`);
+  await untilEnrolled(other);
+  await other.getByRole("button", { name: "Deleted", exact: true }).click();
+  await other.getByRole("button", { name: "Restore plan.txt" }).click();
+  await other.getByText("plan.txt is back among your documents.").waitFor();
+  await page.bringToFront();
+  await expect.poll(shown, SOON).toEqual(["plan.txt", "rent.txt", "will.txt"]);
+  await other.close();
 });
 
 it("lists what was deleted, after a reload too, restores one and deletes another for good", async () => {

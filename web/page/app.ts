@@ -104,11 +104,7 @@ export class CofferApp extends HTMLElement {
       this.#reEncrypt((event as CustomEvent<Document>).detail),
     );
     this.addEventListener("coffer-finish", (event) => this.#finish((event as CustomEvent<Document>).detail));
-    this.addEventListener("coffer-changed", () => {
-      // What was brought back is to be seen again.
-      this.#removed.clear();
-      this.#changed();
-    });
+    this.addEventListener("coffer-changed", () => this.#changed());
     this.#sharing.nameOf = (document) =>
       this.#documents.find((each) => nameOf(each) === `${document.account}/${document.id}`)?.metadata?.name;
     this.#panels = new Panels(this);
@@ -231,6 +227,8 @@ export class CofferApp extends HTMLElement {
     part(this, "reading").hidden = this.#documents.length > 0;
     try {
       this.#sealed.clear();
+      // What was brought back meanwhile, here or in another tab, is to be seen again.
+      this.#removed.clear();
       const take = (documents: Document[]) => !signal.aborted && this.#take(documents);
       take(await this.#list({ signal, onChange: take }));
     } catch (error) {
@@ -484,19 +482,21 @@ export class CofferApp extends HTMLElement {
           : t("goes from the list. Under Deleted you can restore it for {days} days.", { days: DAYS }),
     };
     if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
+    const deleted = new Map<string, Document>();
     await this.#attempt(async () => {
       // Once more after a failure, those alone that are there still.
-      const waiting = entries.filter((entry) => !this.#removed.has(nameOf(entry))).values();
+      const waiting = entries.filter((entry) => !deleted.has(nameOf(entry))).values();
       const remove = async () => {
         for (const entry of waiting) {
           await this.#connected.remove(entry.id, { account: entry.account, days: DAYS });
+          deleted.set(nameOf(entry), entry);
           this.#removed.add(nameOf(entry));
         }
       };
       try {
         await settled(Array.from({ length: DELETING }, remove));
       } finally {
-        this.#documents = this.#documents.filter((entry) => !this.#removed.has(nameOf(entry)));
+        this.#documents = this.#documents.filter((entry) => !deleted.has(nameOf(entry)));
         this.#showDocuments();
         part(this, "empty").hidden = this.#documents.length > 0;
         this.#news.tell();
@@ -504,19 +504,20 @@ export class CofferApp extends HTMLElement {
       const said = { name: nameInWords(name) };
       const words = count > 1 ? t("{name} are deleted.", said) : t("{name} is deleted.", said);
       this.#say(words);
-      this.#undo.offer(words, () => void this.#restore(entries));
+      this.#undo.offer(words, () => void this.#restore(deleted));
       // The row that had the focus is gone.
       part(this, "heading").focus();
     });
   }
 
-  async #restore(entries: readonly Document[]): Promise<void> {
+  /** `deleted` loses what has been brought back, so that a second attempt asks for the others alone. */
+  async #restore(deleted: Map<string, Document>): Promise<void> {
     await this.#attempt(async () => {
-      const waiting = entries.filter((entry) => this.#removed.has(nameOf(entry))).values();
+      const waiting = deleted.entries();
       const restore = async () => {
-        for (const entry of waiting) {
-          await this.#connected.restore(entry.id, { account: entry.account });
-          this.#removed.delete(nameOf(entry));
+        for (const [name, { id, account }] of waiting) {
+          await this.#connected.restore(id, { account });
+          deleted.delete(name);
         }
       };
       await settled(Array.from({ length: DELETING }, restore)).finally(() => this.#changed());
