@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type Dropped, filesIn } from "./drop.ts";
+import { type Dropped, filesIn, unreadable } from "./drop.ts";
 
 type Tree = { [name: string]: string | Tree };
 /** Files whose words are this cannot be read. */
@@ -44,4 +44,15 @@ it("leaves out what cannot be read, tells it, and takes the rest", async () => {
   ]);
   expect(files.map(({ file }) => file.name)).toEqual(["a.txt", "z.txt", "b.txt"]);
   expect(failures).toHaveLength(2);
+});
+
+it("says of all that cannot be read in one error how many there are, and why the first is not", async () => {
+  const { failures } = await filesIn([
+    folder("top", Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`${at}.txt`, LOCKED]))),
+  ]);
+  expect(unreadable(failures)).toMatchObject({
+    code: "source-changed",
+    message: "300 files or folders could not be read (NotReadableError). Nothing of them was sealed.",
+  });
+  expect(unreadable(failures.slice(0, 1)).message).toMatch(/^A file or folder could not be read/);
 });

@@ -1,5 +1,8 @@
 /** Files and folders that come in: dropped anywhere on the page, or chosen. A file of a folder brings with it where in it it was. */
 
+import { CofferError } from "#web/browser/index.ts";
+import { t } from "./words.ts";
+
 /** A file, and the folder that it was in, its parts joined by `/`; empty for one that came alone. */
 export interface Incoming {
   file: File;
@@ -9,7 +12,7 @@ export interface Incoming {
 export interface DropOptions {
   accepts: () => boolean;
   onFiles: (files: Incoming[]) => void;
-  /** Something of what was dropped could not be read. */
+  /** Something of what was dropped could not be read; told once a drop. */
   onFailure: (error: unknown) => void;
 }
 
@@ -53,7 +56,7 @@ export function dropTarget(overlay: HTMLElement, { accepts, onFiles, onFailure }
     const dropped = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
     void filesIn(dropped).then(({ files, failures }) => {
       onFiles(files);
-      for (const failure of failures) onFailure(failure);
+      if (failures.length > 0) onFailure(unreadable(failures));
     });
   });
 }
@@ -87,6 +90,21 @@ export async function filesIn(
   function fail(error: unknown): void {
     failures.push(error);
   }
+}
+
+/** One error for all of them: how many there were, and by what name the browser refused the first. */
+export function unreadable(failures: readonly unknown[]): CofferError {
+  const [cause] = failures;
+  const reason = cause instanceof Error || cause instanceof DOMException ? cause.name : "Error";
+  const count = failures.length;
+  const message =
+    count === 1
+      ? t("A file or folder could not be read ({reason}). Nothing of it was sealed.", { reason })
+      : t("{count} files or folders could not be read ({reason}). Nothing of them was sealed.", {
+          count,
+          reason,
+        });
+  return new CofferError("source-changed", { message, cause });
 }
 
 async function* entriesOf(folder: FileSystemDirectoryEntry): AsyncGenerator<FileSystemEntry> {

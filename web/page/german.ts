@@ -20,6 +20,8 @@ export const GERMAN = {
   "A document without a name here": "Ein Dokument ohne Namen hier",
   "A passkey vouches for a vault of yours: that you were there, with this device, in this app. It does not show what code runs.":
     "Ein Passkey bürgt für einen Ihrer Tresore: dass Sie da waren, mit diesem Gerät, in dieser App. Er zeigt nicht, welcher Code läuft.",
+  "A file or folder could not be read ({reason}). Nothing of it was sealed.":
+    "Eine Datei oder ein Ordner ließ sich nicht lesen ({reason}). Davon wurde nichts versiegelt.",
   "A reader brings nothing back, and deletes nothing.":
     "Wer nur liest, holt nichts zurück und löscht nichts.",
   "A reader opens and changes nothing. A member seals and deletes too. An owner also decides on members, keys and the account's end.":
@@ -100,6 +102,8 @@ export const GERMAN = {
   "completed a document": "hat ein Dokument vollendet",
   Copy: "Kopieren",
   "{count} documents": "{count} Dokumente",
+  "{count} files or folders could not be read ({reason}). Nothing of them was sealed.":
+    "{count} Dateien oder Ordner ließen sich nicht lesen ({reason}). Davon wurde nichts versiegelt.",
   "{count} members": "{count} Mitglieder",
   "{count} more are waiting": "{count} weitere warten",
   "{count} more steps are not shown.": "{count} weitere Schritte sind nicht gezeigt.",
