@@ -57,10 +57,36 @@ it("makes nothing in a folder before a document has its turn", async () => {
 it("gives documents of one name that are saved at once a name each", async () => {
   const { top, target } = await targets();
   const words = ["1", "2", "3", "4"];
-  await Promise.all(words.map((each) => target({ name: "a.txt", size: 1 })(saved("a.txt", each), signal)));
+  const names = ["a.txt", "a.txt", "a (2).txt", "a.txt"];
+  await Promise.all(names.map((name, at) => target({ name, size: 1 })(saved(name, words[at] ?? ""), signal)));
   expect(Object.fromEntries(top.files)).toEqual({
-    ...{ "a.txt": "1", "a (2).txt": "2", "a (3).txt": "3", "a (4).txt": "4" },
+    ...{ "a.txt": "1", "a (2).txt": "2", "a (2) (2).txt": "3", "a (3).txt": "4" },
   });
+});
+
+it("writes over nothing that is there, and gives what failed its name again", async () => {
+  const { top, target } = await targets();
+  top.files.set("a.txt", "before");
+  for (const each of ["1", "2"]) await target({ name: "a.txt", size: 1 })(saved("a.txt", each), signal);
+  expect(Object.fromEntries(top.files)).toEqual({ "a.txt": "before", "a (2).txt": "1", "a (3).txt": "2" });
+  const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("not complete")) });
+  const fails = target({ name: "a.txt", size: 1 })({ ...saved("a.txt", ""), stream: broken }, signal);
+  await expect(fails).rejects.toThrow("not complete");
+  await target({ name: "a.txt", size: 1 })(saved("a.txt", "3"), signal);
+  expect([...top.files.keys()]).toEqual(["a.txt", "a (2).txt", "a (3).txt", "a (4).txt"]);
+});
+
+it("asks for each name that is taken once, however many documents have it", async () => {
+  const { top, target } = await targets();
+  let asked = 0;
+  const { getFileHandle } = top;
+  top.getFileHandle = (name, options) => {
+    if (!options?.create) asked++;
+    return getFileHandle.call(top, name, options);
+  };
+  for (let at = 0; at < 50; at++) await target({ name: "a.txt", size: 1 })(saved("a.txt", "1"), signal);
+  expect(top.files.size).toBe(50);
+  expect(asked).toBe(50);
 });
 
 it("leaves nothing of one that fails, and goes on with the next", async () => {

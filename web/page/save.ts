@@ -1,7 +1,7 @@
 /** Saving a document to this device: straight to a chosen file where the browser can, else by way of a download. */
 
 import type { OpenDocument } from "#web/browser/index.ts";
-import { numbered } from "./free-name.ts";
+import { NameNumbers, numbered } from "./free-name.ts";
 
 /** What is saved. */
 export type Saved = Pick<OpenDocument, "name" | "stream" | "blob">;
@@ -46,36 +46,44 @@ export async function chooseTargets(): Promise<Targets> {
     return ({ size }) => (size > MEMORY && disk ? throughDisk : throughMemory);
   }
   const top = await picker.call(globalThis, { mode: "readwrite" });
-  // One name after the other is looked for: two documents of one name would find the same one free.
+  const numbers = new NameNumbers();
+  // One name after the other is looked for: two documents could find the same one free.
   let naming: Promise<unknown> = Promise.resolve();
   return ({ name, folder }) =>
     async (document, signal) => {
+      const path = `${folder ?? ""}/${name}`;
       const made = naming.then(async () => {
         let place = top;
         for (const part of folder?.split("/") ?? [])
           place = await place.getDirectoryHandle(part, { create: true });
-        return { place, handle: await freshFile(place, name) };
+        return { place, ...(await freshFile(place, name, () => numbers.next(path))) };
       });
       naming = made.catch(() => {});
-      const { place, handle } = await made;
+      const { place, handle, number } = await made;
       try {
         await document.stream.pipeTo(await handle.createWritable(), { signal });
       } catch (error) {
         await place.removeEntry(handle.name).catch(() => {});
+        numbers.free(path, number);
         throw error;
       }
     };
 }
 
 /** Nothing that is there already is written over. */
-async function freshFile(folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemFileHandle> {
-  for (let number = 1; ; number++) {
+async function freshFile(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+  nextNumber: () => number,
+): Promise<{ handle: FileSystemFileHandle; number: number }> {
+  for (;;) {
+    const number = nextNumber();
     const wanted = numbered(name, number);
     const there = await folder.getFileHandle(wanted).catch((error: unknown) => {
       if (error instanceof DOMException && error.name === "NotFoundError") return undefined;
       throw error;
     });
-    if (!there) return folder.getFileHandle(wanted, { create: true });
+    if (!there) return { handle: await folder.getFileHandle(wanted, { create: true }), number };
   }
 }
 

@@ -19,6 +19,13 @@ it("has each in its folder, and no two under one name", () => {
   ]);
 });
 
+it("names thousands of one name in a moment, and none as another that has a number of its own", () => {
+  const same = Array.from({ length: 20_000 }, () => document("a.txt"));
+  const paths = pathsIn(named(document("A (2).txt"), ...same));
+  expect(new Set(paths.map((path) => path.toLowerCase())).size).toBe(20_001);
+  expect(paths.slice(0, 4)).toEqual(["A (2).txt", "a.txt", "a (3).txt", "a (4).txt"]);
+});
+
 it("is named by its day", () => {
   expect(zipName(new Date(2026, 1, 3))).toBe("Coffer 2026-02-03.zip");
 });

@@ -1,7 +1,7 @@
 /** Several documents as one ZIP, put together as it is saved: one document is open at a time, and of that a few frames. */
 
 import type { Coffer, Document, ProgressListener } from "#web/browser/index.ts";
-import { freeName } from "./free-name.ts";
+import { NameNumbers, numbered } from "./free-name.ts";
 import type { Saved } from "./save.ts";
 
 /** A document with its name. */
@@ -22,10 +22,16 @@ export function zipName(now: Date): string {
 /** Where each is in it: in the folder that it came from, and no two under one name, on systems that know no case either. */
 export function pathsIn(documents: readonly Named[]): string[] {
   const taken = new Set<string>();
+  const numbers = new NameNumbers();
   return documents.map(({ metadata: { name, folder } }) => {
-    const path = freeName(folder ? `${folder}/${name}` : name, (each) => taken.has(each.toLowerCase()));
-    taken.add(path.toLowerCase());
-    return path;
+    const wanted = folder ? `${folder}/${name}` : name;
+    for (;;) {
+      const path = numbered(wanted, numbers.next(wanted));
+      const known = path.toLowerCase();
+      if (taken.has(known)) continue;
+      taken.add(known);
+      return path;
+    }
   });
 }
 
