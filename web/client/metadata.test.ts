@@ -98,3 +98,11 @@ it("keeps the folder that a file was in, relative and below itself whatever it s
     expect.objectContaining({ code: "name-too-long" }),
   );
 });
+
+it("takes a time that is none of a Date for none", () => {
+  const read = (modified: unknown) =>
+    decodeMetadata(utf8(JSON.stringify({ name: "a", type: "a/b", size: 1, modified }))).modified;
+  expect([8.64e15, -8.64e15, 0].map(read)).toEqual([8.64e15, -8.64e15, 0]);
+  for (const none of [8.64e15 + 1, -8.64e15 - 1, Number.MAX_SAFE_INTEGER, 1.5, "1", null])
+    expect(read(none)).toBeUndefined();
+});

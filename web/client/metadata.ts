@@ -69,11 +69,16 @@ export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
     name: cleanName(name).slice(0, NAME_LIMIT),
     type: cleanType(typeof type === "string" ? type : ""),
     size: size as number,
-    ...(Number.isSafeInteger(modified) ? { modified: modified as number } : {}),
+    ...(isTime(modified) ? { modified } : {}),
     ...(typeof folder === "string" ? folderOf(folder) : {}),
     ...(format === FORMAT ? { content: decodeContentName(content) } : {}),
     ...(fits(documentKey, key) ? { key } : {}),
   };
+}
+
+/** Milliseconds that a Date can be of (ECMA-262, "Time Values and Time Range"). */
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Math.abs(value as number) <= 8.64e15;
 }
 
 function decodeContentName(value: unknown): ContentName {

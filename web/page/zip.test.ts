@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Document } from "#web/browser/index.ts";
-import { isNamed, pathsIn, zipName, zipOf } from "./zip.ts";
+import { isNamed, pathsIn, zipName, zipOf, zipTime } from "./zip.ts";
 
 const document = (name: string, folder?: string): Document => ({
   ...{ id: `id of ${folder} ${name}`, account: "a", created: new Date(0), sealedSize: 1 },
@@ -24,6 +24,14 @@ it("names thousands of one name in a moment, and none as another that has a numb
   const paths = pathsIn(named(document("A (2).txt"), ...same));
   expect(new Set(paths.map((path) => path.toLowerCase())).size).toBe(20_001);
   expect(paths.slice(0, 4)).toEqual(["A (2).txt", "a.txt", "a (3).txt", "a (4).txt"]);
+});
+
+it("says the nearest time that a ZIP can say", () => {
+  expect([-8.64e15, -1, 0, 8.64e15].map((time) => zipTime(time).getFullYear())).toEqual([
+    1980, 1980, 1980, 2107,
+  ]);
+  const within = new Date(2026, 1, 3).getTime();
+  expect(zipTime(within).getTime()).toBe(within);
 });
 
 it("is named by its day", () => {

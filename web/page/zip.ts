@@ -35,6 +35,13 @@ export function pathsIn(documents: readonly Named[]): string[] {
   });
 }
 
+/** The nearest time that a ZIP can say: local, of the years 1980 to 2107 (APPNOTE 4.4.6). */
+export function zipTime(time: number): Date {
+  const first = new Date(1980, 0, 1).getTime();
+  const last = new Date(2107, 11, 31, 23, 59, 58).getTime();
+  return new Date(Math.min(Math.max(time, first), last));
+}
+
 /** Opens one after the other as it is read; errs when one does not open, or is not complete. */
 export async function zipOf(
   coffer: Pick<Coffer, "open">,
@@ -54,7 +61,7 @@ export async function zipOf(
       });
       before += metadata.size;
       const { modified, size } = opened;
-      const lastModified = new Date(modified ?? Date.now());
+      const lastModified = zipTime(modified ?? Date.now());
       yield { name: paths[at] ?? opened.name, input: opened.stream, lastModified, size };
     }
   }
