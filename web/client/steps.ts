@@ -14,6 +14,7 @@ export type OperationName =
   | "list"
   | "finish"
   | "remove"
+  | "restore"
   | "reEncrypt"
   | "reEncryptAll";
 
@@ -31,7 +32,7 @@ export type StepListener = (step: Step) => void;
 
 const OPERATIONS: ReadonlySet<PropertyKey> = new Set<OperationName>([
   ...(["seal", "resume", "open", "openRanged", "list"] as const),
-  ...(["finish", "remove", "reEncrypt", "reEncryptAll"] as const),
+  ...(["finish", "remove", "restore", "reEncrypt", "reEncryptAll"] as const),
 ]);
 
 /** The same, telling when an operation begins and ends. */

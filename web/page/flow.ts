@@ -17,6 +17,7 @@ const OPERATIONS: Readonly<Record<OperationName, Words>> = {
   list: "Reading the list",
   finish: "Finishing",
   remove: "Deleting",
+  restore: "Restoring",
   reEncrypt: "Sealing again",
   reEncryptAll: "Sealing all again",
 };

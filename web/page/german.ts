@@ -450,6 +450,7 @@ export const GERMAN = {
   "REST with DPoP": "REST mit DPoP",
   Restore: "Wiederherstellen",
   "Restore {name}": "{name} wiederherstellen",
+  Restoring: "Wiederherstellen",
   Revoke: "Widerrufen",
   "Revoke the vault {id}": "Den Tresor {id} widerrufen",
   "Revoke the vault {id} of {origin}": "Den Tresor {id} von {origin} widerrufen",
