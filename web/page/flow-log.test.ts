@@ -7,14 +7,18 @@ import { FlowLog } from "./flow-log.ts";
 
 function followed(answers: Pick<Held, "keys" | "asked">[] = []) {
   const coffer = new EventTarget() as EventTarget & Pick<Coffer, "manage">;
-  const held = async (): Promise<Held> => ({ keys: [], asked: [], ...answers.shift(), drop: async () => {} });
+  const dropped: Held["keys"][] = [];
+  const held = async (): Promise<Held> => {
+    const { keys, asked } = { keys: [], asked: [], ...answers.shift() };
+    return { keys, asked, drop: async () => void dropped.push(keys) };
+  };
   coffer.manage = (work) => work({ held } as Accounts);
   const log = new FlowLog();
   log.start(coffer as Coffer);
   // A second panel that starts makes nothing count twice.
   log.start(coffer as Coffer);
   const tell = (detail: Step) => coffer.dispatchEvent(new CustomEvent("step", { detail }));
-  return { log, tell };
+  return { log, tell, dropped };
 }
 
 const begin = (id: number, at: number, operation: "seal" | "open" = "seal") =>
@@ -75,4 +79,16 @@ it("takes what the vault asked by itself to the operation in whose time it was, 
   const [flow] = log.flows;
   expect(flow && log.askedDuring(flow).map(({ what }) => what)).toEqual(["within"]);
   expect(whats(log)).toEqual([[]]);
+});
+
+it("keeps what the vault asked by itself when keys are dropped, though it says that once", async () => {
+  const asked = [{ what: "POST /kms/loads", at: 12, ms: 1, timing: "" }];
+  const { log, tell, dropped } = followed([{ keys: [], asked }]);
+  tell(begin(1, 10));
+  tell(end(1, 20));
+  await log.drop();
+  expect(dropped).toHaveLength(1);
+  await log.look();
+  const [flow] = log.flows;
+  expect(flow && log.askedDuring(flow)).toEqual(asked);
 });

@@ -59,10 +59,21 @@ export class FlowLog extends EventTarget {
 
   /** Asks the vault, and nobody else, what it holds and has asked. */
   async look(): Promise<void> {
-    if (!this.#coffer) return;
-    const { keys, asked } = await this.#coffer.manage((life) => life.held());
-    this.#held = keys;
-    this.#asked = [...this.#asked, ...asked].slice(-MAX_ASKED);
+    await this.#look();
+  }
+
+  /** Has the vault let go of the keys that it holds. What it says on the way of what it has asked, it says once: that is kept as by `look`. */
+  async drop(): Promise<void> {
+    const held = await this.#look();
+    await held?.drop();
+  }
+
+  async #look(): Promise<Held | undefined> {
+    if (!this.#coffer) return undefined;
+    const held = await this.#coffer.manage((life) => life.held());
+    this.#held = held.keys;
+    this.#asked = [...this.#asked, ...held.asked].slice(-MAX_ASKED);
+    return held;
   }
 
   #take(step: Step): void {

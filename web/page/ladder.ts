@@ -52,8 +52,7 @@ export class CofferLadder extends PanelElement {
   }
 
   async #lock(): Promise<void> {
-    const { drop } = await this.coffer.manage((life) => life.held());
-    await drop();
+    await flowLog.drop();
     await this.read();
     this.say(t("The keys are dropped."));
   }
