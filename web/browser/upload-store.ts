@@ -74,8 +74,10 @@ export function createUploadStore(vault: string): UploadStore {
       return row;
     },
     keys: async (owner, account) => (await database()).getAll("keys", below(owner, account)),
-    async keepKeys(owner, account, edks) {
+    async keepKeys(owner, account, edks, ended = []) {
       const { store, done } = (await database()).transaction("keys", "readwrite");
+      const kept = await store.openCursor(below(owner, account));
+      for (let at = kept; at; at = await at.continue()) if (ended.includes(at.value)) await at.delete();
       for (const edk of edks) await store.put(edk, [vault, owner, account, crypto.randomUUID()]);
       await done;
     },

@@ -28,8 +28,9 @@ export function memoryUploadStore(): UploadStore {
       return one?.row;
     },
     keys: async (owner, account) => [...pool(owner, account)],
-    async keepKeys(owner, account, edks) {
-      keys.set(`${owner} ${account}`, [...pool(owner, account), ...edks]);
+    async keepKeys(owner, account, edks, ended = []) {
+      const kept = pool(owner, account).filter((edk) => !ended.includes(edk));
+      keys.set(`${owner} ${account}`, [...kept, ...edks]);
     },
     takeKey: async (owner, account) => pool(owner, account).shift(),
     async clear(owner) {

@@ -56,7 +56,8 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
     now: () => 1_000,
   } as unknown as UploadQueueOptions;
   const queue = new UploadQueue(options);
-  return { queue, store, stored, entered, removed, become: (owner: string) => (signedIn = owner) };
+  const become = (owner: string) => (signedIn = owner);
+  return { queue, store, stored, entered, removed, loaded, become };
 }
 
 const row = (id: string, size: number): WaitingUpload => ({
@@ -88,6 +89,22 @@ it("M18 gives each key to one document, and seals by none that is not loaded", a
   await Promise.all([1, 2, 3].map(() => queue.add(new Blob(["text"]), "one")));
   const left = await store.keys("t/ada", "one");
   expect(before.slice(0, 3).some((edk) => left.includes(edk))).toBe(false);
+});
+
+it("M18 puts no more keys by than are ready, however often they end", async () => {
+  const { queue, store, loaded } = setup();
+  const seen = new Set<string>();
+  for (let day = 0; day < 5; day++) {
+    await queue.prepare("one");
+    const kept = await store.keys("t/ada", "one");
+    expect(kept.length).toBe(8);
+    expect(kept.every((edk) => loaded.has(edk))).toBe(true);
+    for (const edk of kept) seen.add(edk);
+    // Another instance has none of them.
+    for (const edk of kept.slice(day)) loaded.delete(edk);
+    loaded.add(`of day ${day}`);
+  }
+  expect(seen.size).toBeGreaterThan(8);
 });
 
 it("M18 keeps what is refused for good with its code and goes on with the others, until somebody asks again", async () => {

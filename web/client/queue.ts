@@ -90,7 +90,10 @@ export class UploadQueue {
     const kept = await store.keys(owner, account);
     const loaded = await Promise.all(kept.map((edk) => enrolled.port.has(edk)));
     const missing = READY - loaded.filter(Boolean).length;
-    if (2 * missing > READY) await store.keepKeys(owner, account, await keys.ready(account, missing));
+    if (2 * missing <= READY) return;
+    // Of an instance that is not there any more, or loaded too long ago: they serve nobody.
+    const ended = kept.filter((_, at) => !loaded[at]);
+    await store.keepKeys(owner, account, await keys.ready(account, missing), ended);
   }
 
   /**

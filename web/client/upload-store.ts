@@ -42,7 +42,8 @@ export interface UploadStore {
   remove(owner: string, id: string): Promise<WaitingUpload | undefined>;
   /** EDKs that no document has used, put by for when there is no network. */
   keys(owner: string, account: string): Promise<string[]>;
-  keepKeys(owner: string, account: string, edks: readonly string[]): Promise<void>;
+  /** Puts these by as well, and forgets those of `ended` that are there still. */
+  keepKeys(owner: string, account: string, edks: readonly string[], ended?: readonly string[]): Promise<void>;
   /** One of them, which nobody gets again. */
   takeKey(owner: string, account: string): Promise<string | undefined>;
   /** Deletes all of this owner; without one, of everybody. */
