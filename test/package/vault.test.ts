@@ -119,6 +119,16 @@ it("the tag seals, opens and deletes, and a form is sent with ids in the place o
   await expect.poll(() => documents.count()).toBe(3);
   await page.getByRole("button", { name: "Delete letter.txt" }).click();
   await expect.poll(() => documents.count()).toBe(2);
+  // Nobody was asked: it can be brought back.
+  const deleted = await page.evaluate(async () => {
+    const { coffer } = document.querySelector("coffer-vault")!;
+    const all = (await coffer?.list({ deleted: true })) ?? [];
+    return all.map(({ metadata, ends }) => ({
+      name: metadata?.name,
+      days: (Number(ends) - Date.now()) / 86_400_000,
+    }));
+  });
+  expect(deleted).toEqual([{ name: "letter.txt", days: expect.closeTo(30, 0) }]);
   await page.reload();
   await page.getByRole("button", { name: "Open roof.txt" }).waitFor();
   expect(await documents.count()).toBe(2);

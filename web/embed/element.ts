@@ -15,6 +15,9 @@ import { part, STYLE } from "./parts.ts";
 import { Rows } from "./rows.ts";
 import { chooseTarget } from "./save.ts";
 
+/** How long what is deleted here can be brought back: nobody is asked before. */
+const DAYS = 30;
+
 /** Events that it fires; all bubble, and pass its shadow root. */
 export interface CofferVaultEvents {
   /** It is connected. `detail.user` is the name of who is signed in, or undefined. */
@@ -208,7 +211,7 @@ function elementClass(): CustomElementConstructor {
 
     async #remove(document: Document): Promise<void> {
       const { id, account } = document;
-      await this.coffer?.remove(id, { account });
+      await this.coffer?.remove(id, { account, days: DAYS });
       this.#documents = this.#documents?.filter((each) => each.id !== id || each.account !== account);
       this.#fire("coffer-removed", { document });
       this.#show();
