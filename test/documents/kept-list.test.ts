@@ -98,6 +98,26 @@ it("shows after a reload what was listed before, and asks for what has changed",
   expect(await new Response(stream).text()).toBe("old 1.txt");
 });
 
+it("keeps what this device itself has sealed, which no later list finds new", async () => {
+  const store = memory();
+  await list((await device(store)).client);
+  await expect.poll(() => store.kept.size, { timeout: 30_000 }).toBe(1);
+  const { client } = await device(store);
+  await list(client);
+  const earlier = store.kept.get(account);
+  const { id } = await seal("own.txt", client);
+  const before = await list(client);
+  const listed = async () => (await list(client)) && store.kept.get(account) !== earlier;
+  await expect.poll(listed, { timeout: 60_000, interval: 1000 }).toBe(true);
+
+  const { client: next } = await device(store);
+  const shown: string[][] = [];
+  const onChange = (documents: readonly Document[]) => void shown.push(namesOf(documents) as string[]);
+  await next.documents.list([account], { onChange });
+  expect(shown[0]).toEqual(before);
+  await client.documents.remove(id, { account });
+});
+
 it("lists anew where what was kept is altered, another's, or of another account, and says nothing of it", async () => {
   const store = memory();
   const before = await list((await device(store)).client);

@@ -102,6 +102,8 @@ export class DocumentList {
   /** Copies that are open, while this page lives. Never written to storage. */
   readonly #named = new Map<string, Named>();
   readonly #known = new Map<string, Known>();
+  /** Accounts whose list is another by now than the one that is kept. */
+  readonly #unkept = new Set<string>();
 
   constructor(means: Means) {
     this.#means = means;
@@ -109,12 +111,14 @@ export class DocumentList {
 
   forget(place: Place): void {
     this.#named.delete(nameOf(place));
-    this.#known.get(place.account)?.documents.delete(place.id);
+    if (this.#known.get(place.account)?.documents.delete(place.id)) this.#unkept.add(place.account);
   }
 
   /** It was sealed here: the next list has it, whatever it begins with. */
   add(document: Document): Document {
-    if (!document.state) this.#known.get(document.account)?.documents.set(document.id, document);
+    if (document.state) return document;
+    this.#known.get(document.account)?.documents.set(document.id, document);
+    this.#unkept.add(document.account);
     return document;
   }
 
@@ -292,10 +296,13 @@ export class DocumentList {
     const kept = before?.kept ?? Number.NEGATIVE_INFINITY;
     const known = { read: since, documents: new Map(sound.map((each) => [each.id, each])), kept };
     this.#known.set(account, known);
+    if (!same) this.#unkept.add(account);
     const now = performance.now();
-    if (same || now < known.kept + KEEPING) return;
+    if (!this.#unkept.has(account) || now < known.kept + KEEPING) return;
     known.kept = now;
-    void this.#keep(account, known).catch(() => {});
+    // What changes while it is being kept is kept the next time.
+    this.#unkept.delete(account);
+    void this.#keep(account, known).catch(() => this.#unkept.add(account));
   }
 
   async #keep(account: string, { read, documents }: Known): Promise<void> {
