@@ -105,8 +105,7 @@ export class CofferApp extends HTMLElement {
     );
     this.addEventListener("coffer-finish", (event) => this.#finish((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-changed", () => this.#changed());
-    this.#sharing.nameOf = (document) =>
-      this.#documents.find((each) => nameOf(each) === `${document.account}/${document.id}`)?.metadata?.name;
+    this.#sharing.names = () => new Map(this.#documents.map((each) => [nameOf(each), each.metadata?.name]));
     this.#panels = new Panels(this);
     addEventListener("beforeunload", (event) => {
       if (this.#transfers.active > 0) event.preventDefault();

@@ -40,7 +40,7 @@ export class Desk {
     this.#root = root;
     this.#acts = acts;
     const list = part(root, "documents");
-    this.#rows = new LongList(list, t("Documents"), {
+    this.#rows = new LongList<Document>(list, t("Documents"), {
       key: nameOf,
       make: () => {
         const item = document.createElement("div");
@@ -198,6 +198,6 @@ export class Desk {
 }
 
 /** Two accounts may have a document by one id. */
-export function nameOf({ account, id }: Document): string {
+export function nameOf({ account, id }: Pick<Document, "account" | "id">): string {
   return `${account}/${id}`;
 }

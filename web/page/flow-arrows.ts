@@ -28,11 +28,13 @@ type Timed = { at: number; arrows: Arrow[] };
 
 /** In the order in which they began; what was done for one stands right after it. */
 export function arrowsOf({ messages }: Pick<Flow, "messages">, { asked, held }: Known): Arrow[] {
+  const keysNow = new Map<string, Held["keys"][number]>();
+  for (const one of held) if (one.what === "data key" && !keysNow.has(one.key)) keysNow.set(one.key, one);
   const told: Timed[] = messages.map((message) => {
     const { at, ms } = message;
     if (message.step === "vault") {
       const { what, code, loaded = [] } = message;
-      const keys = loaded.map(({ keyId, keyVersion }) => moveOf(`${keyId}.${keyVersion}`, held));
+      const keys = loaded.map(({ keyId, keyVersion }) => moveOf(`${keyId}.${keyVersion}`, keysNow));
       return { at, arrows: [{ ...between("page", "vault"), what, ms, keys, ...(code && { failed: code }) }] };
     }
     const { what, status, timing } = message;
@@ -75,8 +77,8 @@ function isParty(name: string | undefined): name is Party {
   return (PARTIES as readonly (string | undefined)[]).includes(name);
 }
 
-function moveOf(key: string, held: Held["keys"]): KeyMove {
-  const found = held.find((one) => one.what === "data key" && one.key === key);
+function moveOf(key: string, held: ReadonlyMap<string, Held["keys"][number]>): KeyMove {
+  const found = held.get(key);
   return { key, wrapping: found?.wrapping ?? "", under: found?.under ?? "" };
 }
 

@@ -3,6 +3,7 @@
 import type { Document, ReceivedDocument, Share } from "#web/browser/index.ts";
 import { administrationRow, type RowButton } from "./administration-row.ts";
 import type { CofferConfirm } from "./confirm.ts";
+import { nameOf } from "./desk.ts";
 import { formatMoment } from "./format.ts";
 import { nameInWords } from "./names.ts";
 import { PanelElement } from "./panel.ts";
@@ -24,8 +25,8 @@ export class CofferSharing extends PanelElement {
   } as const;
   /** The document that is to be shared. */
   #document: Document | undefined;
-  /** Of a document of the page's list; undefined for one that it does not know. */
-  nameOf: (document: { account: string; id: string }) => string | undefined = () => undefined;
+  /** Of the documents of the page's list, by `nameOf` of the desk. */
+  names: () => ReadonlyMap<string, string | undefined> = () => new Map();
 
   protected override ready(): void {
     super.ready();
@@ -66,7 +67,9 @@ export class CofferSharing extends PanelElement {
           received: await sharing.received(),
         })),
       ({ given, received }) => {
-        this.#draw("given", given, (share) => this.#given(share));
+        const names = this.names();
+        const nameIn = (id: string) => names.get(nameOf({ account, id })) ?? id;
+        this.#draw("given", given, (share) => this.#given(share, nameIn(share.document)));
         this.#draw("received", received, (document) => this.#received(document));
       },
     );
@@ -84,9 +87,9 @@ export class CofferSharing extends PanelElement {
     part(this, name).replaceChildren(...all.map(row));
   }
 
-  #given(share: Share): HTMLElement {
-    const { document: id, to, expires } = share;
-    const name = nameInWords(this.nameOf({ account: this.account, id }) ?? id);
+  #given(share: Share, document: string): HTMLElement {
+    const { to, expires } = share;
+    const name = nameInWords(document);
     const about = t("with {account}, until {when}", {
       account: nameInWords(to.name),
       when: formatMoment(expires),
