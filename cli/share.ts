@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { codeOf } from "#protocol/error.ts";
 import type { ReceivedDocument, Share } from "#web/client/index.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
@@ -104,9 +105,10 @@ export async function shares(args: string[]): Promise<number> {
 
 async function write(client: Client, wanted: string): Promise<number> {
   const sharing = client.sharing;
-  const found = (await sharing.received()).find(({ share: id }) => id === wanted);
-  if (!found) throw new CommandError(`Nothing was received by the share '${shown(wanted)}'.`);
-  const { stream } = await sharing.open(found);
+  const { stream } = await sharing.open({ share: wanted }).catch((error: unknown) => {
+    if (codeOf(error) !== "share-ended") throw error;
+    throw new CommandError(`Nothing was received by the share '${shown(wanted)}', or it has ended.`);
+  });
   for await (const chunk of stream) await print(chunk);
   return 0;
 }

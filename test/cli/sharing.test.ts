@@ -46,6 +46,7 @@ it("Sharing on the command line lets another account open a document until it is
   expect(await done("shares", "--user", "ada")).toBe("");
   const refused = await coffer("shares", "--received", "--open", made.share, "--user", "grace");
   expect([refused.code, refused.stdout]).toEqual([1, ""]);
+  expect(refused.stderr).toContain(`Nothing was received by the share '${made.share}', or it has ended.`);
   expect(await done("shares", "--received", "--json", "--user", "grace")).toBe("[]\n");
 });
 

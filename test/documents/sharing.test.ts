@@ -66,6 +66,10 @@ it("Sharing shows a document to the other account by its name and by whom, and o
   });
   const opened = await bob.sharing.open(row!);
   expect(new TextDecoder().decode(await bytesOf(opened.stream))).toBe("rent.pdf, whole");
+  // By its share alone too, and by one that there is not, nothing.
+  const found = await bob.sharing.open({ share: share.share });
+  expect(new TextDecoder().decode(await bytesOf(found.stream))).toBe("rent.pdf, whole");
+  expect(await code(bob.sharing.open({ share: document.id }))).toBe("share-ended");
   expect(await ann.sharing.shares({ document: document.id })).toMatchObject([
     { share: share.share, to: { name: "Bob" } },
   ]);

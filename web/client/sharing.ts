@@ -102,6 +102,8 @@ type Said = { account: string; name: string; document: string; messageId: string
 
 /** Documents whose names are read at a time. */
 const READING = 4;
+/** Copies that are looked at at a time: a port serves some calls at once, and refuses the others. */
+const INSPECTING = 16;
 
 export class Sharing {
   readonly #means: Means;
@@ -161,7 +163,8 @@ export class Sharing {
   async received({ signal }: { signal?: AbortSignal } = {}): Promise<ReceivedDocument[]> {
     const all: ReceivedDocument[] = [];
     for (const account of this.#means.accounts()) {
-      const rows = await this.#rows(account, signal);
+      const rows: ReceivedRow[] = [];
+      for await (const page of this.#pages(account, signal)) rows.push(...page);
       const documents = rows.map((row) => receivedOf(account, row));
       await this.#openCopies(account, rows, documents);
       await this.#readOthers(rows, documents, signal);
@@ -170,16 +173,17 @@ export class Sharing {
     return all;
   }
 
-  /** Opens one of these. Errors: `share-ended`, `document-changed`, and as of `Coffer.open`. */
+  /**
+   * Opens one of these; by its share alone it is looked for in each of the user's accounts. Errors: `share-ended`, also where there is none of it,
+   * `document-changed`, and as of `Coffer.open`.
+   */
   async open(
-    received: Pick<ReceivedDocument, "share" | "account">,
+    { share, account: named }: Pick<ReceivedDocument, "share"> & { account?: string },
     options: OpenOptions = {},
   ): Promise<OpenDocument> {
-    const { account, share } = received;
     const { signal } = options;
     try {
-      const [row] = (await this.#rows(account, signal)).filter((each) => each.share === share);
-      if (!row) throw new CofferError("share-ended");
+      const { account, row } = await this.#find(share, named ? [named] : this.#means.accounts(), signal);
       const record = recordOf(row);
       const [content, { metadata }] = await Promise.all([
         fetchContent(
@@ -203,8 +207,21 @@ export class Sharing {
     await callEmpty(this.#means.rest, deleteReceived, { account, share }, undefined, { tries: 3 });
   }
 
-  async #rows(account: string, signal: AbortSignal | undefined): Promise<ReceivedRow[]> {
-    const rows: ReceivedRow[] = [];
+  /** Reads no further than to the page that has it. */
+  async #find(
+    share: string,
+    accounts: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ account: string; row: ReceivedRow }> {
+    for (const account of accounts)
+      for await (const page of this.#pages(account, signal)) {
+        const row = page.find((each) => each.share === share);
+        if (row) return { account, row };
+      }
+    throw new CofferError("share-ended");
+  }
+
+  async *#pages(account: string, signal: AbortSignal | undefined): AsyncGenerator<ReceivedRow[]> {
     let after: number | undefined;
     do {
       const input = { account, ...(after !== undefined && { after: String(after) }) };
@@ -212,10 +229,9 @@ export class Sharing {
       // Pages without end would have no end here either.
       if (page.next !== undefined && after !== undefined && page.next >= after)
         throw new CofferError("unexpected-response");
-      rows.push(...page.received);
+      yield page.received;
       after = page.next;
     } while (after !== undefined);
-    return rows;
   }
 
   /** Names out of the account's own copies, as far as they open. */
@@ -227,13 +243,17 @@ export class Sharing {
     const enrolled = await this.#means.microservice.use();
     const { port } = enrolled;
     const closed: { at: number; edk: string; message: Uint8Array<ArrayBuffer> }[] = [];
-    for (const [at, { copy }] of rows.entries()) {
-      const message = copy === undefined ? undefined : decodeBase64url(copy);
-      const edk = message && (await port.inspect(message).catch(() => undefined))?.edk;
-      // Whoever writes can make other keys, and a copy under one of them of a name that is none.
-      if (message && edk !== undefined && (findsKeys(enrolled) || purposeOf(edk) === "metadata"))
-        closed.push({ at, edk, message });
-    }
+    const waiting = rows.entries();
+    const inspect = async () => {
+      for (const [at, { copy }] of waiting) {
+        const message = copy === undefined ? undefined : decodeBase64url(copy);
+        const edk = message && (await port.inspect(message).catch(() => undefined))?.edk;
+        // Whoever writes can make other keys, and a copy under one of them of a name that is none.
+        if (message && edk !== undefined && (findsKeys(enrolled) || purposeOf(edk) === "metadata"))
+          closed.push({ at, edk, message });
+      }
+    };
+    await Promise.all(Array.from({ length: INSPECTING }, inspect));
     const loaded = await this.#means.keys.ensureAll(
       [...new Set(closed.map(({ edk }) => edk))],
       undefined,
