@@ -17,13 +17,13 @@ export function pdfOf(objects: readonly string[]): Buffer {
 
 export type MadePage = { text: string; size?: [number, number]; annotations?: string };
 
-/** Pages with a black square in the lower left quarter and a line of text. `catalogue`: what stands in it besides the pages. */
-export function pdfWith(pages: readonly MadePage[], catalogue = ""): Buffer {
+/** Pages with a black square in the lower left quarter and a line of text. `catalogue`: what stands in it besides the pages; `lost`: pages after them that are named and not there. */
+export function pdfWith(pages: readonly MadePage[], catalogue = "", lost = 0): Buffer {
   const first = 4;
-  const kids = pages.map((_, n) => `${first + 2 * n} 0 R`).join(" ");
+  const kids = Array.from({ length: pages.length + lost }, (_, n) => `${first + 2 * n} 0 R`).join(" ");
   return pdfOf([
     `<< /Type /Catalog /Pages 2 0 R ${catalogue} >>`,
-    `<< /Type /Pages /Kids [${kids}] /Count ${pages.length} >>`,
+    `<< /Type /Pages /Kids [${kids}] /Count ${pages.length + lost} >>`,
     "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ...pages.flatMap(({ text, size: [width, height] = [400, 300], annotations = "" }, n) => {
       const content = `0 0 0 rg 0 0 ${width / 2} ${height / 2} re f BT /F1 24 Tf 20 ${height - 40} Td (${text}) Tj ET`;

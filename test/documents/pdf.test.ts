@@ -125,6 +125,7 @@ it("runs nothing of a hostile PDF, follows none of its links, and draws what is 
     );
   for (const size of sizes) expect(size).toBeLessThanOrEqual(4 << 20);
   expect(await frame.locator("section").count()).toBe(500);
+  expect(await frame.getByText("Pages 1 to 500 of 703 are drawn here.").count()).toBe(1);
   const address2 = page.url();
   const tried = await reach(frame, address);
   expect(tried).toEqual({
@@ -158,6 +159,18 @@ it("offers what it cannot draw to the browser's own viewer, and says why", async
     /^blob:/,
   );
   expect(await dialog.locator("iframe").count()).toBe(0);
+  await page.context().close();
+});
+
+it("says of a page that cannot be drawn that it is not blank", async () => {
+  const page = await openEnrolled({ system, browsing }, "Cleo");
+  await sealPdf(page, "torn.pdf", pdfWith([{ text: "The first" }], "", 1));
+  const frame = await openPdf(page, "torn.pdf");
+  const second = frame.getByRole("region", { name: "Page 2 of 2" });
+  await expect
+    .poll(() => second.allTextContents(), { timeout: 30_000 })
+    .toEqual(["This page cannot be drawn here. Save the PDF to read it."]);
+  expect(await frame.getByText("are drawn here").count()).toBe(0);
   await page.context().close();
 });
 

@@ -393,6 +393,8 @@ export const GERMAN = {
   Owner: "Eigentümer",
   Page: "Seite",
   "Page {page} of {pages}": "Seite {page} von {pages}",
+  "Pages 1 to {shown} of {pages} are drawn here. Save the PDF to read the others.":
+    "Die Seiten 1 bis {shown} von {pages} sind hier gezeichnet. Speichern Sie das PDF, um die anderen zu lesen.",
   "Passkey of {when}": "Passkey von {when}",
   Passkeys: "Passkeys",
   Pause: "Anhalten",
@@ -724,6 +726,8 @@ export const GERMAN = {
     "Diese Seite und der Tresor sind von verschiedenen Versionen. Laden Sie die Seite neu.",
   "This page and the vault do not understand each other. Reload the page.":
     "Diese Seite und der Tresor verstehen einander nicht. Laden Sie die Seite neu.",
+  "This page cannot be drawn here. Save the PDF to read it.":
+    "Diese Seite lässt sich hier nicht zeichnen. Speichern Sie das PDF, um sie zu lesen.",
   "This page is not registered with the vault. Ask your administrator to add its address.":
     "Diese Seite ist beim Tresor nicht registriert. Bitten Sie Ihre Administration, ihre Adresse hinzuzufügen.",
   "This sign-in was not started in this browser, or it was used before. Sign in again.":

@@ -36,7 +36,11 @@ export function pdfFrame(
     else if (told?.type === "failed") settled(told.why === "password" ? "password" : "broken");
     else if (told?.type === "close" && !signal.aborted) on.close();
   };
-  const start: PdfStart = { type: "pdf", bytes, page: t("Page {page} of {pages}") };
+  const start: PdfStart = {
+    ...{ type: "pdf", bytes, page: t("Page {page} of {pages}") },
+    more: t("Pages 1 to {shown} of {pages} are drawn here. Save the PDF to read the others."),
+    undrawn: t("This page cannot be drawn here. Save the PDF to read it."),
+  };
   // An opaque origin has no name; where the frame can lead at all, the page's own policy says.
   const send = () => frame.contentWindow?.postMessage(start, "*", [other, bytes]);
   frame.addEventListener("load", send, { once: true });

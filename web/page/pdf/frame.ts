@@ -33,7 +33,7 @@ addEventListener("message", function begin({ source, data, ports: [port] }) {
   );
 });
 
-async function show({ bytes, page: named }: PdfStart): Promise<void> {
+async function show({ bytes, page: named, more, undrawn }: PdfStart): Promise<void> {
   const code = new Blob([__COFFER_PDF_WORKER__], { type: "text/javascript" });
   GlobalWorkerOptions.workerPort = new Worker(URL.createObjectURL(code));
   const loading = getDocument({
@@ -47,9 +47,16 @@ async function show({ bytes, page: named }: PdfStart): Promise<void> {
   const sheets = Array.from({ length: pages }, (_, index) =>
     sheetOf(first, named.replace("{page}", String(index + 1)).replace("{pages}", String(pdf.numPages))),
   );
-  document.querySelector("main")?.append(...sheets);
+  const others = more.replace("{shown}", String(pages)).replace("{pages}", String(pdf.numPages));
+  document.querySelector("main")?.append(...sheets, ...(pages < pdf.numPages ? [told(others)] : []));
   await draw(pdf, 1, sheets[0]);
-  watch(pdf, sheets);
+  watch(pdf, sheets, undrawn);
+}
+
+function told(words: string): HTMLElement {
+  const made = document.createElement("div");
+  made.textContent = words;
+  return made;
 }
 
 /** An empty page, as high as its contents are taken to be until it is drawn. */
@@ -66,14 +73,14 @@ function setHeight(sheet: HTMLElement, page: PDFPageProxy): void {
 }
 
 /** Draws what comes into view, and lets go of what is longest out of it. */
-function watch(pdf: PDFDocumentProxy, sheets: readonly HTMLElement[]): void {
+function watch(pdf: PDFDocumentProxy, sheets: readonly HTMLElement[], undrawn: string): void {
   const drawn: HTMLElement[] = sheets.slice(0, 1);
   let drawing = Promise.resolve();
   const seen = new Set<HTMLElement>();
   const one = async (sheet: HTMLElement) => {
     if (!seen.has(sheet) || drawn.includes(sheet)) return;
     drawn.push(sheet);
-    await draw(pdf, sheets.indexOf(sheet) + 1, sheet).catch(() => sheet.replaceChildren());
+    await draw(pdf, sheets.indexOf(sheet) + 1, sheet).catch(() => sheet.replaceChildren(told(undrawn)));
     const old = drawn.length > MAX_DRAWN ? drawn.find((each) => !seen.has(each)) : undefined;
     if (!old) return;
     drawn.splice(drawn.indexOf(old), 1);
