@@ -28,8 +28,6 @@ export class CofferActivity extends PanelElement {
 
   protected override ready(): void {
     super.ready();
-    // It scrolls, by keyboard too.
-    part(this, "list").tabIndex = 0;
     part(this, "subject").addEventListener("change", (event) => {
       this.#subject = (event.target as HTMLSelectElement).value;
       this.say("");

@@ -48,8 +48,6 @@ export class CofferFlow extends PanelElement {
 
   protected override ready(): void {
     super.ready();
-    // It scrolls, by keyboard too.
-    part(this, "sequence").tabIndex = 0;
     part(this, "flows").addEventListener("change", () => {
       this.#shown = flowLog.flows[part<HTMLSelectElement>(this, "flows").selectedIndex];
       this.#draw();
