@@ -14,7 +14,7 @@ import type { Microservice } from "./microservice.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Bytes of a list at most; a longer one is not kept. */
+/** Bytes of a message at most; a list that is longer than half of it is not kept. */
 const LIMIT = 64 << 20;
 /** Bytes of its header at most. */
 const HEAD = 64 << 10;

@@ -1,4 +1,4 @@
-/** `<coffer-confirm>`: asks before something is done that cannot be taken back. */
+/** `<coffer-confirm>`: asks before something is done that nobody should do by one press in error. */
 
 import { shownName } from "./names.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";

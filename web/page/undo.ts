@@ -1,4 +1,4 @@
-/** What was done last, where it can be taken back: one line with a button, until something else is done. */
+/** What was deleted last and can be brought back: one line with a button, until it is pressed or dismissed, or the next deletion takes its place. */
 
 import { onPress, part } from "./part.ts";
 
