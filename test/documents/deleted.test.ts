@@ -106,7 +106,7 @@ it("saves several as one ZIP", async () => {
   await button("Open plan.txt").focus();
   await page.keyboard.press("Control+a");
   const download = page.waitForEvent("download");
-  await button("As one ZIP").click();
+  await button("Save as ZIP").click();
   const saved = await download;
   expect(saved.suggestedFilename()).toMatch(/^Coffer \d{4}-\d\d-\d\d\.zip$/);
   const bytes = readFileSync(await saved.path()).toString("latin1");

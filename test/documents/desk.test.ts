@@ -165,7 +165,7 @@ it("saves each of several that are selected, from one by mouse to another", asyn
   page.on("download", (download) => saved.push(download.suggestedFilename()));
   await page
     .getByRole("region", { name: "Selected documents" })
-    .getByRole("button", { name: "Save" })
+    .getByRole("button", { name: "Save", exact: true })
     .click();
   await expect.poll(() => saved.toSorted()).toHaveLength(3);
   expect(saved).toEqual(expect.arrayContaining(["apple.txt", "letter.txt"]));
@@ -251,7 +251,7 @@ it("saves several into a folder, each where it was, and writes over nothing", as
   await opening.first().focus();
   await other.keyboard.press("Control+a");
   const chosen = other.getByRole("region", { name: "Selected documents" });
-  await chosen.getByRole("button", { name: "Save" }).click();
+  await chosen.getByRole("button", { name: "Save", exact: true }).click();
   const read = () =>
     other.evaluate(async () => {
       let place = await navigator.storage.getDirectory();

@@ -520,7 +520,7 @@ export class CofferApp extends HTMLElement {
         }
       };
       await settled(Array.from({ length: DELETING }, restore)).finally(() => this.#changed());
-      this.#say(t("Nothing is deleted."));
+      this.#say(t("Restored."));
     });
   }
 

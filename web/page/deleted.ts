@@ -10,8 +10,8 @@ import { t } from "./words.ts";
 
 export class CofferDeleted extends PanelElement {
   protected override readonly sentences = {
-    "not-found": "It is there no more: its time has come, or somebody was here before you.",
-    forbidden: "A reader brings nothing back, and deletes nothing.",
+    "not-found": "It is no longer there: it expired, or someone else restored or deleted it.",
+    forbidden: "Readers cannot restore or delete documents.",
   } as const;
   #documents: Document[] = [];
 

@@ -22,8 +22,6 @@ export const GERMAN = {
     "Ein Passkey bürgt für einen Ihrer Tresore: dass Sie da waren, mit diesem Gerät, in dieser App. Er zeigt nicht, welcher Code läuft.",
   "A file or folder could not be read ({reason}). Nothing of it was sealed.":
     "Eine Datei oder ein Ordner ließ sich nicht lesen ({reason}). Davon wurde nichts versiegelt.",
-  "A reader brings nothing back, and deletes nothing.":
-    "Wer nur liest, holt nichts zurück und löscht nichts.",
   "A reader opens and changes nothing. A member seals and deletes too. An owner also decides on members, keys and the account's end.":
     "Ein Leser öffnet und ändert nichts. Ein Mitglied versiegelt und löscht auch. Ein Eigentümer entscheidet außerdem über Mitglieder, Schlüssel und das Ende des Kontos.",
   "A vault that was lost is revoked here: no key is released to it any more.":
@@ -62,7 +60,6 @@ export const GERMAN = {
   "Are you sure?": "Sind Sie sicher?",
   As: "Als",
   "As activity names it": "Wie die Aktivität es nennt",
-  "As one ZIP": "Als ein ZIP",
   "asked for a grant of keys": "hat um eine Freigabe von Schlüsseln gebeten",
   "asked for a one-time secret": "hat um ein Einmalgeheimnis gebeten",
   "asked for a vault's grant": "hat um die Freigabe eines Tresors gebeten",
@@ -250,12 +247,12 @@ export const GERMAN = {
     "wird dem anderen Konto von da an nicht mehr gegeben. Ein Schlüssel, den eines seiner Geräte geladen hat, endet innerhalb einer Stunde; was dort gespeichert wurde, bleibt dort.",
   "It has ended meanwhile.": "Er ist inzwischen beendet.",
   "It is larger than the server accepts.": "Es ist größer, als der Server annimmt.",
+  "It is no longer there: it expired, or someone else restored or deleted it.":
+    "Es ist nicht mehr da: Die Frist ist abgelaufen, oder jemand anders hat es wiederhergestellt oder gelöscht.",
   "It is not shared any more.": "Es ist nicht mehr geteilt.",
   "It is not there any more. Reload the list.": "Es ist nicht mehr da. Laden Sie die Liste neu.",
   "It is safe in Coffer. Save it to this device to open it with another program.":
     "Es ist sicher in Coffer. Speichern Sie es auf diesem Gerät, um es mit einem anderen Programm zu öffnen.",
-  "It is there no more: its time has come, or somebody was here before you.":
-    "Es ist nicht mehr da: Seine Zeit ist um, oder jemand war schneller.",
   "It opens in your browser's own viewer, in a tab of its own.":
     "Es öffnet sich in der Anzeige Ihres Browsers, in einem eigenen Tab.",
   "It was changed meanwhile. Reload the list and try again.":
@@ -362,7 +359,6 @@ export const GERMAN = {
     "Seit diese Seite geladen wurde, ist nichts geschehen.",
   "Not now": "Nicht jetzt",
   "not used yet": "noch nicht benutzt",
-  "Nothing is deleted.": "Nichts ist gelöscht.",
   "Nothing more of it is shown.": "Mehr davon wird nicht gezeigt.",
   "Nothing sealed yet": "Noch nichts versiegelt",
   "nowhere: it is made of your seed again": "nirgends: Er wird wieder aus Ihrem Ausgangswert gemacht",
@@ -371,6 +367,8 @@ export const GERMAN = {
   "older ones on request": "ältere auf Wunsch",
   "Oldest first": "Älteste zuerst",
   On: "Am",
+  "One of the two accounts has reached its limit of shares.":
+    "Eines der beiden Konten hat so viel geteilt oder erhalten, wie es darf.",
   "one-time secret": "Einmalgeheimnis",
   "Only owners of this account read its activity, and auditors that of others.":
     "Nur Eigentümer dieses Kontos lesen seine Aktivität, und Prüfer die der anderen.",
@@ -406,6 +404,8 @@ export const GERMAN = {
   Preview: "Vorschau",
   "put somebody into a group": "hat jemanden in eine Gruppe aufgenommen",
   RA: "RA",
+  "Readers cannot restore or delete documents.":
+    "Wer nur liest, kann Dokumente weder wiederherstellen noch löschen.",
   "Reading the list": "Lesen der Liste",
   "read the list of deleted documents": "hat die Liste gelöschter Dokumente gelesen",
   "Re-encrypt all": "Alle neu verschlüsseln",
@@ -433,6 +433,7 @@ export const GERMAN = {
   "Refused ({code})": "Verweigert ({code})",
   "registered a passkey": "hat einen Passkey registriert",
   Remove: "Entfernen",
+  "Remove {name} from the list": "{name} aus der Liste entfernen",
   "Remove the passkey of {when}": "Den Passkey von {when} entfernen",
   "Remove this member?": "Dieses Mitglied entfernen?",
   "Remove {name}": "{name} entfernen",
@@ -452,6 +453,7 @@ export const GERMAN = {
   "REST with DPoP": "REST mit DPoP",
   Restore: "Wiederherstellen",
   "Restore {name}": "{name} wiederherstellen",
+  "Restored.": "Wiederhergestellt.",
   Restoring: "Wiederherstellen",
   Revoke: "Widerrufen",
   "Revoke the vault {id}": "Den Tresor {id} widerrufen",
@@ -477,6 +479,7 @@ export const GERMAN = {
   "said what an account may use": "hat festgelegt, was ein Konto brauchen darf",
   "said yes to an app": "hat einer App zugestimmt",
   Save: "Speichern",
+  "Save as ZIP": "Als ZIP speichern",
   "Save it to this device to look at it with another program.":
     "Speichern Sie es auf diesem Gerät, um es mit einem anderen Programm anzusehen.",
   "Save to this device": "Auf diesem Gerät speichern",
@@ -555,12 +558,8 @@ export const GERMAN = {
     "Speichert und leitet weiter, was verschlüsselt ist. Kann nichts davon öffnen.",
   synced: "synchronisiert",
   Take: "Entziehen",
-  "Take {name} off the list": "{name} aus der Liste nehmen",
-  "Take off": "Entfernen",
   "Take the role {role} from {user}": "Die Rolle {role} von {user} entziehen",
   "Take this role?": "Diese Rolle entziehen?",
-  "That cannot be shared so: it is the own account, or the document is not finished.":
-    "So lässt sich das nicht teilen: Es ist das eigene Konto, oder das Dokument ist nicht fertig.",
   "That did not work. Try again.": "Das hat nicht geklappt. Versuchen Sie es noch einmal.",
   "That is what the account may use, from the next request on.":
     "Das darf das Konto brauchen, von der nächsten Anfrage an.",
@@ -587,14 +586,12 @@ export const GERMAN = {
     "Der Server gibt etwas anderes heraus, als zuletzt versiegelt wurde, vielleicht einen früheren Stand. Sagen Sie es Ihrer Administration.",
   "There is no such account, or the document is not there any more.":
     "Es gibt kein solches Konto, oder das Dokument ist nicht mehr da.",
-  "There is room for no more shares, here or there.":
-    "Für weiteres Geteiltes ist kein Platz, hier oder dort.",
   "They find that id here, in their own window. The key of this document alone goes under their account's key; they open it and change nothing.":
     "Sie finden diese Kennung hier, in ihrem eigenen Fenster. Allein der Schlüssel dieses Dokuments kommt unter den Schlüssel ihres Kontos; sie öffnen es und ändern nichts.",
+  "They stay encrypted, count towards your storage, and are deleted for good on the date shown.":
+    "Sie bleiben verschlüsselt, zählen zu Ihrem Speicherplatz und werden am angezeigten Tag endgültig gelöscht.",
   "This account's id": "Kennung dieses Kontos",
   "There is nothing here.": "Hier ist nichts.",
-  "They are sealed as before, count in what your account may use, and go for good on their day.":
-    "Sie bleiben versiegelt, zählen zu dem, was Ihr Konto belegen darf, und verschwinden an ihrem Tag endgültig.",
   "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.":
     "Dieses Dokument wurde gelöscht, und der Server gibt es noch heraus. Löschen Sie es noch einmal, oder sagen Sie es Ihrer Administration.",
   "This is not what was sealed last. Tell your administrator.":
@@ -805,6 +802,8 @@ export const GERMAN = {
     "Sie sind sein letzter Eigentümer. Machen Sie zuerst jemand anderen dazu, oder löschen Sie das Konto unter „Schlüssel“.",
   "You are not allowed to do this. Ask your administrator for access.":
     "Das dürfen Sie nicht. Bitten Sie Ihre Administration um Zugang.",
+  "You cannot share with the same account, or share a document that is not finished.":
+    "Ein Konto kann nicht mit sich selbst teilen, und teilen lässt sich nur, was fertig ist.",
   "You have left the account.": "Sie haben das Konto verlassen.",
   "You have no account to keep documents in. Ask your administrator for one.":
     "Sie haben kein Konto für Dokumente. Bitten Sie Ihre Administration um eines.",

@@ -16,8 +16,8 @@ const DAY_MS = 24 * 3600_000;
 export class CofferSharing extends PanelElement {
   protected override readonly sentences = {
     "not-found": "There is no such account, or the document is not there any more.",
-    conflict: "That cannot be shared so: it is the own account, or the document is not finished.",
-    "quota-exceeded": "There is room for no more shares, here or there.",
+    conflict: "You cannot share with the same account, or share a document that is not finished.",
+    "quota-exceeded": "One of the two accounts has reached its limit of shares.",
     "key-unusable": "Documents can be shared only where each has a key of its own.",
     "invalid-edk": "Documents can be shared only where each has a key of its own.",
     "share-ended": "It is not shared any more.",
@@ -108,8 +108,8 @@ export class CofferSharing extends PanelElement {
     const about = t("shared by {account}, until {when}", values);
     const buttons: RowButton[] = [
       {
-        label: t("Take off"),
-        name: t("Take {name} off the list", { name }),
+        label: t("Remove"),
+        name: t("Remove {name} from the list", { name }),
         run: () => this.#decline(document, name),
       },
     ];
