@@ -82,6 +82,28 @@ it("shows again what another tab has brought back", async () => {
   await other.close();
 });
 
+it("takes each of several out of the list as it is deleted, and brings all of them back", async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let asked = 0;
+  await page.route("**/deletion", async (route) => {
+    if (asked++ > 0) await held;
+    await route.continue();
+  });
+  await button("Open plan.txt").focus();
+  await page.keyboard.press("Control+a");
+  await button("Delete…").click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await expect.poll(async () => (await shown()).length, SOON).toBe(2);
+  release();
+  await expect.poll(shown, SOON).toEqual([]);
+  await page.unroute("**/deletion");
+  await button("Undo").click();
+  await expect.poll(shown, SOON).toEqual(["plan.txt", "rent.txt", "will.txt"]);
+});
+
 it("lists what was deleted, after a reload too, restores one and deletes another for good", async () => {
   await remove("plan.txt");
   await remove("will.txt");

@@ -482,6 +482,13 @@ export class CofferApp extends HTMLElement {
     };
     if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
     const deleted = new Map<string, Document>();
+    let frame: number | undefined;
+    const takeOut = () => {
+      frame = undefined;
+      this.#documents = this.#documents.filter((entry) => !deleted.has(nameOf(entry)));
+      this.#showDocuments();
+      part(this, "empty").hidden = this.#documents.length > 0;
+    };
     await this.#attempt(async () => {
       // Once more after a failure, those alone that are there still.
       const waiting = entries.filter((entry) => !deleted.has(nameOf(entry))).values();
@@ -490,14 +497,15 @@ export class CofferApp extends HTMLElement {
           await this.#connected.remove(entry.id, { account: entry.account, days: DAYS });
           deleted.set(nameOf(entry), entry);
           this.#removed.add(nameOf(entry));
+          // Of many each goes as it is deleted; drawn once a frame.
+          frame ??= requestAnimationFrame(takeOut);
         }
       };
       try {
         await settled(Array.from({ length: DELETING }, remove));
       } finally {
-        this.#documents = this.#documents.filter((entry) => !deleted.has(nameOf(entry)));
-        this.#showDocuments();
-        part(this, "empty").hidden = this.#documents.length > 0;
+        if (frame !== undefined) cancelAnimationFrame(frame);
+        takeOut();
         this.#news.tell();
       }
       const said = { name: nameInWords(name) };

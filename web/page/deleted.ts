@@ -13,10 +13,10 @@ export class CofferDeleted extends PanelElement {
     "not-found": "It is no longer there: it expired, or someone else restored or deleted it.",
     forbidden: "Readers cannot restore or delete documents.",
   } as const;
-  #documents: Document[] = [];
+  readonly #rows = new Map<Document, HTMLElement>();
 
   protected override clear(): void {
-    this.#documents = [];
+    this.#rows.clear();
     part(this, "list").replaceChildren();
     part(this, "none").hidden = true;
   }
@@ -29,9 +29,10 @@ export class CofferDeleted extends PanelElement {
   }
 
   #draw(documents: Document[]): void {
-    this.#documents = documents;
+    this.#rows.clear();
+    for (const document of documents) this.#rows.set(document, this.#row(document));
     part(this, "none").hidden = documents.length > 0;
-    part(this, "list").replaceChildren(...documents.map((document) => this.#row(document)));
+    part(this, "list").replaceChildren(...this.#rows.values());
   }
 
   #row(document: Document): HTMLElement {
@@ -80,7 +81,9 @@ export class CofferDeleted extends PanelElement {
     this.overtake();
     const done = await this.attempt(work);
     if (!done) return false;
-    this.#draw(this.#documents.filter((each) => each !== document));
+    this.#rows.get(document)?.remove();
+    this.#rows.delete(document);
+    part(this, "none").hidden = this.#rows.size > 0;
     part(this, "close").focus();
     return true;
   }
