@@ -56,16 +56,3 @@ export async function rootOf(hashes: ReadonlyMap<number, string>): Promise<strin
   const all = Array.from({ length: BUCKETS }, (_, bucket) => hashes.get(bucket) ?? empty);
   return digest(`coffer-version-root-v1\0${all.join("\n")}`);
 }
-
-/** The same of all rows of an index, in whatever order. */
-export async function rootOfRows(rows: Iterable<VersionRow>): Promise<string> {
-  const buckets = new Map<number, string[]>();
-  for (const row of rows) {
-    const bucket = bucketOf(row.document);
-    const lines = buckets.get(bucket) ?? [];
-    lines.push(lineOf(row));
-    buckets.set(bucket, lines);
-  }
-  const hashes = [...buckets].map(async ([bucket, lines]) => [bucket, await bucketHash(lines)] as const);
-  return rootOf(new Map(await Promise.all(hashes)));
-}

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
-import { bucketHash, rootOf, rootOfRows, type VersionRow } from "#protocol/version-index.ts";
+import { bucketHash, rootOf, type VersionRow } from "#protocol/version-index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
+import { rootOfRows } from "#test/support/version-index.ts";
 import {
   bucketsOf,
   changesAfter,

@@ -4,11 +4,12 @@ import { beforeAll, expect, it } from "vitest";
 import { seconds } from "#protocol/clock.ts";
 import type { VersionPage, VersionsPut } from "#protocol/contract/index.ts";
 import { type TrustList, verifyIndexReceipt, verifyMasterReceipt } from "#protocol/keys/index.ts";
-import { rootOfRows, type VersionRow } from "#protocol/version-index.ts";
+import type { VersionRow } from "#protocol/version-index.ts";
 import { createDocumentId } from "#web/client/belonging.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { instanceOf, trustOf } from "../support/instance.ts";
+import { rootOfRows } from "../support/version-index.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 const system = useSystem({ otherTenants: ["umbrella"] });
