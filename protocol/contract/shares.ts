@@ -93,7 +93,7 @@ const receivedRow = open(
 );
 export type ReceivedRow = Of<typeof receivedRow>;
 
-/** What others have shared with the account, the newest first; those after `after`. */
+/** What others have shared with the account, the newest first; those before the number `after`, which the page before names as `next`. */
 export const listReceived = {
   site: "app",
   method: "GET",

@@ -89,6 +89,17 @@ export const summaries: Partial<Record<OperationId, string>> = {
   listDeletedDocuments: "Documents of an account in this app that will be deleted, by pages",
   readVersions:
     "Rows of the version index of documents that have changed, by pages; the last has its signed head",
+  makeShare:
+    "The record by which another account opens a document: its key, and no other, under that account's key",
+  listShares: "Whom documents of an account are shared with, or one of them",
+  withdrawShare: "End a share: nobody loads the document's key by its record any more",
+  putShare: "Hand the record to the account that it is for, which may read the document from now on",
+  deleteShare: "End that the other account reads the document",
+  listReceived: "What other accounts have shared with this one, newest first, by pages",
+  deleteReceived: "Take off the list what another account has shared",
+  putReceivedCopy: "Keep a copy of a received document's metadata, sealed by this account",
+  readReceivedContent: "Ciphertext of a document that is shared with this account, or a range of it",
+  readReceivedMetadata: "The sealed metadata of a document that is shared with this account",
   putVersions: "Enter versions of documents in the index, compared and swapped",
   listAccounts: "The accounts that the caller may act for",
   listMembers: "Who may act for an account, and as what",
