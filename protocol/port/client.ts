@@ -140,8 +140,12 @@ export function createPortClient(port: MessagePort, watch?: (call: PortCall) => 
     if (closed) return;
     closed = new CofferError(code);
     port.close();
-    for (const call of pending.values()) call.fail(closed);
+    const calls = [...pending.values()];
     pending.clear();
+    for (const call of calls) {
+      call.fail(closed);
+      ended(call, { code });
+    }
   }
 
   function ended({ op: what, at }: Pending, more: Pick<PortCall, "code" | "loaded"> = {}): void {
@@ -215,11 +219,14 @@ export function createPortClient(port: MessagePort, watch?: (call: PortCall) => 
 
     const sender = new StreamSender(id, post);
     const giveUp = (reason: unknown) => {
-      if (!pending.delete(id)) return;
+      const call = pending.get(id);
+      if (!call) return;
+      pending.delete(id);
       sender.fail(reason);
       receiver.fail(reason);
       signal?.removeEventListener("abort", onAbort);
       post({ v: 1, type: "cancel", id });
+      ended(call, { code: reason instanceof CofferError ? reason.code : "cancelled" });
     };
     const onAbort = () => giveUp(signal?.reason);
     signal?.addEventListener("abort", onAbort);

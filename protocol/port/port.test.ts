@@ -216,3 +216,26 @@ it("tells a watcher of each call that has ended, with the keys that it brought a
   for (const { at, ms } of told) expect([at > 0, ms >= 0]).toEqual([true, true]);
   client.close();
 });
+
+it("tells a watcher of a stream that was given up, and of each call that a port which closes ends, once", async () => {
+  const { port1, port2 } = new MessageChannel();
+  servePort(port2, handler({ has: () => new Promise(() => {}) }));
+  const told: string[] = [];
+  const client = createPortClient(port1, ({ what, code }) => told.push(`${what} ${code}`));
+  await client.hello("CN=page");
+  const never = () => new ReadableStream<Uint8Array>();
+  const abort = new AbortController();
+  const aborted = collect(client.seal({ edk, context }, never(), { signal: abort.signal }));
+  const stopped = client.open({ context, key: edk }, never());
+  abort.abort(new CofferError("paused"));
+  await expect(aborted).rejects.toMatchObject({ code: "paused" });
+  await stopped.cancel();
+  expect(told).toEqual(["hello undefined", "seal paused", "open cancelled"]);
+  const asked = client.has(edk);
+  const sealed = collect(client.seal({ edk, context }, never()));
+  client.close();
+  for (const one of [asked, sealed]) await expect(one).rejects.toMatchObject({ code: "port-closed" });
+  client.close();
+  expect(told.slice(3)).toEqual(["has port-closed", "seal port-closed"]);
+  expect(client.underWay).toBe(0);
+});
