@@ -23,11 +23,23 @@ it("reads the operations of a message off its bytes, in order and counted", () =
 });
 
 it("takes for an operation nothing that a value has in it", () => {
-  const planted = new Uint8Array(32);
-  // The tag of an operation, not where an item begins.
-  planted.set([0, 0, 0, 0, 0x42, 0x00, 0x5c, 0x05, 0, 0, 0, 4, 0, 0, 0, 0x0a]);
-  const sign = { operation: "Sign", payload: { uniqueIdentifier: id, data: planted } } as const;
-  expect(operationsIn(message([sign]))).toBe("Sign");
+  const operation = [0x42, 0x00, 0x5c, 0x05, 0, 0, 0, 4, 0, 0, 0, 0x0a, 0, 0, 0, 0];
+  const batchItem = [0x42, 0x00, 0x0f, 0x01, 0, 0, 0, operation.length, ...operation];
+  const signing = (data: Uint8Array<ArrayBuffer>) =>
+    ({ operation: "Sign", payload: { uniqueIdentifier: id, data } }) as const;
+  // Where an item would begin, one by itself or in a batch item of its own, and where none does.
+  for (const planted of [operation, batchItem])
+    for (const at of [0, 4, 8]) {
+      const data = new Uint8Array(at + planted.length);
+      data.set(planted, at);
+      expect(operationsIn(message([signing(data)]))).toBe("Sign");
+      expect(operationsIn(message([signing(data), signing(data)]))).toBe("Sign*2");
+    }
+  const sign = signing(Uint8Array.from(operation));
+  // A length of more than there is.
+  const long = message([sign]);
+  new DataView(long.buffer, long.byteOffset).setUint32(4, 0xffff_fff8);
+  expect(operationsIn(long)).toBe("");
   for (const bytes of [new Uint8Array(), new Uint8Array(7), message([sign]).subarray(0, 40)])
     expect(operationsIn(bytes).length).toBeLessThan(8);
 });
