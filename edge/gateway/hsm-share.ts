@@ -1,6 +1,6 @@
 /**
  * How much of the HSM one tenant may have at a time. Requests that reach the HSM are counted while they are under way, in this isolate; each
- * tenant has an even share of what all may have together. One that asks for more is refused before anything of its request is done, and told when
+ * tenant has an even share of what all may have together, and more as long as others leave it. One that asks for more than that is refused before anything of its request is done, and told when
  * to come again: a request that waited here would keep its place from others, and one request cannot wait for another in a worker.
  */
 
@@ -16,17 +16,21 @@ const DEFAULT_MOST = 256;
 /** Counts what is under way, by tenant. */
 export class Shares {
   readonly #underWay = new Map<string, number>();
+  /** Of all tenants. */
+  #all = 0;
 
   /** Whether one more of this tenant may begin, where all may have `most`; then `end` is to be called. Whoever has nothing under way always may. */
   begin(tenant: string, most: number): boolean {
     const own = this.#underWay.get(tenant) ?? 0;
     const tenants = this.#underWay.size + (own === 0 ? 1 : 0);
-    if (own >= Math.max(1, Math.floor(most / tenants))) return false;
+    if (this.#all >= most && own >= Math.max(1, Math.floor(most / tenants))) return false;
     this.#underWay.set(tenant, own + 1);
+    this.#all++;
     return true;
   }
 
   end(tenant: string): void {
+    this.#all--;
     const left = (this.#underWay.get(tenant) ?? 0) - 1;
     if (left > 0) this.#underWay.set(tenant, left);
     else this.#underWay.delete(tenant);
