@@ -7,22 +7,29 @@ import type { DataKeyBackEnd } from "./back-ends/back-end.ts";
 import { ofHsm } from "./back-ends/tenant.ts";
 import type { Context } from "./context.ts";
 
-/** Once in an object's life. Where the tenant goes without nothing, nothing is asked. */
+type Entry = { name: "tenant" | "beside"; backEnd: Pick<DataKeyBackEnd, "standing"> };
+
+/** Each entry once in an object's life. Where the tenant goes without nothing, nothing is asked. */
 export class StandingRecord {
-  #recorded = false;
+  /** Entries that are recorded, or being asked. */
+  readonly #recorded = new Set<Entry["name"]>();
 
   /** Whoever asks for a key does not wait for it: an HSM that is away would keep them from what needs none. */
   async record(
     { store, backEnd }: Pick<Context, "store" | "backEnd">,
     settings: TenantBackEnd,
   ): Promise<void> {
-    const gone: Pick<DataKeyBackEnd, "standing">[] = settings.without.length > 0 ? [backEnd] : [];
+    const gone: Entry[] = settings.without.length > 0 ? [{ name: "tenant", backEnd }] : [];
     // The HSM beside AWS KMS has an entry of its own.
-    if (backEnd.beside && ofHsm(settings).without.length > 0) gone.push(backEnd.beside);
-    if (gone.length === 0 || this.#recorded) return;
-    this.#recorded = true;
-    const recorded = await Promise.all(gone.map((one) => this.#record(store, one)));
-    this.#recorded = recorded.every(Boolean);
+    if (backEnd.beside && ofHsm(settings).without.length > 0)
+      gone.push({ name: "beside", backEnd: backEnd.beside });
+    const asked = gone.filter(({ name }) => !this.#recorded.has(name));
+    for (const { name } of asked) this.#recorded.add(name);
+    await Promise.all(
+      asked.map(async ({ name, backEnd: one }) => {
+        if (!(await this.#record(store, one))) this.#recorded.delete(name);
+      }),
+    );
   }
 
   async #record(store: Context["store"], backEnd: Pick<DataKeyBackEnd, "standing">): Promise<boolean> {
