@@ -9,13 +9,14 @@ import { bucketHash, rootOf } from "#protocol/version-index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { takeTurn } from "../pace.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { type Decision, ok, type Result, refuse } from "../result.ts";
 import { type Context, type Door, failed, noMember } from "./context.ts";
 import {
   type Bucket,
   bucketsOf,
   changesAfter,
   putVersions as enter,
+  findVersion,
   keepHashes,
   linesOf,
   readIndex,
@@ -49,15 +50,26 @@ export async function putVersions(
     if (!lives.ok) return lives;
     if (member.value.as === "reader") return refuse("forbidden", "a reader changes nothing");
     const turn = takeTurn(sql, { what: about.action, user }, CHANGES_PER_MINUTE, Date.now() / 1000);
-    if (!turn.ok) return turn;
-    const gone = change.rows.filter(({ deleted }) => deleted);
-    endSharesOf(
-      sql,
-      client,
-      gone.map(({ document }) => document),
-    );
-    return enter(sql, client, change);
+    return turn.ok ? enterAndEnd(sql, client, change) : turn;
   });
+}
+
+/** Enters the change; documents that stand as deleted then are shared with nobody. Inside `authorize()`: a refusal keeps the rows before it. */
+export function enterAndEnd(
+  sql: SqlStorage,
+  client: string,
+  change: VersionChange,
+  most?: number,
+): Decision<VersionsPut> {
+  const entered = enter(sql, client, change, most);
+  const deleted = change.rows.filter((row) => row.deleted).map(({ document }) => document);
+  const isGone = (document: string) => {
+    const standing = findVersion(sql, client, document);
+    // One that has no row any more was deleted, and has made room.
+    return standing === undefined || standing.deleted === true;
+  };
+  endSharesOf(sql, client, deleted.filter(isGone));
+  return entered;
 }
 
 /** A page of changes; the last one with the head, of the same moment. Errors: `forbidden`, those of the HSM. */

@@ -1,0 +1,46 @@
+import { beforeEach, expect, it } from "vitest";
+import type { VersionRow } from "#protocol/version-index.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { listShares, putShare } from "./shares.ts";
+import { enterAndEnd } from "./version-index.ts";
+
+const APP = "page";
+const NOW = 1_800_000_000;
+const idOf = (at: number) => `00000000-0000-8000-8000-${at.toString(16).padStart(12, "0")}`;
+const digest = "A".repeat(43);
+const row = (at: number, version = 1): VersionRow => ({
+  ...{ document: idOf(at), version, messageId: digest, headerDigest: digest },
+});
+const gone = (at: number): VersionRow => ({ document: idOf(at), version: 1, deleted: true });
+let sql: SqlStorage;
+beforeEach(() => {
+  sql = sqlStorage(MIGRATIONS);
+  enter([row(1), row(2)]);
+  for (const at of [1, 2])
+    putShare(sql, {
+      ...{ id: `s${at}`, client: APP, document: idOf(at), key: { id: `k${at}`, version: 1 } },
+      ...{ account: "b", name: "Bob", by: "u", created: NOW, expires: NOW + 60 },
+    });
+});
+
+const enter = (rows: VersionRow[], most?: number, client = APP) => enterAndEnd(sql, client, { rows }, most);
+const shared = () => listShares(sql, APP, undefined, NOW).map(({ share }) => share);
+
+it("ends the shares of a document that is deleted, and of no other", () => {
+  expect(enter([gone(1), row(3)])).toMatchObject({ ok: true });
+  expect(shared()).toEqual(["s2"]);
+  expect(enter([gone(9)])).toMatchObject({ ok: true });
+  // Another app's document of that id is another one.
+  expect(enter([gone(2)], undefined, "another-app")).toMatchObject({ ok: true });
+  expect(shared()).toEqual(["s2"]);
+});
+
+it("ends none by a deletion that is refused with its change, and those that were entered before it", () => {
+  const refused = { ok: false, problem: { code: "quota-exceeded" } };
+  expect(enter([row(3), gone(1)], 2)).toMatchObject(refused);
+  expect(shared()).toHaveLength(2);
+  // Its row makes room for one, and the next finds none.
+  expect(enter([gone(1), row(3), row(4)], 2)).toMatchObject(refused);
+  expect(shared()).toEqual(["s2"]);
+});
