@@ -40,6 +40,7 @@ import {
   grantSeveral,
   type Item,
   load,
+  loadNoneRetained,
   loadRetained,
   openSeedChannel,
   presentGrant,
@@ -143,9 +144,15 @@ export class KmsPrincipalObject extends DurableObject<Env> {
 
   /** M11: keys of the tenant that were made for this principal and are retained here, for the instance that asks. */
   async loadRetained(caller: InstanceCaller, request: RetainedRequest): Promise<Result<RetainedKeys>> {
-    // Anyone can name a principal: nothing is written of one that has had no key made.
-    if (!hasStore(this.ctx)) return request.keys === undefined ? ok({ keys: [] }) : fail("not-found");
-    return loadRetained(this.#door, caller, request);
+    // Anyone can name a principal: nothing is written of one that has had no key made, but with who asks.
+    if (hasStore(this.ctx) || request.owner === caller.user) return loadRetained(this.#door, caller, request);
+    const asking = this.env.KMS_PRINCIPAL_OBJECT.getByName(`${caller.tenant}/${caller.user}`);
+    return asking.loadNoneRetained(caller, request);
+  }
+
+  /** The same of another principal, which has had none made. */
+  loadNoneRetained(caller: InstanceCaller, request: RetainedRequest): Promise<Result<RetainedKeys>> {
+    return loadNoneRetained(this.#door, caller, request);
   }
 
   /** M7: a grant by which the caller's instance loads these keys, once. */

@@ -266,6 +266,33 @@ it("M11 M12 of the tenant's own an instance gets what their policy gives its cus
   expect(json<RetainedKeys>(await ask(ann, nobody))).toEqual({ keys: [] });
 });
 
+it("M11 M20 what is asked of an owner who has none made stands with who asks, and works once", async () => {
+  const asker = await instanceOf(await EdgeClient.signedIn(system, "Hedy"));
+  const nobody = { account: undefined, owner: `nobody-${crypto.randomUUID()}` };
+  const request = await retainedRequest(asker, nobody);
+  const send = () => asker.client.vaultPost("/retained-keys", request);
+  expect(json<RetainedKeys>(await send())).toEqual({ keys: [] });
+  expect(problem(await send())).toBe("400 invalid-grant");
+  // The same of oneself.
+  const own = await retainedRequest(asker, { account: undefined, owner: asker.client.tokens.user.id });
+  expect((await asker.client.vaultPost("/retained-keys", own)).status).toBe(200);
+  expect(problem(await asker.client.vaultPost("/retained-keys", own))).toBe("400 invalid-grant");
+  const rows = () =>
+    readRows(system.edgeDir, "links")
+      .map(({ entry }) => JSON.parse(String(entry)) as Record<string, unknown>)
+      .filter(({ resource }) => String(resource).startsWith(`owner/${nobody.owner}/`))
+      .map(({ action, outcome, user }) => [action, outcome, user]);
+  const user = asker.client.tokens.user.id;
+  await expect.poll(rows, { timeout: 20_000 }).toEqual([
+    ["kms:load-retained", "allow", user],
+    ["kms:load-retained", "deny", user],
+  ]);
+  // Of the made-up owner there is no object: it would have a row of its own name.
+  const objects = readRows(system.edgeDir, "store_identity").map((row) => JSON.stringify(row));
+  expect(objects.filter((row) => row.includes(nobody.owner))).toEqual([]);
+  expect(objects.filter((row) => row.includes(user)).length).toBeGreaterThan(0);
+});
+
 it("M11 M20 a request names an account or an owner, under its proof, and works once", async () => {
   const edks = await retain(bob, 1, { account: undefined });
   const { owner } = said(edks[0]!);

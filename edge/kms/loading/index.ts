@@ -16,7 +16,7 @@ export { openSeedChannel } from "./open-seed.ts";
 export { presentGrant } from "./present.ts";
 export { presentSeed } from "./present-seed.ts";
 export { checkKey, checkRecipient, type KeyStanding, READING } from "./release.ts";
-export { checkAsker, loadRetained } from "./retained.ts";
+export { checkAsker, loadNoneRetained, loadRetained } from "./retained.ts";
 export type { Under } from "./rewrap-batch.ts";
 export { digestOf } from "./rewrap-several.ts";
 export type { Item } from "./several.ts";

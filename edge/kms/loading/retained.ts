@@ -36,7 +36,7 @@ import {
   wrappedRetained,
 } from "../retained-keys.ts";
 import { checkLives } from "../shred.ts";
-import { askStanding, authorizeInstance } from "../standing.ts";
+import { type Asked, askStanding, authorizeInstance } from "../standing.ts";
 import { decideRelease } from "./release.ts";
 import { askUnders, type Item, rewrapSeveral, severalOf } from "./several.ts";
 
@@ -74,21 +74,16 @@ export async function loadRetained(
   request: RetainedRequest,
 ): Promise<Result<RetainedKeys>> {
   const { neighbours } = door;
-  const { account, owner, keys } = request;
-  const whose = account === undefined ? `owner/${owner}` : `account/${account}`;
-  const resource = `${whose}/${keys?.length === 1 ? keys[0] : `retained/${keys?.length ?? "all"}`}`;
-  const about = { caller, resource, requestId: caller.requestId };
-  const asked = { action: "kms:load-retained", ...about };
+  const { account } = request;
+  const asked = aboutRequest(caller, request);
   const standing = await askStanding(neighbours, caller, account);
   if (!standing.signedIn.ok) return door.refuse(asked, noMember(standing.signedIn.problem));
   const kms = await door.enter();
-  const hash = await hashSecret(`${request.instance} ${request.jti}`);
+  const use = await usedOnce(caller, request);
   const choosing = (sql: SqlStorage, enrolled: Enrolled, person: Person) =>
     choose(sql, kms, { caller, request, enrolled, person });
   const decision = authorizeInstance(kms.store, asked, standing, LEVELS, (sql, enrolled, person) => {
-    const now = seconds(Date.now());
-    const expires = request.iat + RETAINED_SECONDS + 2 * CLOCK_TOLERANCE;
-    const used = useRequest(sql, { user: caller.user, hash, expires }, now);
+    const used = use(sql);
     return used.ok ? choosing(sql, enrolled, person) : used;
   });
   if (!decision.ok) return decision;
@@ -128,6 +123,43 @@ export async function loadRetained(
   } catch (error) {
     return failed(kms, "kms:rewrap-at-hsm", several.about, error);
   }
+}
+
+/**
+ * Of an owner who has had no key made. Anyone can name one: that it was asked for is kept with who asks, through the door of whose object
+ * this is. Errors: `not-found` where keys are named.
+ */
+export async function loadNoneRetained(
+  { neighbours, refuse: refuseAtDoor, enter }: Door,
+  caller: InstanceCaller,
+  request: RetainedRequest,
+): Promise<Result<RetainedKeys>> {
+  const asked = aboutRequest(caller, request);
+  const standing = await askStanding(neighbours, caller);
+  if (!standing.signedIn.ok) return refuseAtDoor(asked, noMember(standing.signedIn.problem));
+  const { store } = await enter();
+  const use = await usedOnce(caller, request);
+  return authorizeInstance<RetainedKeys>(store, asked, standing, LEVELS, (sql) => {
+    const used = use(sql);
+    if (!used.ok) return used;
+    return request.keys === undefined ? ok({ keys: [] }) : refuse("not-found", "the owner has no such key");
+  });
+}
+
+function aboutRequest(caller: InstanceCaller, { account, owner, keys }: RetainedRequest): Asked {
+  const whose = account === undefined ? `owner/${owner}` : `account/${account}`;
+  const resource = `${whose}/${keys?.length === 1 ? keys[0] : `retained/${keys?.length ?? "all"}`}`;
+  return { action: "kms:load-retained", caller, resource, requestId: caller.requestId };
+}
+
+/** Uses the request up, inside `authorize()`. */
+async function usedOnce(
+  { user }: InstanceCaller,
+  { instance, jti, iat }: RetainedRequest,
+): Promise<(sql: SqlStorage) => Decision<null>> {
+  const hash = await hashSecret(`${instance} ${jti}`);
+  const expires = iat + RETAINED_SECONDS + 2 * CLOCK_TOLERANCE;
+  return (sql) => useRequest(sql, { user, hash, expires }, seconds(Date.now()));
 }
 
 type Choosing = {
