@@ -516,7 +516,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     if (!(await handover.settle())) return;
     const times =
       readShredded(store.sql) === null
-        ? [store.transaction(() => endDeleted(store.sql, Date.now())), await sweep(store, this.env.DOCUMENTS)]
+        ? [endDeleted(store, Date.now()), await sweep(store, this.env.DOCUMENTS)]
         : [await erase(store, this.env.DOCUMENTS, this.#account)];
     const due = times.filter((time) => time !== null);
     if (due.length > 0) await wakeBy(this.ctx.storage, Math.min(...due));

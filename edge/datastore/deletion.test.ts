@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
+import type { Store } from "../store.ts";
 import { endDeleted, findDeletable, keepDocument, listDeleted, scheduleDeletion } from "./deletion.ts";
 import {
   beginWhole,
@@ -18,8 +19,17 @@ const A1 = { account: "a1", client: "page" };
 const DAY = 86_400;
 const DAY_MS = DAY * 1000;
 let sql: SqlStorage;
+let store: Store;
+let rows: Parameters<Store["record"]>[0][];
 beforeEach(() => {
   sql = sqlStorage(MIGRATIONS);
+  rows = [];
+  const record: Store["record"] = (row) => void rows.push(row);
+  const flush = async () => {};
+  store = {
+    ...{ sql, tenant: "acme", record, recordBounded: record, flush },
+    transaction: (closure) => closure(),
+  };
 });
 
 let made = 0;
@@ -71,11 +81,24 @@ it("is kept until its day, and not after", () => {
   schedule(id, { days: 1 });
   expect(keepDocument(sql, id, BY, ends)).toMatchObject(notFound);
   expect(decided(listDeleted(sql, A1, undefined, ends)).documents).toEqual([]);
-  expect(endDeleted(sql, ends - 1)).toBe(ends);
+  expect(endDeleted(store, ends - 1)).toBe(ends);
   expect(readRow(sql, id)?.state).toBe("complete");
-  expect(endDeleted(sql, ends)).toBeNull();
+  expect(rows).toEqual([]);
+  expect(endDeleted(store, ends)).toBeNull();
   expect(readRow(sql, id)?.state).toBe("deleted");
   expect(usageOf(sql, "a1")).toEqual({ documents: 0, bytes: 0 });
+});
+
+it("leaves an audit row for each that ends on its day", () => {
+  const due = [stored(), stored()];
+  for (const id of due) schedule(id, { days: 1 });
+  schedule(stored(), { days: 2 });
+  expect(endDeleted(store, 5000 + DAY_MS)).toBe(5000 + 2 * DAY_MS);
+  const said = rows.map(({ action, resource, outcome, user }) => [action, resource, outcome, user]);
+  expect(new Set(said.map(([, resource]) => resource))).toEqual(new Set(due.map((id) => `document/${id}`)));
+  for (const [action, , outcome, user] of said)
+    expect([action, outcome, user]).toEqual(["datastore:delete", "allow", undefined]);
+  expect(said).toHaveLength(2);
 });
 
 it("M13 is not there for another app, neither to delete, to keep nor to list", () => {

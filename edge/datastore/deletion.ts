@@ -5,8 +5,10 @@
 
 import { seconds } from "#protocol/clock.ts";
 import type { DeletedPage } from "#protocol/contract/index.ts";
+import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse } from "../result.ts";
+import type { Store } from "../store.ts";
 import { type DocumentRow, findDocument, markDeleted, nextPage, type Owner, readRow } from "./documents.ts";
 import { type Stored, tell } from "./listed.ts";
 
@@ -85,10 +87,18 @@ export function listDeleted(
   });
 }
 
-/** Those whose day has come are deleted. Answers when the next day comes; null where none is scheduled. */
-export function endDeleted(sql: SqlStorage, now: number): number | null {
+/** Those whose day has come are deleted, each with an audit row. Answers when the next day comes; null where none is scheduled. */
+export function endDeleted(store: Store, now: number): number | null {
+  const { sql } = store;
+  const requestId = crypto.randomUUID();
   const due = "SELECT id FROM documents WHERE ends <= ? AND state = 'complete' ORDER BY ends LIMIT ?";
-  for (const { id } of sql.exec<{ id: string }>(due, now, ENDED).toArray()) markDeleted(sql, id, now);
+  for (const { id } of sql.exec<{ id: string }>(due, now, ENDED).toArray()) {
+    const about = { action: "datastore:delete", caller: null, resource: `document/${id}`, requestId };
+    authorize<null>(store, about, () => {
+      markDeleted(sql, id, now);
+      return ok(null);
+    });
+  }
   const next = "SELECT min(ends) AS next FROM documents WHERE ends IS NOT NULL AND state = 'complete'";
   return sql.exec<{ next: number | null }>(next).one().next;
 }

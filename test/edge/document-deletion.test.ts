@@ -62,6 +62,14 @@ it("is gone for good on its day, from the bucket too, and is not restored then",
   const objects = () => readRows(system.edgeDir, "_mf_objects").filter(({ key }) => String(key).includes(id));
   await expect.poll(objects, { timeout: 120_000, interval: 1000 }).toEqual([]);
   expect(readRows(system.edgeDir, "documents").filter((row) => row.id === id)).toEqual([]);
+  // Nobody asked for it then: the row says what was deleted.
+  const ended = () =>
+    readRows(system.edgeDir, "links")
+      .map(({ entry }) => JSON.parse(String(entry)) as Record<string, unknown>)
+      .filter(({ action, resource }) => action === "datastore:delete" && resource === `document/${id}`);
+  await expect.poll(ended, { timeout: 30_000 }).toHaveLength(1);
+  expect(ended()[0]).toMatchObject({ outcome: "allow" });
+  expect(ended()[0]).not.toHaveProperty("user");
   // It stands as deleted in the index: nobody is told that it is hidden.
   expect(await client.documents.list([account])).toEqual([]);
   client.close();
