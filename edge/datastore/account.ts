@@ -65,6 +65,7 @@ import { MIGRATIONS } from "./schema.ts";
 import { quotaOf, readQuota, setQuota } from "./set-quota.ts";
 import {
   addresseeOf,
+  type Coming,
   endAllReceived,
   endGiven,
   endReceived,
@@ -76,6 +77,7 @@ import {
   listReceived,
   type ShareNews,
   takeNews,
+  takeShareTurn,
 } from "./shares.ts";
 import { STUCK_MS, sweep } from "./sweep.ts";
 
@@ -319,11 +321,12 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     const [there, room] = await Promise.all([
       this.#receives(caller, to),
       this.env.DATASTORE_ACCOUNT_OBJECT.getByName(`${caller.tenant}/${to}`).hasRoomFor({
-        from,
-        document: id,
+        ...{ from, document: id, client: caller.client },
       }),
     ]);
     const deciding = this.#decide("datastore:share", caller, `document/${id}`, (sql) => {
+      const turn = takeShareTurn(sql, "datastore:share", caller);
+      if (!turn.ok) return turn;
       if (!there.ok) return refuse(there.problem.code, "no such account to share with");
       if (!room) return refuse("quota-exceeded", "the other account takes no more");
       return giveShare(sql, caller, { id, share, from, ...put }, seconds(Date.now()));
@@ -335,6 +338,8 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   unshare(caller: Caller, id: string, share: string): Promise<Result<null>> {
     const { client, requestId } = caller;
     const deciding = this.#decide<null>("datastore:unshare", caller, `document/${id}`, (sql) => {
+      const turn = takeShareTurn(sql, "datastore:unshare", caller);
+      if (!turn.ok) return turn;
       endGiven(sql, { requestId, from: this.#account, client, document: id, share });
       return ok(null);
     });
@@ -354,8 +359,8 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   }
 
   /** For the object of an account that would share with this one. */
-  hasRoomFor(of: { from: string; document: string }): boolean {
-    return !hasStore(this.ctx) || hasRoomFor(this.#store.sql, of);
+  hasRoomFor(of: Coming): boolean {
+    return !hasStore(this.ctx) || hasRoomFor(this.#store.sql, of, seconds(Date.now()));
   }
 
   /** From the object of another account, in order: what it has shared with this one, and what has ended. What there is no room for is refused, and recorded. */

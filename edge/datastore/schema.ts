@@ -2,6 +2,7 @@ import { HANDOVER_TABLE } from "../handover.ts";
 import { KEPT_TABLE } from "../keeping.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
+import { PACES } from "../pace.ts";
 import { DELETION_COLUMN } from "./deletion.ts";
 import { SHREDDED_TABLE } from "./erase.ts";
 import { LISTED_COLUMNS } from "./listed.ts";
@@ -120,6 +121,7 @@ export const MIGRATIONS: readonly string[] = [
   SET_QUOTA_TABLE,
   `${OUTBOX_TABLE}${SHARES_TABLES}`,
   DELETION_COLUMN,
+  PACES,
 ];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */

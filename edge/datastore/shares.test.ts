@@ -9,6 +9,7 @@ import {
   findLent,
   findReceived,
   giveShare,
+  hasRoomFor,
   keepCopy,
   listReceived,
   type ShareNews,
@@ -70,6 +71,12 @@ it("shares what is there, with another account, for a time, once", () => {
   expect(give({ id: "d2" })).toBe("conflict");
   expect(give({ to: "c" })).toBe("conflict");
   expect(told()).toHaveLength(1);
+  // Nor does what is refused take the place of what stands, there or here.
+  expect(lent()).toBe("ok");
+  expect(give({ id: "d2", share: "s9" })).toBe("ok");
+  expect(give({ id: "d2" })).toBe("conflict");
+  expect([lent(), lent("s9")]).toEqual(["ok", "ok"]);
+  sql.exec("DELETE FROM outbox WHERE number > 1");
   expect(give({ share: "s2" })).toBe("ok");
   expect([lent("s"), lent("s2")]).toEqual(["share-ended", "ok"]);
 });
@@ -139,6 +146,29 @@ it("takes so much from one account and from all, and what is shared again in the
       ),
     ),
   ).toBe("ok");
+});
+
+it("has room by what each app still has of it: what has ended, and what is of another app, takes none", () => {
+  const room = (over: Partial<Parameters<typeof hasRoomFor>[1]> = {}, now = NOW) =>
+    hasRoomFor(sql, { from: "a", document: "more", client: "page", ...over }, now);
+  const app = (one: ShareNews, client: string): ShareNews => ({ ...one, client });
+  for (let n = 0; n < 200; n++) hear(news(`s${n}`));
+  expect(room()).toBe(false);
+  // In the place of what was shared before, from another account, in another app, and when those have ended.
+  expect(room({ document: "s3" })).toBe(true);
+  expect(room({ from: "b" })).toBe(true);
+  expect(room({ client: "another-app" })).toBe(true);
+  expect(room({}, NOW + 59)).toBe(false);
+  expect(room({}, NOW + 60)).toBe(true);
+  for (let from = 1; from < 5; from++)
+    for (let n = 0; n < 200; n++) hear(news(`${from}/${n}`, `from${from}`));
+  expect(room({ from: "b" })).toBe(false);
+  expect(room({ from: "b", client: "another-app" })).toBe(true);
+  expect(room({ from: "b" }, NOW + 60)).toBe(true);
+  // What is heard is measured likewise.
+  expect(hear(news("here", "b"))).toBe("quota-exceeded");
+  expect(hear(app(news("there", "b"), "another-app"))).toBe("ok");
+  expect(list("another-app").received).toMatchObject([{ share: "there" }]);
 });
 
 it("keeps a copy of the name of what was received, for its app alone", () => {

@@ -7,6 +7,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import type { PutShare, ReceivedPage, ReceivedRow } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { intend } from "../outbox.ts";
+import { takeTurn } from "../pace.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import { type DocumentRow, findDocument } from "./documents.ts";
 
@@ -41,12 +42,14 @@ export const SHARES_TABLES = `
 /** Of one document, and of all of an account. */
 const MAX_OF_DOCUMENT = 50;
 const MAX_GIVEN = 1000;
-/** What one account may give another, and what one may have received of all. */
+/** What one account may give another, and what one may have received of all: in each app, whose members see and decline what is theirs alone. */
 const MAX_FROM_ONE = 200;
 const MAX_RECEIVED = 1000;
 /** A share stands no longer: a year, and a day for clocks and for what was waited for. Seconds. */
 const LONGEST_LIFE = 367 * 24 * 3600;
 const PAGE = 100;
+/** Of one user, and as many that end: each leaves rows here and in the object of the other account. */
+const SHARES_PER_MINUTE = 120;
 
 /** What the other account's object is told. `requestId`: of the decision. */
 export type ShareNews = { requestId: string; from: string; client: string } & (
@@ -56,6 +59,15 @@ export type ShareNews = { requestId: string; from: string; client: string } & (
 
 export function addresseeOf(account: string): string {
   return `account/${account}`;
+}
+
+/** Inside `authorize()`. Sharing takes nobody the turn to end it. */
+export function takeShareTurn(
+  sql: SqlStorage,
+  what: "datastore:share" | "datastore:unshare",
+  { user }: Pick<Caller, "user">,
+): Decision<null> {
+  return takeTurn(sql, { what, user }, SHARES_PER_MINUTE, Date.now() / 1000);
 }
 
 type Given = { id: string; share: string; from: string } & PutShare;
@@ -72,17 +84,21 @@ export function giveShare(
   if (to === from) return refuse("conflict", "the account has it already");
   if (!(now < expires && expires <= now + LONGEST_LIFE))
     return refuse("conflict", "not a time that a share can stand");
-  sql.exec("DELETE FROM shares_given WHERE expires <= ? OR (document = ? AND account = ?)", now, id, to);
+  sql.exec("DELETE FROM shares_given WHERE expires <= ?", now);
+  // A refusal keeps what was done before it: what gives way goes last.
+  const other = "SELECT 1 FROM shares_given WHERE share = ? AND NOT (document = ? AND account = ?)";
+  if (sql.exec(other, share, id, to).toArray().length > 0)
+    return refuse("conflict", "the share is of another document or account");
   const { all, here } = sql
     .exec<{ all: number; here: number }>(
-      `SELECT count(*) AS "all", coalesce(sum(document = ?), 0) AS here FROM shares_given`,
-      id,
+      `SELECT count(*) AS "all", coalesce(sum(document = ?1), 0) AS here FROM shares_given
+        WHERE NOT (document = ?1 AND account = ?2)`,
+      ...[id, to],
     )
     .one();
   if (all >= MAX_GIVEN || here >= MAX_OF_DOCUMENT) return refuse("quota-exceeded", "shares of documents");
+  sql.exec("DELETE FROM shares_given WHERE document = ? AND account = ?", id, to);
   const { client, requestId } = caller;
-  const there = sql.exec("SELECT 1 FROM shares_given WHERE share = ?", share).toArray();
-  if (there.length > 0) return refuse("conflict", "the share is of another document or account");
   sql.exec("INSERT INTO shares_given VALUES (?, ?, ?, ?, ?)", share, client, id, to, expires);
   const received = { share, document: id, record, created: now, expires };
   intend(sql, addresseeOf(to), { requestId, from, client, received } satisfies ShareNews);
@@ -121,13 +137,16 @@ export function findLent(
   return found.ok ? found : refuse("share-ended", "the document was deleted");
 }
 
-/** Whether one more of this account may come: whoever shares is told so beforehand. */
-export function hasRoomFor(sql: SqlStorage, { from, document }: { from: string; document: string }): boolean {
+/** What would come from another account, in which app. */
+export type Coming = { from: string; document: string; client: string };
+
+/** Whether one more of this account may come: whoever shares is told so beforehand. What has ended takes no room. */
+export function hasRoomFor(sql: SqlStorage, { from, document, client }: Coming, now: number): boolean {
   const { all, own } = sql
     .exec<{ all: number; own: number }>(
       `SELECT count(*) AS "all", coalesce(sum(account = ?1), 0) AS own FROM shares_received
-        WHERE NOT (account = ?1 AND document = ?2)`,
-      ...[from, document],
+        WHERE client = ?3 AND expires > ?4 AND NOT (account = ?1 AND document = ?2)`,
+      ...[from, document, client, now],
     )
     .one();
   return all < MAX_RECEIVED && own < MAX_FROM_ONE;
@@ -147,7 +166,8 @@ export function takeNews(sql: SqlStorage, news: ShareNews, now: number): Decisio
     sql.exec("SELECT 1 FROM shares_received WHERE share = ?", share).toArray().length > 0
   )
     return ok(null);
-  if (!hasRoomFor(sql, { from, document })) return refuse("quota-exceeded", "received documents");
+  if (!hasRoomFor(sql, { from, document, client }, now))
+    return refuse("quota-exceeded", "received documents");
   sql.exec("DELETE FROM shares_received WHERE account = ? AND document = ?", from, document);
   sql.exec(
     `INSERT INTO shares_received (share, client, account, document, record, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)`,

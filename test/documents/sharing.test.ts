@@ -240,6 +240,27 @@ it("Sharing ends with the document, its key, and the account on either side", as
   await expect.poll(async () => recordOf(share.share)).toBe("");
 });
 
+it("Sharing at the datastore has a pace of each user's, and taking back one of its own", async () => {
+  const hasty = await EdgeClient.signedIn(system, "Gert");
+  const path = `/accounts/${hasty.account}/documents/${crypto.randomUUID()}/shares/${crypto.randomUUID()}`;
+  const record = await recordOf((await shared("paced.txt")).share.share);
+  const put = { to: accountOf(bob), record, expires: Math.floor(Date.now() / 1000) + 3600 };
+  const answers: string[] = [];
+  for (let turn = 0; turn < 260 && answers.at(-1) !== "429 too-many-requests"; turn++)
+    answers.push(problem(await hasty.rest("PUT", path, put)));
+  // A request takes its turn whatever becomes of it.
+  expect(answers.length).toBeGreaterThan(100);
+  expect(answers[0]).toBe("404 not-found");
+  expect(answers.at(-1)).toBe("429 too-many-requests");
+  expect(problem(await hasty.rest("DELETE", path))).toBe("204");
+  const ends: string[] = [];
+  for (let turn = 0; turn < 260 && ends.at(-1) !== "429 too-many-requests"; turn++)
+    ends.push(problem(await hasty.rest("DELETE", path)));
+  expect(ends.at(-1)).toBe("429 too-many-requests");
+  // Of others nobody's turn is taken.
+  await shared("unpaced.txt");
+});
+
 it("Sharing is for members who may write, of documents that are there, with accounts that are there", async () => {
   const document = await seal("whose.txt");
   const own = accountOf(ann);
