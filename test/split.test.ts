@@ -203,6 +203,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "encryptedAccountKey",
       "followMaster",
       "member",
+      "receives",
       "receivingKey",
       "signedIn",
       "unlisted",

@@ -24,7 +24,7 @@ import { forgetKept, keep, readKept } from "../keeping.ts";
 import { askIdentifiers, type Identified, type IdentifierAsk } from "../key-identifiers.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
 import type { Member } from "../person.ts";
-import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
+import { type Decision, fail, ok, type Problem, type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { endDeleted, findDeletable, keepDocument, listDeleted, scheduleDeletion } from "./deletion.ts";
 import {
@@ -350,10 +350,12 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   async lend(caller: Caller, of: { share: string; to: string }): Promise<Result<DocumentRow>> {
     if (!hasStore(this.ctx)) return fail("share-ended");
     const { store, handover } = this.#open();
-    await handover.take();
+    // One whose deletion is scheduled lends nothing until it is kept after all.
+    const [here] = await Promise.all([this.#receives(caller, this.#account), handover.take()]);
     return authorize(store, aboutRequest("datastore:lend", caller, `share/${of.share}`), (sql) => {
       const lives = checkLives(sql);
       if (!lives.ok) return refuse("share-ended", "the account is shredded");
+      if (!here.ok) return noOwner(here.problem);
       return findLent(sql, caller, of, seconds(Date.now()));
     });
   }
@@ -603,6 +605,11 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   #sweepLater(): void {
     this.ctx.waitUntil(wakeBy(this.ctx.storage, Date.now() + STUCK_MS));
   }
+}
+
+/** Whose documents somebody would have, by the word of the IAM. */
+function noOwner({ code }: Problem): Refusal {
+  return refuse(code === "not-found" ? "share-ended" : code, "the owner's account lends nothing");
 }
 
 function aboutRequest(action: string, caller: Caller, resource: string): AuthorizeRequest {

@@ -27,6 +27,11 @@ export class IamForKms extends WorkerEntrypoint<Env> {
     return this.#accounts.receivingKey(...given);
   }
 
+  /** What an account has shared is given out as long as the account is there. */
+  receives(...given: Arguments<Accounts, "receives">) {
+    return this.#accounts.receives(...given);
+  }
+
   encryptedAccountKey(...given: Arguments<Accounts, "encryptedAccountKey">) {
     return this.#accounts.encryptedAccountKey(...given);
   }

@@ -24,6 +24,8 @@ export interface Neighbours {
     accountKey(of: OfAccount & { id?: string }): Promise<Result<AccountKey & { by: Member }>>;
     /** The key of another account of the tenant, for what the caller shares with it. */
     receivingKey(of: OfAccount & { from: string }): Promise<Result<ReceivingKey>>;
+    /** Whether there is such an account of the tenant, whose deletion is not scheduled. */
+    receives(of: OfAccount): Promise<Result<null>>;
     /** Enc(account) for an instance that asks itself: the current key, or that of the id. */
     encryptedAccountKey(caller: InstanceCaller, account: string, id?: string): Promise<Result<AccountKey>>;
     /** How many accounts of an earlier release the list of a rotation lacks. */

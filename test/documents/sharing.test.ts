@@ -240,6 +240,27 @@ it("Sharing ends with the document, its key, and the account on either side", as
   await expect.poll(async () => recordOf(share.share)).toBe("");
 });
 
+it("Sharing stops while the owner's account is scheduled for deletion, at KMS and datastore, and goes on when it is kept", async () => {
+  const owner = await EdgeClient.signedIn(system, "Emil");
+  const emil = await connectNode(system, "Emil");
+  open.push(emil);
+  const document = await emil.documents.seal(text("Emil's"), accountOf(emil), { name: "emil.txt" });
+  const { share } = await emil.sharing.share(document.id, accountOf(bob));
+  const record = await recordOf(share);
+  const path = `/accounts/${accountOf(bob)}/received/${share}`;
+  const tried = async () => [
+    problem(await load(bare, record)),
+    problem(await bare.client.rest("GET", `${path}/content`)),
+    problem(await bare.client.rest("GET", `${path}/metadata`)),
+  ];
+  expect(await tried()).toEqual(["200", "200", "200"]);
+  const deletion = `/accounts/${owner.account}/deletion`;
+  expect((await owner.rest("POST", deletion, { days: 7 })).status).toBe(200);
+  expect(await tried()).toEqual(Array.from({ length: 3 }, () => "403 share-ended"));
+  expect((await owner.rest("DELETE", deletion)).status).toBe(204);
+  expect(await tried()).toEqual(["200", "200", "200"]);
+});
+
 it("Sharing at the datastore has a pace of each user's, and taking back one of its own", async () => {
   const hasty = await EdgeClient.signedIn(system, "Gert");
   const path = `/accounts/${hasty.account}/documents/${crypto.randomUUID()}/shares/${crypto.randomUUID()}`;

@@ -2,6 +2,7 @@
 
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
+import type { ProblemCode } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { Edk } from "#protocol/keys/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
@@ -10,7 +11,7 @@ import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { Member, Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
-import { type Decision, fail, ok, type Result, refuse } from "../../result.ts";
+import { type Decision, fail, ok, type Refusal, type Result, refuse } from "../../result.ts";
 import type { Attested } from "../back-ends/back-end.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
 import { countRelease } from "../key-management.ts";
@@ -55,8 +56,11 @@ export function attestedBy(
   return { document: decodeBase64url(attestation), spki: parseCertificate(der).spki };
 }
 
-/** What the neighbours say as things stand now, asked at the same time: `member` is the IAM's word, with more or less beside it. */
-export type Answers<M> = { member: Result<M>; found: Result<Recipient> };
+/**
+ * What the neighbours say as things stand now, asked at the same time: `member` is the IAM's word, with more or less beside it; `owner` its word
+ * on the account that has shared the document, where it is not the caller's.
+ */
+export type Answers<M> = { member: Result<M>; found: Result<Recipient>; owner?: Result<null> | undefined };
 
 /** Who asks: with what they are in the account, where the key is of one. */
 export type Asking = Person & Partial<Pick<Member, "as">>;
@@ -85,6 +89,11 @@ export function askUnder({ IAM }: Pick<Neighbours, "IAM">): AskMember<Under & { 
   };
 }
 
+/** Of a shared document, by the IAM's word on the account whose it is. */
+function noOwner({ code }: { code: ProblemCode } = { code: "not-found" }): Refusal {
+  return refuse(code === "not-found" ? "share-ended" : code, "the owner's account shares nothing");
+}
+
 /** Whether that is the key under which the EDK says that it is. */
 export function isUnder({ accountKey, masterKey }: Edk, under: Under): boolean {
   if (under.wrapped === undefined) return under.master === masterKey;
@@ -92,16 +101,17 @@ export function isUnder({ accountKey, masterKey }: Edk, under: Under): boolean {
 }
 
 export async function askNeighbours<M>(
-  { RA }: Pick<Neighbours, "RA">,
+  { IAM, RA }: Neighbours,
   { edk, thumbprint, about: { caller } }: Wanted,
   askMember: AskMember<M>,
 ): Promise<Answers<M>> {
   const { tenant, user } = caller;
-  const [member, found] = await Promise.all([
+  const [member, found, owner] = await Promise.all([
     askMember(edk, caller),
     RA.recipient({ tenant, user, thumbprint }),
+    edk.record && IAM.receives({ tenant, account: edk.record.account, caller }),
   ]);
-  return { member, found };
+  return { member, found, owner };
 }
 
 /** Decides by those answers, and records, whether the key may be released to the holder of that certificate. */
@@ -109,7 +119,7 @@ export function authorizeRelease<M extends { by: Asking }>(
   { store, policies }: Pick<Context, "store" | "policies">,
   action: string,
   { edk, about }: Wanted,
-  { member, found }: Answers<M>,
+  { member, found, owner }: Answers<M>,
 ): Result<{ policy: KeyPolicy; recipient: Recipient; member: M }> {
   if (!found.ok && found.problem.code !== "not-recipient") return found;
   const recipient = found.ok ? found.value : null;
@@ -120,6 +130,8 @@ export function authorizeRelease<M extends { by: Asking }>(
       ? shareRecord(sql, edk.keyId, now)
       : findDataKey(sql, edk.keyId, edk.keyVersion);
     if (edk.record && !record) return refuse("share-ended", "the document is not shared any more");
+    // One whose deletion is scheduled shares nothing until it is kept after all.
+    if (edk.record && !owner?.ok) return noOwner(owner?.problem);
     const decision = decideRelease(about.caller, {
       ...{ edk, recipient, record, policies: policies(), now },
       person: member.value.by,
