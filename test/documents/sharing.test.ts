@@ -261,6 +261,20 @@ it("Sharing stops while the owner's account is scheduled for deletion, at KMS an
   expect(await tried()).toEqual(["200", "200", "200"]);
 });
 
+it("Sharing takes a record by itself alone: no load of several, no grant and no operation in the HSM has it", async () => {
+  const { share } = await shared("by-itself.txt");
+  const record = await recordOf(share.share);
+  const { client, enrolled } = bare;
+  const { wrappingCertificate: certificate } = enrolled;
+  for (const [way, body] of [
+    ["/kms/loads", { way: "several", edks: [record], certificate }],
+    ["/kms/grants", { edks: [record], certificate }],
+    ["/caas/operations/mac", { key: record, data: "AAAA" }],
+  ] as const)
+    expect(problem(await client.rest("POST", way, body)), way).toBe("422 key-unusable");
+  expect(problem(await load(bare, record))).toBe("200");
+});
+
 it("Sharing at the datastore has a pace of each user's, and taking back one of its own", async () => {
   const hasty = await EdgeClient.signedIn(system, "Gert");
   const path = `/accounts/${hasty.account}/documents/${crypto.randomUUID()}/shares/${crypto.randomUUID()}`;

@@ -76,6 +76,8 @@ export function decideSeveral(
   const now = seconds(Date.now());
   const allowed: KeyPolicy[] = [];
   for (const { edk } of items) {
+    // Whether a share stands is asked of each by itself, with the account whose document it is (`wanted.ts`).
+    if (edk.record) return refuse("key-unusable", "what is shared is loaded by itself, and by no grant");
     const record = findDataKey(sql, edk.keyId, edk.keyVersion);
     const decision = decideRelease(about.caller, {
       ...{ edk, recipient, record, policies: policies(), now },

@@ -13,6 +13,7 @@ export function decideOperation(
   { edk, record, person, policies, now }: KeyStanding,
   operation: KeyOperation,
 ): Decision<null> {
+  if (edk.record) return refuse("key-unusable", "what is shared is opened by a microservice");
   const found = checkKey(caller, { edk, record, now });
   if (!found.ok) return found;
   if (!operationsOf(edk.algorithm).includes(operation)) return refuse("forbidden", "key is of another kind");
