@@ -156,7 +156,7 @@ export class KmsAccountObject extends DurableObject<Env> {
 
   /** A document for another account of the tenant. `item` is its EDK, verified. */
   share(...given: AfterDoor<typeof shareDocument>): ReturnType<typeof shareDocument> {
-    return shareDocument(this.#door, ...given);
+    return this.#behind((door) => shareDocument(door, ...given));
   }
 
   shares(...given: AfterDoor<typeof sharesOf>): ReturnType<typeof sharesOf> {

@@ -50,10 +50,8 @@ export async function shareDocument(
   const { edk } = item;
   const resource = `account/${account}/document/${request.document}`;
   const about = { caller, resource, requestId };
-  const [accountKey, receiving] = await Promise.all([
-    IAM.accountKey({ tenant, account, caller, ...(edk.accountKey && { id: edk.accountKey.id }) }),
-    IAM.receivingKey({ tenant, account: request.to, from: account, caller }),
-  ]);
+  const id = edk.accountKey && { id: edk.accountKey.id };
+  const accountKey = await IAM.accountKey({ tenant, account, caller, ...id });
   if (!accountKey.ok) return door.refuse({ action: "kms:share", ...about }, noMember(accountKey.problem));
   const kms = await door.enter();
   const of = { account, edk, request, about };
@@ -66,13 +64,18 @@ export async function shareDocument(
       Date.now() / 1000,
     );
     if (!turn.ok) return turn;
-    if (!receiving.ok) return refuse(receiving.problem.code, "no such account to share with");
     if (!isUnder(edk, accountKey.value)) return refuse("conflict", "EDK is under another account key");
-    const shared = checkShare(sql, kms, of, person);
-    return shared.ok ? ok({ ...shared.value, receiving: receiving.value }) : shared;
+    return checkShare(sql, kms, of, person);
   });
   if (!decision.ok) return decision;
-  const { receiving: to, ...shared } = decision.value;
+  const shared = decision.value;
+  // It records what it is asked, and may make a key: of nobody who may not share this document.
+  const receiving = await IAM.receivingKey({ tenant, account: request.to, from: account, caller });
+  if (!receiving.ok)
+    return authorize<never>(kms.store, { action: "kms:release-share", ...about }, () =>
+      refuse(receiving.problem.code, "no such account to share with"),
+    );
+  const to = receiving.value;
   try {
     const key = { under: accountKey.value, wrappedDataKey: decodeBase64url(edk.wrappedKey) };
     const wrappedKey = await rewrapToAccount(kms.hsm, kms.ledger, { ...key, to: to.key }, Date.now());

@@ -275,6 +275,35 @@ it("Sharing takes a record by itself alone: no load of several, no grant and no 
   expect(problem(await load(bare, record))).toBe("200");
 });
 
+it("Sharing asks nothing of the other account before it is known that the caller may share the document", async () => {
+  const document = await seal("not-hers.txt");
+  const edk = await ann.documents.keyOf(document.id, { account: accountOf(ann) });
+  const [by, stranger] = await Promise.all(["Ann", "Flora"].map((name) => EdgeClient.signedIn(system, name)));
+  const to = stranger!.account;
+  const asked = () =>
+    [
+      ...readRows(system.edgeDir, "links").map(({ entry }) => entry),
+      ...readRows(system.edgeDir, "audit_outbox").map(({ row }) => row),
+    ]
+      .map((entry) => JSON.parse(String(entry)) as { action: string; resource: string })
+      .filter(({ action, resource }) => action === "iam:receive-share" && resource === `account/${to}`)
+      .length;
+  const order = (client: EdgeClient, change: object = {}) =>
+    client.rest("POST", `/kms/accounts/${accountOf(ann)}/shares`, {
+      ...{ document: document.id, to, edk },
+      ...change,
+    });
+  expect(problem(await order(bare.client))).toBe("403 forbidden");
+  expect(problem(await order(by!, { document: crypto.randomUUID() }))).toBe("404 not-found");
+  expect(problem(await order(by!, { expires: 1 }))).toBe("409 conflict");
+  expect(asked()).toBe(0);
+  const made = await order(by!);
+  expect(problem(made)).toBe("201");
+  expect(asked()).toBeGreaterThan(0);
+  // What the HSM does for it is told, as of every order (`Server-Timing`).
+  expect(made.headers["server-timing"]).toMatch(/kms-hsm;dur=\d+;desc="[^"]*Sign/);
+});
+
 it("Sharing at the datastore has a pace of each user's, and taking back one of its own", async () => {
   const hasty = await EdgeClient.signedIn(system, "Gert");
   const path = `/accounts/${hasty.account}/documents/${crypto.randomUUID()}/shares/${crypto.randomUUID()}`;
