@@ -138,6 +138,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "changeKey",
       "dataKeys",
       "describeKey",
+      "endOwnKey",
       "grant",
       "listDataKeys",
       "listKeys",

@@ -230,6 +230,11 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#object(caller, account).changeKey({ caller, account }, versionNamed(key), change);
   }
 
+  /** `PUT /kms/own-keys/{key}`: a key of the tenant itself, with the principal who ordered it. */
+  async endOwnKey(caller: Caller, key: string, ends: number | null): Promise<Result<null>> {
+    return this.#principal(caller).endOwnKey(caller, versionNamed(key), ends);
+  }
+
   /** `POST /instances/master-key`: Enc(master) for an instance at level `master` (W6). */
   async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
     return this.#principal(caller).masterKey(caller, request);

@@ -31,7 +31,7 @@ export const KEY_MANAGEMENT_TABLE = `
 `;
 
 /** Shortest time from the decision to a deletion: what was done by mistake or by somebody else shows meanwhile. */
-const NOTICE_SECONDS = 24 * 3600;
+export const NOTICE_SECONDS = 24 * 3600;
 const PAGE = 50;
 
 type Row = {
@@ -145,6 +145,11 @@ function keep(
       ON CONFLICT DO UPDATE SET ${column} = excluded.${column}`,
     ...[id, version, value],
   );
+}
+
+/** When it is deleted; null: never. Inside `authorize()`. */
+export function keepEnd(sql: SqlStorage, key: Version, ends: number | null): void {
+  keep(sql, key, "ends", ends);
 }
 
 function found(sql: SqlStorage, { client }: Caller, { id, version }: Version): Decision<DescribedKey> {

@@ -18,6 +18,7 @@ import { fromHsm } from "../hsm/index.ts";
 import { openLedger, transientNames } from "../hsm/keys/index.ts";
 import { fail, ok, type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
+import type { Version } from "./account-data-keys.ts";
 import { type AppKey, appKeyOfEntry, endAppKeysOf } from "./app-key.ts";
 import { tenantBackEnd } from "./back-ends/tenant.ts";
 import { KeyCache } from "./cache/index.ts";
@@ -32,6 +33,7 @@ import {
   removeOf,
   wakeForNext,
 } from "./encrypted-master.ts";
+import { endOwnKey } from "./end-own-key.ts";
 import { backEndOf, tenantHsm } from "./hsm.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
@@ -140,6 +142,13 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   /** A data key of the tenant that was made for this principal, for the caller's instance. `items` are its EDKs, verified. */
   load(caller: Caller, request: LoadRequest, items: readonly Item[]): Promise<Result<LoadAnswer>> {
     return load(this.#door, caller, request, items);
+  }
+
+  /** M6: the end of a key of the tenant that this principal has ordered. */
+  async endOwnKey(caller: Caller, key: Version, ends: number | null): Promise<Result<null>> {
+    const decision = await endOwnKey(this.#door, caller, key, ends);
+    if (decision.ok) await wakeForRetained(this.ctx.storage);
+    return decision;
   }
 
   /** M11: keys of the tenant that were made for this principal and are retained here, for the instance that asks. */

@@ -74,3 +74,15 @@ export const changeKey = {
   problems: ["forbidden", "not-found", "conflict"],
 } as const satisfies Route;
 export type KeyChange = BodyOf<typeof changeKey>;
+
+/** A key of the tenant itself that the caller has ordered, in this app: when it is deleted, as above. */
+export const endOwnKey = {
+  site: "app",
+  method: "PUT",
+  path: "/kms/own-keys/{key}",
+  authentication: "token",
+  parameters: { key: keyVersion },
+  request: { json: object({ ends: nullable(seconds) }) },
+  answer: { status: 204 },
+  problems: ["forbidden", "not-found", "conflict"],
+} as const satisfies Route;

@@ -31,6 +31,8 @@ export const summaries: Partial<Record<OperationId, string>> = {
   listKeys: "An account's data keys, by identifier, with a filter and by pages",
   describeKey: "What the KMS knows of a data key",
   changeKey: "Tag a data key, disable or enable it, schedule its deletion or call that off",
+  endOwnKey:
+    "Schedule the deletion of a data key of the tenant itself that the caller has ordered, or call that off",
   loadKey: "Data keys, wrapped for the caller's instance, each with its load receipt (M8)",
   grantKeys: "A grant by which one instance loads these data keys, once (M7)",
   presentGrant: "Data keys for the instance that presents a grant, over a channel from the HSM (M7)",

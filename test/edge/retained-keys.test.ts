@@ -19,7 +19,7 @@ import { json, problem } from "../support/http.ts";
 import { type Instance, instanceOf, trustOf } from "../support/instance.ts";
 import { retainedRequest } from "../support/retained.ts";
 import { hsmClient } from "../system/hsm.ts";
-import { readRows, useSystem, watchKeys } from "../system/index.ts";
+import { changeRows, readRows, useSystem, watchKeys } from "../system/index.ts";
 
 const { subtle } = globalThis.crypto;
 const watch = watchKeys();
@@ -291,6 +291,48 @@ it("M11 M20 what is asked of an owner who has none made stands with who asks, an
   const objects = readRows(system.edgeDir, "store_identity").map((row) => JSON.stringify(row));
   expect(objects.filter((row) => row.includes(nobody.owner))).toEqual([]);
   expect(objects.filter((row) => row.includes(user)).length).toBeGreaterThan(0);
+});
+
+it("M11 who ordered a key of the tenant itself ends it: given to nobody from then on, and on its day gone from the HSM", async () => {
+  const policy = (...of: Instance[]): KeyPolicy => ({
+    operations: ["decrypt"],
+    principals: of.map(({ enrolled }) => enrolled.custodian),
+  });
+  const kim = await instanceOf(await EdgeClient.signedIn(system, "Kim"));
+  const [edk, other] = await retain(kim, 2, { account: undefined, policy: policy(kim, bob) });
+  const { owner, keyId, keyVersion } = said(edk!);
+  const key = nameOf(edk!);
+  const whose = { account: undefined, owner };
+  const end = ({ client }: Instance, ends: number | null, of = key) =>
+    client.rest("PUT", `/kms/own-keys/${of}`, { ends });
+  // Of nobody else, though policy gives them the key; not at once; and none that there is not.
+  expect(problem(await end(bob, now() + 2 * 24 * 3600))).toBe("404 not-found");
+  expect(problem(await end(kim, now() + 3600))).toBe("409 conflict");
+  expect(problem(await end(kim, null, `${keyId}.${keyVersion + 1}`))).toBe("404 not-found");
+  expect((await ask(bob, { ...whose, keys: [key] })).status).toBe(200);
+
+  expect((await end(kim, now() + 2 * 24 * 3600)).status).toBe(204);
+  for (const asker of [kim, bob]) {
+    expect(await refusal(asker, { ...whose, keys: [key] })).toBe("403 forbidden");
+    expect(json<RetainedKeys>(await ask(asker, whose)).keys.map((one) => one.edk)).toEqual([other]);
+  }
+  expect((await end(kim, null)).status).toBe(204);
+  expect((await ask(bob, { ...whose, keys: [key] })).status).toBe(200);
+
+  expect((await end(kim, now() + 2 * 24 * 3600)).status).toBe(204);
+  const kms = await hsmClient(system, IDENTITY.kms);
+  const name = named(encryptedDataKeyName(keyId, keyVersion));
+  const there = async () => (await kms.request("Locate", { attributes: { name } })).uniqueIdentifier.length;
+  expect(await there()).toBe(1);
+  expect(
+    changeRows(system.edgeDir, "key_management", `UPDATE key_management SET ends = 1 WHERE id = '${keyId}'`),
+  ).toBe(1);
+  // It wakes for the next that is made.
+  await retain(kim, 1, { account: undefined });
+  await expect.poll(there, { timeout: 30_000 }).toBe(0);
+  expect(problem(await end(kim, null))).toBe("409 conflict");
+  expect(await refusal(kim, { ...whose, keys: [key] })).toBe("404 not-found");
+  kms.close();
 });
 
 it("M11 M20 a request names an account or an owner, under its proof, and works once", async () => {

@@ -9,6 +9,7 @@ export const keys = {
   describeKey: ({ c, caller, input: { account, key } }) => c.env.KMS.describeKey(caller, account, key),
   changeKey: ({ c, caller, input: { account, key }, body }) =>
     c.env.KMS.changeKey(caller, account, key, body),
+  endOwnKey: ({ c, caller, input: { key }, body: { ends } }) => c.env.KMS.endOwnKey(caller, key, ends),
   metadataKey: ({ c, caller, input: { account } }) => c.env.KMS.metadataKey(caller, account),
   readVersions: ({ c, caller, input: { account, after } }) =>
     c.env.KMS.readVersions(caller, account, Number(after ?? 0)),
