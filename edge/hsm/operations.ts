@@ -9,7 +9,7 @@ const OPERATION = (tagNumber("Operation") << 8) | ENUMERATION;
 
 /**
  * Which operations a message asks for, as it goes out, in order and with how often one follows itself: `Import*2 Get Revoke`. By their
- * number where the tables have no name. An operation is the first of its batch item (KMIP 2.1 §8.3); what is in its payload is skipped.
+ * number where the tables have no name. An operation is the first of its batch item (KMIP 2.1 §8.3 Request Batch Item); what is in its payload is skipped.
  */
 export function operationsIn(message: Uint8Array): string {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
