@@ -108,5 +108,20 @@
     }.postMessage;
     Object.defineProperty(holder, "postMessage", { ...descriptor, value: replacement });
   }
+  // A window of another origin is posted to by a function that is no method of this realm: whoever gets it says so.
+  if (realm !== "worker")
+    globalThis.addEventListener(
+      "message",
+      ({ data }) =>
+        emit({
+          realm,
+          origin,
+          sequence: ++sequence,
+          method: "message",
+          args: [describe(data)],
+          carriesKey: carriesKey(data),
+        }),
+      { capture: true },
+    );
   emit({ realm, origin, sequence: 0, method: "instrumented", args: [] });
 })();

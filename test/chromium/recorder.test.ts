@@ -67,6 +67,10 @@ for (const [title, host, partitionStorage] of [
         expect(calls.sort()).toEqual(
           ["page digest", "iframe digest", "worker digest", "worker generateKey", "worker importKey"].sort(),
         );
+        // The page's window was posted to from a frame of another origin.
+        const heard = () =>
+          recorder.calls.filter(({ method }) => method === "message").map(({ args: [data] }) => data);
+        await expect.poll(() => heard().sort()).toEqual(["done", "stored"]);
         const made = recorder.crypto().find(({ method }) => method === "generateKey");
         expect(made?.result).toMatchObject({
           key: { type: "secret", extractable: true, usages: ["encrypt"] },

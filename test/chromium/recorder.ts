@@ -23,7 +23,7 @@ export type Call = {
   target: string;
   /** Counts within one realm. */
   sequence: number;
-  /** A method of SubtleCrypto, `postMessage`, or `instrumented` (once a realm). */
+  /** A method of SubtleCrypto, `postMessage`, `message` (what a window was sent), or `instrumented` (once a realm). */
   method: string;
   /** What `postMessage` was called on: `MessagePort`, `Worker`, `BroadcastChannel` or the realm's own global. */
   to?: string;
@@ -112,6 +112,6 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
       const expression = `{ const now = Date.now; Date.now = () => now() + ${milliseconds}; }`;
       for (const session of workers) await cdp.send("Runtime.evaluate", { expression }, session);
     },
-    crypto: () => calls.filter(({ method }) => method !== "postMessage" && method !== "instrumented"),
+    crypto: () => calls.filter(({ method }) => !["postMessage", "message", "instrumented"].includes(method)),
   };
 }
