@@ -37,7 +37,7 @@ function passphraseOf(file: string | undefined): string | undefined {
   }
 }
 
-/** A passphrase as it stands in a file, whose line it is. */
+/** A passphrase or password as it stands in a file, whose one line it is. */
 export function lineIn(text: string): string {
   return text.replace(/\r?\n$/, "");
 }

@@ -11,7 +11,7 @@ import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
-const DOCUMENT_LINE = `DOCUMENT is an id as \`coffer list\` prints it, or the name where only one document has it.`;
+export const DOCUMENT_LINE = `DOCUMENT is an id as \`coffer list\` prints it, or the name where only one document has it.`;
 
 export const RENAME_HELP = `coffer rename DOCUMENT NAME: give a document another name, and print its new id
 
@@ -52,13 +52,11 @@ Example: ${COFFER} finish 7b0c6c1e-6d5f-4c93-9a3e-0d3c5b1f2a77 --user ada
 
 type Work = (client: Client, named: string[], json: boolean, signal: AbortSignal) => Promise<void>;
 
+const OPTIONS = { ...sessionOptions, json: { type: "boolean", default: false } } as const;
+
 /** A command line of these. */
 async function run(args: string[], check: (named: string[]) => void, work: Work): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { ...sessionOptions, json: { type: "boolean", default: false } },
-  });
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
   check(positionals);
   const signal = interruptSignal();
   await withClient(values, (client) => work(client, positionals, values.json, signal));
@@ -76,31 +74,30 @@ export function rename(args: string[]): Promise<number> {
 }
 
 /** `coffer delete` */
-export function deleteDocuments(args: string[]): Promise<number> {
-  const check = (named: string[]) => {
-    if (named.length === 0) throw new CommandError("coffer delete: name a document. Try --help.", 2);
-  };
-  const { days, rest } = daysIn(args);
-  return run(rest, check, async (client, named, json, signal) => {
+export async function deleteDocuments(args: string[]): Promise<number> {
+  const options = { ...OPTIONS, days: { type: "string" } } as const;
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
+  if (positionals.length === 0) throw new CommandError("coffer delete: name a document. Try --help.", 2);
+  const days = daysOf(values.days);
+  const signal = interruptSignal();
+  await withClient(values, async (client) => {
     const all = await allDocuments(client);
-    const found = named.map((wanted) => namedIn(all, wanted));
+    const found = positionals.map((wanted) => namedIn(all, wanted));
     for (const { id, account, metadata } of found) {
       signal.throwIfAborted();
       await client.documents.remove(id, { account, signal, ...(days !== undefined && { days }) });
-      tell(json, `${id}\t${shown(metadata?.name ?? "")}`, { id, account });
+      tell(values.json, `${id}\t${shown(metadata?.name ?? "")}`, { id, account });
     }
   });
+  return 0;
 }
 
-/** `--days N`, and the command line without it. */
-function daysIn(args: readonly string[]): { days: number | undefined; rest: string[] } {
-  const at = args.findIndex((arg) => arg === "--days" || arg.startsWith("--days="));
-  if (at < 0) return { days: undefined, rest: [...args] };
-  const [, joined] = args[at]?.split("=", 2) ?? [];
-  const days = Number(joined ?? args[at + 1]);
-  if (!Number.isSafeInteger(days) || days < 1 || days > 90)
+function daysOf(said: string | undefined): number | undefined {
+  if (said === undefined) return undefined;
+  const days = Number(said);
+  if (!Number.isInteger(days) || days < 1 || days > 90)
     throw new CommandError("--days takes a whole number from 1 to 90.", 2);
-  return { days, rest: args.toSpliced(at, joined === undefined ? 2 : 1) };
+  return days;
 }
 
 /** `coffer finish` */

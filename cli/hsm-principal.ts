@@ -15,6 +15,7 @@ import {
   principalOf,
 } from "#emulator/hsm/index.ts";
 import { makeFolder, writeWhole } from "#files/index.ts";
+import { lineIn } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
 import { INPUT, readInput } from "./input.ts";
 import { tell } from "./output.ts";
@@ -149,7 +150,7 @@ function deviceIn(given: readonly string[], kind: Kind): Device | undefined {
 /** Asks for it unseen at a terminal; else takes standard input, which is one line. */
 async function passwordFor(name: string): Promise<string> {
   const text = process.stdin.isTTY ? await askUnseen(`Password of ${name}: `) : await standardInput();
-  const password = text.replace(/\r?\n$/, "");
+  const password = lineIn(text);
   if (password === "") throw new CommandError("There is no password on standard input.", 2);
   if (/[\r\n]/.test(password)) throw new CommandError("The password on standard input has several lines.", 2);
   if (password.length > MAX_PASSWORD)

@@ -112,7 +112,7 @@ export function named(all: readonly Document[], wanted: string): Document {
   if (only && others.length === 0) return only;
   if (!only)
     throw new CommandError(
-      `There is no document '${shown(wanted)}'. \`${COFFER} list\` shows what there is.`,
+      `There is no document '${shown(wanted)}'. \`${COFFER} list\` shows what there is, and \`${COFFER} restore\` what was deleted.`,
     );
   throw new CommandError(
     `${called.length} documents are called '${shown(wanted)}'. Name one by its id:\n${called.map(({ id, created }) => `  ${id}  sealed ${created.toISOString()}`).join("\n")}`,

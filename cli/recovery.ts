@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { digest } from "#protocol/digest.ts";
 import { isKeyThumbprint, isTenantName } from "#protocol/hierarchy/index.ts";
 import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
+import { lineIn } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
 import { documentPath } from "./document-path.ts";
 import { expectOneInput, readNamed } from "./input.ts";
@@ -143,8 +144,7 @@ function tenantOf({ tenant }: Values): string {
 
 async function passphraseOf(values: Values): Promise<string> {
   const path = needed(values, "recovery-passphrase-file");
-  const text = await readNamed(path, { option: "--recovery-passphrase-file" });
-  return text.replace(/\r?\n$/, "");
+  return lineIn(await readNamed(path, { option: "--recovery-passphrase-file" }));
 }
 
 /** The key in the file as PKCS#8 in DER. */

@@ -119,7 +119,7 @@ export async function client(args: string[]): Promise<number> {
 }
 
 /** A client's private key, under the passphrase in the environment where it is encrypted. */
-export async function registeredKeyOf(path: string) {
+async function registeredKeyOf(path: string) {
   return registeredKeyFrom(await readNamed(path), path, process.env[PASSPHRASE_VARIABLE]);
 }
 

@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
+import { DOCUMENT_LINE } from "./documents.ts";
 import { jsonLine } from "./json-line.ts";
 import { ACCOUNT_HELP_LINE, accountOf, exactly, JSON_HELP_LINE, LIFE_OPTIONS } from "./life.ts";
+import { named } from "./open.ts";
 import { print, tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
@@ -8,6 +10,8 @@ import { shown } from "./shown.ts";
 
 export const RESTORE_HELP = `coffer restore             the documents that were deleted and can be brought back
 coffer restore DOCUMENT    brings one back
+
+${DOCUMENT_LINE} So it is of those that were deleted.
 
 ${ACCOUNT_HELP_LINE}
 ${JSON_HELP_LINE}
@@ -21,17 +25,18 @@ Example: ${COFFER} restore --user ada
 export async function restore(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: LIFE_OPTIONS });
   const { json } = values;
-  const [id] = positionals.length === 0 ? [] : exactly("restore", positionals, "a document");
+  const [wanted] = positionals.length === 0 ? [] : exactly("restore", positionals, "a document");
   return withClient(values, async (client) => {
     const { documents, identity } = client;
     const account = values.account === undefined ? undefined : accountOf(client, values.account);
-    if (id !== undefined) {
-      await documents.restore(id, account === undefined ? {} : { account });
-      tell(json, `${id} is restored.`, { id });
-      return 0;
-    }
     const accounts = account === undefined ? identity.accounts.map((each) => each.id) : [account];
     const deleted = await documents.list(accounts, { deleted: true });
+    if (wanted !== undefined) {
+      const { id, account } = named(deleted, wanted);
+      await documents.restore(id, { account });
+      tell(json, `${id} is restored.`, { id, account });
+      return 0;
+    }
     if (json) {
       await print(
         jsonLine(deleted.map(({ id, account, ends, metadata }) => ({ id, account, ends, ...metadata }))),

@@ -41,6 +41,7 @@ Prints share, document, the other account with its name, and when the share ends
 
   --received    what others have shared; \`coffer shares --received --open SHARE\` writes one to standard output
   --open SHARE  with --received: open that one, on standard output. What came is complete only when the command ends with 0
+  --decline SHARE  with --received: take that one out of the account's list; it opens no more
 ${REST}
 Example: ${COFFER} shares --received --user grace
 `;
@@ -79,18 +80,30 @@ export async function shares(args: string[]): Promise<number> {
     ...LIFE_OPTIONS,
     received: { type: "boolean", default: false },
     open: { type: "string" },
+    decline: { type: "string" },
   } as const;
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
-  const { received, open, json } = values;
+  const { received, open, decline, json } = values;
   const [document, ...more] = positionals;
-  if (more.length > 0 || (received && document !== undefined) || (open !== undefined && (!received || json)))
+  const one = open !== undefined || decline !== undefined;
+  if (
+    more.length > 0 ||
+    (received && document !== undefined) ||
+    (one && !received) ||
+    (open !== undefined && (json || decline !== undefined))
+  )
     throw new CommandError(
-      "coffer shares takes a document, or --received with or without --open. Try --help.",
+      "coffer shares takes a document, or --received with or without --open or --decline. Try --help.",
       2,
     );
   return withClient(values, async (client) => {
     const sharing = client.sharing;
     if (open !== undefined) return write(client, open);
+    if (decline !== undefined) {
+      await sharing.decline(await receivedBy(client, decline));
+      tell(json, `${decline} is declined.`, { share: decline });
+      return 0;
+    }
     const all = received
       ? await sharing.received()
       : await sharing.shares({
@@ -111,6 +124,12 @@ async function write(client: Client, wanted: string): Promise<number> {
   });
   for await (const chunk of stream) await print(chunk);
   return 0;
+}
+
+async function receivedBy(client: Client, wanted: string): Promise<ReceivedDocument> {
+  const found = (await client.sharing.received()).find(({ share }) => share === wanted);
+  if (!found) throw new CommandError(`Nothing was received by the share '${shown(wanted)}'.`);
+  return found;
 }
 
 function lineOf(each: Share | ReceivedDocument): string {

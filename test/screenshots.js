@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 
 const folder = resolve(process.argv[2] ?? "screenshots");
 mkdirSync(folder, { recursive: true });
-const views = ["views", "flow", "pdf", "touch"].map((name) => `test/documents/${name}.test.ts`);
+const views = ["views", "flow", "pdf", "touch", "deleted"].map((name) => `test/documents/${name}.test.ts`);
 const { status } = spawnSync("npx", ["vitest", "run", "--project", "system", ...views], {
   env: { ...process.env, COFFER_SCREENSHOTS: folder },
   stdio: "inherit",

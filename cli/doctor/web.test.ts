@@ -37,6 +37,8 @@ it.each([
     [SESSION.replace("; SameSite=Strict", "")],
     ["__Host-coffer has no SameSite", "The session's cookie is not SameSite=Strict"],
   ],
+  [[SESSION, BEGUN], []],
+  [[BEGUN], ["A sign-in at the vault sets no cookie"]],
   [[CLEARED], ["A sign-in at the vault sets no cookie"]],
 ])("of what a sign-in has set, %j, it says %j of the session's cookie", (lines, wrongs) => {
   expect(says(sessionFindings(lines, { app: "https://app.example", vault: VAULT }))).toEqual(wrongs);

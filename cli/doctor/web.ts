@@ -153,7 +153,10 @@ async function cookieFindings({ app, vault }: Sites): Promise<Finding[]> {
 
 /** Of what a sign-in that was ended has set: the session's cookie is the last of it. */
 export function sessionFindings(lines: readonly string[], { vault }: Sites): Finding[] {
-  const set = lines.filter((line) => !/^[^=;]*=(;|$)/.test(line) && !/; *max-age=0/i.test(line));
+  // Beside it stand one that is taken back, and that of a sign-in which goes on.
+  const set = lines.filter(
+    (line) => !/^[^=;]*=(;|$)/.test(line) && !/; *max-age=0/i.test(line) && !/^[^=;]*-sign-in=/.test(line),
+  );
   const last = set.slice(-1);
   const secure = new URL(vault).protocol === "https:";
   const found = cookiesOf(last, secure, "the session's cookie is the vault's host's alone, and no script's");

@@ -7,6 +7,7 @@ import { Accounts } from "#web/client/accounts.ts";
 import { Administration } from "#web/client/administration.ts";
 import { Coffer } from "#web/client/coffer.ts";
 import { Rotation } from "#web/client/rotation.ts";
+import { Sharing } from "#web/client/sharing.ts";
 
 /** A command line, or why there is none. */
 type Way = string | { not: string };
@@ -24,7 +25,7 @@ const KIT: Record<string, Way> = {
   identity: { not: "`account list`, `admin standing`" },
   microservice: PAGE,
   vault: PAGE,
-  queue: PAGE,
+  queue: { not: "an upload waits for the network where something goes on running; a command is asked again" },
   held: PAGE,
   sharing: "share",
   lock: { not: "a command's keys end with it" },
@@ -91,6 +92,14 @@ const ADMINISTRATION: Record<string, Way> = {
   registerClient: "client register",
   removeClient: "client remove",
 };
+const SHARING: Record<string, Way> = {
+  share: "share",
+  shares: "shares",
+  withdraw: "unshare",
+  received: "shares",
+  open: "shares",
+  decline: "shares",
+};
 const ROTATION: Record<string, Way> = { begin: "rotate", read: "rotate" };
 
 /** What a class has for its callers, beside what it has of `EventTarget`. */
@@ -103,6 +112,7 @@ it.each([
   ["accounts and their keys", Accounts, LIFE],
   ["administration", Administration, ADMINISTRATION],
   ["rotation", Rotation, ROTATION],
+  ["sharing", Sharing, SHARING],
 ] as const)("each call of %s has a command, or a reason why it has none", async (_, one, ways) => {
   expect(methodsOf(one).filter((name) => !Object.hasOwn(ways, name))).toEqual([]);
   const all = await helps();

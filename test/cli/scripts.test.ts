@@ -54,6 +54,27 @@ describe("standard input and output", () => {
     expect(JSON.parse(exported.stdout)).toEqual({ id, account, file: "two.txt" });
   });
 
+  it("what is deleted for some days is listed by restore, and brought back by its name; without days it is gone", async () => {
+    const as = ["--user", "max"];
+    for (const name of ["kept.txt", "gone.txt"])
+      expect((await given(name, "seal", "-", "--name", name, ...as)).code).toBe(0);
+    const ended = await coffer("delete", "kept.txt", "--days", "7", "--json", ...as);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect((await coffer("delete", "gone.txt", ...as)).code).toBe(0);
+    expect(JSON.parse((await coffer("list", "--json", ...as)).stdout)).toEqual([]);
+    const { id } = JSON.parse(ended.stdout) as { id: string };
+    expect(JSON.parse((await coffer("restore", "--json", ...as)).stdout)).toMatchObject([
+      { id, name: "kept.txt" },
+    ]);
+    const none = await coffer("restore", "gone.txt", ...as);
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("There is no document 'gone.txt'")]);
+    const restored = await coffer("restore", "kept.txt", "--json", ...as);
+    expect(JSON.parse(restored.stdout)).toMatchObject({ id });
+    expect((await coffer("open", id, "--to", "-", ...as)).stdout).toBe("kept.txt");
+    for (const days of ["0", "91", "x", "1.5"])
+      expect((await coffer("delete", id, "--days", days, ...as)).code, days).toBe(2);
+  });
+
   it.each([
     [["seal", "-"], "say what it is called, by --name"],
     [["seal", "-", "--name", "x", "--seed", "-"], "Standard input is the file or the seed"],

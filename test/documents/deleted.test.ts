@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "playwright";
 import { beforeAll, expect, it } from "vitest";
 import { openEnrolled, sealFile, showFile, untilEnrolled, useSystemAndBrowser } from "../system/index.ts";
+import { shootViews } from "./screenshots.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 let page: Page;
@@ -21,23 +22,6 @@ async function remove(name: string): Promise<void> {
   await question.getByRole("button", { name: "Delete", exact: true }).click();
   await expect.poll(shown, SOON).not.toContain(name);
 }
-const shot = async (name: string) => {
-  const to = process.env.COFFER_SCREENSHOTS;
-  if (!to) return;
-  for (const [width, height] of [
-    [1280, 900],
-    [360, 740],
-  ] as const) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.screenshot({ path: `${to}/${name}-${width}-${colorScheme}.png` });
-    }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 720 });
-};
-
 beforeAll(async () => {
   page = await openEnrolled({ system, browsing }, "Ada");
   await page.addInitScript(() => {
@@ -50,7 +34,7 @@ beforeAll(async () => {
 
 it("takes a deletion back by one press", async () => {
   await remove("plan.txt");
-  await shot("undo");
+  await shootViews(page, "undo");
   await button("Undo").click();
   await expect.poll(shown, SOON).toEqual(["plan.txt", "rent.txt", "will.txt"]);
   expect(await button("Undo").count()).toBe(0);
@@ -112,7 +96,7 @@ it("lists what was deleted, after a reload too, restores one and deletes another
   await button("Deleted").click();
   const rows = panel().getByRole("listitem");
   await expect.poll(() => rows.count(), SOON).toBe(2);
-  await shot("deleted");
+  await shootViews(page, "deleted");
   await panel().getByRole("button", { name: "Restore plan.txt" }).click();
   await panel().getByText("plan.txt is back among your documents.").waitFor();
   await expect.poll(() => rows.count(), SOON).toBe(1);

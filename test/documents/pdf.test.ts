@@ -174,7 +174,7 @@ it("says of a page that cannot be drawn that it is not blank", async () => {
   await page.context().close();
 });
 
-it("takes the bytes from who has framed it alone, once, and shows nothing by itself", async () => {
+it("is framed by the app alone, and shows nothing by itself", async () => {
   const { page, context } = await browsing.open();
   const answer = await page.goto(`${system.appOrigin}/pdf.html`);
   const policy = answer?.headers()["content-security-policy"] ?? "";
@@ -185,7 +185,13 @@ it("takes the bytes from who has framed it alone, once, and shows nothing by its
   // An opaque origin, though it stands alone.
   expect(await page.evaluate(() => origin)).toBe("null");
   expect(await page.locator("section").count()).toBe(0);
-  // Framed by another site it is not shown at all.
-  await page.goto(`${system.vaultOrigin}/account`);
+  // Framed by another origin it is not shown at all.
+  const body = `<!doctype html><iframe src="${system.appOrigin}/pdf.html"></iframe>`;
+  await context.route("http://elsewhere.localhost/", (route) =>
+    route.fulfill({ contentType: "text/html", body }),
+  );
+  await page.goto("http://elsewhere.localhost/");
+  const framed = () => page.frames().find((frame) => frame !== page.mainFrame());
+  await expect.poll(() => framed()?.url()).toMatch(/^chrome-error:/);
   await context.close();
 });

@@ -12,16 +12,6 @@ import { shootViews } from "./screenshots.ts";
 
 const { system, browsing } = useSystemAndBrowser({ admins: ["Ada"] });
 
-const PANELS = [
-  ["Keys", "Keys of your account"],
-  ["Members", "Members"],
-  ["Activity", "Activity"],
-  ["Vaults", "Your vaults"],
-  ["Flow", "What happened"],
-  ["Key ladder", "Key ladder"],
-  ["Administration", "Administration"],
-] as const;
-
 async function close(page: Page): Promise<void> {
   await page.keyboard.press("Escape");
   await page
@@ -64,9 +54,15 @@ it("has each view hold its layout and axe's rules, from a phone to a desk, light
   await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
   await shootViews(page, "shortcuts");
   await close(page);
-  for (const [button, title] of PANELS) {
+  const panels = await page
+    .locator("[data-panel]")
+    .evaluateAll((all) =>
+      all.filter((button) => button.checkVisibility()).map((button) => button.textContent.trim()),
+    );
+  expect(panels).toEqual(expect.arrayContaining(["Keys", "Sharing", "Deleted", "Administration"]));
+  for (const button of panels) {
     await page.getByRole("button", { name: button, exact: true }).click();
-    await page.getByRole("dialog", { name: title }).waitFor();
+    await page.locator("dialog:modal").waitFor();
     // For what it reads; what has not come by then is not in the picture, and the layout holds all the same.
     await page.waitForTimeout(1000);
     await shootViews(page, button.toLowerCase().replace(" ", "-"));

@@ -1,4 +1,4 @@
-/** Documents that are deleted some days ahead, on the real edge: who may, what is left until then, and what is not after it. A day is a second here. */
+/** Documents that are deleted some days ahead, on the real edge: who may, what is left until then, and what is not after it. A day is five seconds here. */
 
 import { beforeAll, expect, it } from "vitest";
 import type { DeletedPage, DocumentPage } from "#protocol/contract/index.ts";
@@ -7,7 +7,7 @@ import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
-const system = useSystem({ vars: { COFFER_DAY_SECONDS: "1" } });
+const system = useSystem({ vars: { COFFER_DAY_SECONDS: "5" } });
 let ann: EdgeClient;
 let bob: EdgeClient;
 const text = (words: string) => new TextEncoder().encode(words);

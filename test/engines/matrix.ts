@@ -98,8 +98,8 @@ export const PROBES: readonly Probe[] = [
     asks: `return typeof PublicKeyCredential === "function"`,
   },
   {
-    row: "Passkeys that derive secrets (`prf`); nothing of Coffer needs it",
-    without: "–",
+    row: "Passkeys that derive secrets (`prf`)",
+    without: "a vault's keys lie in the profile as handles, and not under the passkey",
     asks: `return (await PublicKeyCredential.getClientCapabilities())["extension:prf"] === true`,
   },
   {

@@ -4,7 +4,7 @@ import { restedAt, turnOf } from "./turns.ts";
 
 const NOW = 1_790_000_000_000;
 
-it("W12 all parts together have a fifth of the time, as long as an account takes less than a sixth of a second", () => {
+it("W12 all parts together have less than a quarter of the time, as long as an account takes less than a sixth of a second", () => {
   for (const took of [1, 10, 150]) {
     const share = (PARTS * took) / (restedAt(NOW, NOW + took, 320) - NOW);
     expect(share).toBeLessThanOrEqual(0.25);

@@ -4,7 +4,7 @@
  */
 import { PARTS } from "./accounts.ts";
 
-/** All parts together work for one of so many milliseconds, and one. */
+/** A part rests for so many times as long as its work took, times the number of parts: all together have a little less than a quarter of the time. */
 const REST = 4;
 /** A part rests for so many intervals at most, however long one account took: it may have been its object that woke. */
 const LONGEST = 32;
