@@ -171,3 +171,19 @@ it("W11 an account that is shredded has no row left", () => {
   expect(readIndex(sql, APP)).toMatchObject({ sequence: 0, held: 0 });
   expect(bucketsOf(sql, APP)).toHaveLength(0);
 });
+
+it("an index of another client goes on from where the account's others are, and has whoever read those begin again", () => {
+  const sql = setup();
+  for (const at of [1, 2, 3]) put(sql, [row(at)]);
+  const { sequence } = readIndex(sql, APP);
+  const before = readIndex(sql, "another");
+  expect(before.sequence).toBeGreaterThan(sequence);
+  expect(changesAfter(sql, "another", sequence)).toMatchObject({ rows: [], again: true });
+  expect(put(sql, [row(4)], { app: "another" })).toMatchObject({
+    ok: true,
+    value: { sequence: before.sequence + 1 },
+  });
+  expect(changesAfter(sql, "another", before.sequence)).toMatchObject({ rows: [row(4)], again: false });
+  // The first of an account counts from none.
+  expect(readIndex(setup(), APP)).toMatchObject({ sequence: 0, dropped: 0 });
+});

@@ -11,7 +11,7 @@ import { type Decision, ok, refuse } from "../result.ts";
 export const DOCUMENT_VERSIONS_TABLES = `
   CREATE TABLE version_indexes (
     client TEXT PRIMARY KEY,
-    -- How many changes there have been.
+    -- The number of the last change.
     sequence INTEGER NOT NULL,
     -- Whether documents of releases without an index are in it.
     founded INTEGER NOT NULL,
@@ -64,10 +64,20 @@ type Row = {
   sequence: number;
 };
 
+/**
+ * The index of a client; one that is not there yet counts on from what the account's others have come to. An app that is registered as
+ * another client is so no step back for who has seen its index: a vault takes no lower number for one account and origin. Whoever has
+ * rows of the index before reads all again.
+ */
 export function readIndex(sql: SqlStorage, client: string): Index {
   const find = "SELECT sequence, founded, held, dropped FROM version_indexes WHERE client = ?";
   const [found] = sql.exec<Index>(find, client).toArray();
-  return found ?? { sequence: 0, founded: 0, held: 0, dropped: 0 };
+  if (found !== undefined) return found;
+  const { highest } = sql
+    .exec<{ highest: number | null }>("SELECT max(sequence) AS highest FROM version_indexes")
+    .one();
+  const sequence = highest === null ? 0 : highest + 1;
+  return { sequence, founded: 0, held: 0, dropped: sequence };
 }
 
 /** Inside `authorize()`: compares and swaps, row by row. */

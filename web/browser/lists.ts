@@ -17,6 +17,12 @@ export function listsOf(vault: string): ListStore {
   };
 }
 
+/** Deletes those of all accounts of a vault. */
+export async function forgetLists(vault: string): Promise<void> {
+  // Arrays of keys are in order of their parts, and an array comes after any string.
+  await within("readwrite", (lists) => lists.delete(IDBKeyRange.bound([vault], [vault, []])));
+}
+
 /** Opened for one act: it can be deleted at any other time. */
 async function within<T>(
   mode: IDBTransactionMode,

@@ -2,6 +2,7 @@
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { PendingSignIn, SignIn, SignInStore } from "../client/index.ts";
+import { forgetLists } from "./lists.ts";
 
 interface Schema extends DBSchema {
   "sign-in": { key: string; value: SignIn };
@@ -34,8 +35,8 @@ export function createSignInStore(now: () => number = Date.now): SignInStore {
     read: async (vault) => (await database()).get("sign-in", vault),
     write: async (vault, signIn) => void (await (await database()).put("sign-in", signIn, vault)),
     clear: async (vault) => {
-      // Lists of all accounts (lists.ts): what they were sealed under ends with the sign-in.
-      indexedDB.deleteDatabase("coffer-lists");
+      // What they were sealed under ends with the sign-in; where they cannot be deleted the sign-out goes on.
+      await forgetLists(vault).catch(() => {});
       await (await database()).delete("sign-in", vault);
     },
     begin: async (pending) => {

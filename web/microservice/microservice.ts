@@ -156,6 +156,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   let keys: Promise<InstanceKeys> | undefined;
   /** The stored instance, as long as its passkey has not been shown. */
   let locked: LockedRecord | undefined;
+  let unlocking: Promise<{ unlocked: boolean }> | undefined;
   let other = options.mutual ? new Mutual(crypto, now) : undefined;
   /** The vault's session, as far as it is known. */
   let session: string | undefined;
@@ -409,6 +410,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const verified = await verifyInstance(record, ceremony);
       await store.keepTrustSerial(root, verified.trust.serial);
       if (ended !== began) throw new CofferError("no-session");
+      locked = undefined;
       await store.replaceInstance(atRest(record));
       if (ended !== began) {
         await store.deleteInstances(origin);
@@ -422,14 +424,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return describe(record, verified.level);
     },
 
-    async unlock() {
-      const [record, began] = [locked, ended];
-      locked = undefined;
-      const output = record && (await options.attester?.unlock?.(record.sealed).catch(() => null));
-      const found = output && (await unlocked(record, output).catch(() => undefined));
-      if (ended !== began) throw new CofferError("no-session");
-      if (found) begin(found);
-      return { unlocked: Boolean(found) };
+    unlock() {
+      // A second call waits for the same passkey.
+      unlocking ??= unlockOnce().finally(() => {
+        unlocking = undefined;
+      });
+      return unlocking;
     },
 
     async authenticate(proof) {
@@ -702,6 +702,17 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   async function sealableFor({ method }: Enrol) {
     if (method !== "attestation" || !options.attester?.unlock || options.appKey) return undefined;
     return generateSealable(crypto).catch(() => undefined);
+  }
+
+  async function unlockOnce() {
+    const [record, began] = [locked, ended];
+    locked = undefined;
+    const output = record && (await options.attester?.unlock?.(record.sealed).catch(() => null));
+    const found = output && (await unlocked(record, output).catch(() => undefined));
+    if (ended !== began) throw new CofferError("no-session");
+    // Another may have been enrolled while the passkey was asked for.
+    if (found && !live) begin(found);
+    return { unlocked: Boolean(found) };
   }
 
   /** The instance that a passkey was kept for, with its keys. Throws for what is not its secret, and for what does not hold any more. */

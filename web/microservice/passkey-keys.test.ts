@@ -239,6 +239,29 @@ describe("instance keys under a passkey", () => {
     expect(instance.id).toBe("i-1");
   });
 
+  it("M4 asks once where two want it unlocked, and begins nothing beside what was enrolled meanwhile", async () => {
+    await enrolled();
+    const { client } = open();
+    expect(await client.hello(DN)).toMatchObject({ locked: true });
+    const given = Promise.withResolvers<void>();
+    let asked = 0;
+    passkey.answer = async ({ salt }) => {
+      asked++;
+      await given.promise;
+      return passkey.prf(salt);
+    };
+    const both = [client.unlock(), client.unlock()];
+    await vi.waitFor(() => expect(asked).toBe(1));
+    const fresh = await enrolBy(client);
+    expect((await client.hello(DN)).instance).toEqual(fresh);
+    given.resolve();
+    await Promise.all(both);
+    expect(asked).toBe(1);
+    const greeted = await client.hello(DN);
+    expect(greeted.instance).toEqual(fresh);
+    expect(greeted).not.toHaveProperty("locked");
+  });
+
   it("does not begin what was ended while the person was asked", async () => {
     await enrolled();
     const { promise, resolve: shown } = Promise.withResolvers<Bytes>();

@@ -86,7 +86,7 @@ export class KeyRing<K> {
     return [...this.#entries].map(([name, entry]) => ({
       name,
       key: entry.key,
-      left: this.#end(entry) - now,
+      left: Math.max(0, this.#end(entry) - now),
     }));
   }
 

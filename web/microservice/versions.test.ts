@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import type { IndexReceipt } from "#protocol/keys/index.ts";
 import type { PortClient } from "#protocol/port/index.ts";
-import { bucketOf, type VersionRow } from "#protocol/version-index.ts";
+import { bucketOf, MAX_ROWS, type VersionRow } from "#protocol/version-index.ts";
 import { rootOfRows } from "#test/support/version-index.ts";
 import { type Authority, DN, jws, makeAuthority, ORIGIN, START } from "./authority.fixture.ts";
 import { lives, TestBrowser } from "./browser.fixture.ts";
@@ -207,24 +207,31 @@ it("is kept whole again where another tab has ended what was kept", async () => 
   expect(held.sort()).toEqual(rows.map(({ document }) => document));
 });
 
-it("counts the changes of an app that is another client now from the first, and those of each as before", async () => {
+it("takes no lower number for an app that the KMS says is another client now, and goes on with a higher one", async () => {
   const before = [row(1), row(2), row(3)];
   await client.versions({ account, rows: before, head: await head(before, 9, { client: "old" }) });
-  const [first] = [row(7)];
-  const fresh = { account, rows: [first], again: true, head: await head([first], 1, { client: "new" }) };
-  expect(await client.versions(fresh)).toMatchObject({ sequence: 1 });
-  for (const [name, sequence] of [
-    ["old", 8],
-    ["new", 0],
-  ] as const) {
-    const earlier = {
-      account,
-      rows: [first],
-      again: true,
-      head: await head([first], sequence, { client: name }),
-    };
-    await expect(client.versions(earlier)).rejects.toMatchObject({ code: "index-superseded" });
-  }
+  const first = row(7);
+  const of = async (sequence: number, name: string | undefined) => ({
+    account,
+    rows: [first],
+    again: true,
+    head: await head([first], sequence, name === undefined ? {} : { client: name }),
+  });
+  for (const name of ["new", "old", undefined])
+    await expect(client.versions(await of(8, name))).rejects.toMatchObject({ code: "index-superseded" });
+  expect(await client.versions(await of(10, "new"))).toMatchObject({ sequence: 10 });
+});
+
+it("keeps nothing of an index that is too large, and takes one that is not afterwards", async () => {
+  const [versions, owner] = [new Versions(memoryStore()), await ownerOf()];
+  const half = (from: number) => Array.from({ length: MAX_ROWS / 2 + 1 }, (_, at) => row(from + at));
+  await versions.take(owner, { account, rows: half(1), again: true });
+  await expect(versions.take(owner, { account, rows: half(MAX_ROWS) })).rejects.toMatchObject({
+    code: "too-large",
+  });
+  expect(await versions.take(owner, { account })).toMatchObject({ sequence: 0 });
+  const small = { account, rows: [row(1)], head: await head([row(1)], 3) };
+  expect(await versions.take(owner, small)).toMatchObject({ sequence: 3 });
 });
 
 it("is told to nobody before the instance is enrolled", async () => {

@@ -50,7 +50,10 @@ export class Versions {
     for (const row of rows ?? []) put(reading.buckets, row);
     let held = 0;
     for (const { rows } of reading.buckets.values()) held += rows.size;
-    if (held > MAX_ROWS) throw new CofferError("too-large");
+    if (held > MAX_ROWS) {
+      this.#pages.delete(account);
+      throw new CofferError("too-large");
+    }
     if (rows) this.#pages.set(account, reading);
     if (head === undefined) return { sequence: index.sequence, founded: index.founded };
     this.#pages.delete(account);
@@ -67,9 +70,9 @@ export class Versions {
     const verified = await verifyIndexReceipt(head, trust, of, seconds(now)).catch((cause: unknown) => {
       throw cause instanceof JwsError ? new CofferError("index-refused", { cause }) : cause;
     });
-    const { sequence, founded, root, client } = verified;
-    // An app that is another client now has another index, whose changes are counted from the first.
-    const pin = `versions ${origin} ${tenant} ${account} ${client}`;
+    const { sequence, founded, root } = verified;
+    // Not the client that the head names: the KMS says which it is, and could name one that was never seen.
+    const pin = `versions ${origin} ${tenant} ${account}`;
     if (sequence < (await this.#store.trustSerial(pin))) throw new CofferError("index-superseded");
     const name = { origin, custodian, account };
     const fresh = [...buckets].filter(([, { hash }]) => !hash);
