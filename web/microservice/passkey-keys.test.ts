@@ -30,6 +30,8 @@ class Passkey implements Attester {
   readonly #secret = randomBytes(32);
   /** What was handed to the microservice, by reference. */
   readonly outputs: Bytes[] = [];
+  /** The same in hexadecimal. */
+  readonly given: string[] = [];
   asked: Attested | undefined;
   hasPrf = true;
   answer: (of: { credential: Bytes; salt: Bytes }) => Bytes | null | Promise<Bytes | null> = ({ salt }) =>
@@ -52,6 +54,7 @@ class Passkey implements Attester {
   prf(salt: Bytes): Bytes {
     const output = new Uint8Array(createHmac("sha256", this.#secret).update(salt).digest());
     this.outputs.push(output);
+    this.given.push(Buffer.from(output).toString("hex"));
     return output;
   }
 }
@@ -98,6 +101,14 @@ function stored(): LockedRecord {
   return record as LockedRecord;
 }
 
+/** All bytes in a value, in hexadecimal. */
+function bytesIn(value: unknown): string[] {
+  if (value instanceof ArrayBuffer) return bytesIn(new Uint8Array(value));
+  if (value instanceof Uint8Array) return [Buffer.from(value).toString("hex")];
+  if (typeof value !== "object" || value === null || value instanceof CryptoKey) return [];
+  return Object.values(value).flatMap(bytesIn);
+}
+
 /** Every key handle in a value. */
 function handlesIn(value: unknown): CryptoKey[] {
   if (value instanceof CryptoKey) return [value];
@@ -118,6 +129,10 @@ describe("instance keys under a passkey", () => {
       "wrapKey,unwrapKey",
     ]);
     for (const { extractable } of handles) expect(extractable).toBe(false);
+    // Nor what the passkey gave.
+    expect(passkey.given).toHaveLength(1);
+    const at = bytesIn(browser.store.instances.get(NAME)).filter((hex) => hex.includes(passkey.given[0]!));
+    expect(at).toEqual([]);
 
     const { client: again } = open();
     expect(await again.hello(DN)).toMatchObject({ instance: null, locked: true });
