@@ -339,6 +339,34 @@ describe("Enc(data) and Enc(account)", () => {
     await expect.poll(told, { timeout: 20_000 }).not.toBeNull();
   });
 
+  it("A17 in order: the request, the HSM is asked, it answers, the key is released; and then released with nobody asked", async () => {
+    const hers = await InstanceClient.ready(await EdgeClient.signedIn(system, "Dot"));
+    const ki = json<Ki>(await askKi(hers));
+    const { serve } = Engine.prototype;
+    const order: string[] = [];
+    Engine.prototype.serve = function (bytes, origin) {
+      const asked = Buffer.from(bytes);
+      const told = origin.identity === IDENTITY.kms && asked.includes(GET) && asked.includes(GET_ATTRIBUTES);
+      if (told) order.push("asked of the HSM");
+      const answer = serve.call(this, bytes, origin);
+      if (told) void Promise.resolve(answer).then(() => order.push("answered by the HSM"));
+      return answer;
+    };
+    try {
+      for (const when of ["missed", "kept"]) {
+        order.push(when);
+        expect((await askEdk(hers, keyOf(ki))).status).toBe(200);
+        order.push("released");
+      }
+    } finally {
+      Engine.prototype.serve = serve;
+    }
+    expect(order).toEqual([
+      ...["missed", "asked of the HSM", "answered by the HSM", "released"],
+      ...["kept", "released"],
+    ]);
+  });
+
   it("A3 (A4, A10, A11, A16, A21): Enc(master) and Enc(data) are in the HSM, for the KMS alone", async () => {
     const { wrappedKey: master } = await masterKey(app);
     const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(json<Ki>(await askKi(app)))));
@@ -363,7 +391,7 @@ describe("Enc(data) and Enc(account)", () => {
     });
     expect(bytes).toEqual([encodeBase64url(master), wrappedKey]);
     kms.client.close();
-    for (const identity of [IDENTITY.officer, IDENTITY.iam, IDENTITY.ra]) {
+    for (const identity of [IDENTITY.officer, IDENTITY.iam, IDENTITY.ra, IDENTITY.audit]) {
       const other = await located(identity);
       expect(other.ids, identity).toEqual([[], []]);
       for (const uniqueIdentifier of kms.ids.flat())
