@@ -73,6 +73,20 @@ describe("a message that may be gone on with", () => {
     );
   });
 
+  it("keeps no tag of a frame that a stop has cut short, and goes on", async () => {
+    const kept = keptMessage();
+    const plain = pattern(GROUP + 1);
+    // Gives what it has, and says neither that there is more nor that there is none.
+    const source = new ReadableStream<Uint8Array<ArrayBuffer>>({ start: (it) => it.enqueue(plain) });
+    const all = { subtle, random, dataKey, context, encryptedDataKeys, frameLength: FRAME, kept };
+    const reader = seal(source, all).getReader();
+    while (kept.tags.size < 2) await reader.read();
+    await reader.cancel();
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect([...kept.tags.keys()]).toEqual([0, 1]);
+    expect((await leaving(plain, { kept })).error).toBeUndefined();
+  });
+
   it("gives no byte of a frame that was another one before, whichever byte is changed", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(3 * GROUP - 1), async (at) => {

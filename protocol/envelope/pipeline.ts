@@ -31,6 +31,8 @@ export function pipeline(
   function stop(reason: unknown): void {
     stopped = true;
     flight.length = 0;
+    // Nobody waits for it any more.
+    next?.catch(() => {});
     reader.cancel(reason);
   }
 

@@ -23,12 +23,13 @@ export class ByteReader {
   readonly #held = new Queue<Bytes>();
   #available = 0;
   #ended = false;
+  #cancelled = false;
 
   constructor(source: Source) {
     this.#input = chunksOf(source);
   }
 
-  /** Reads on until `length` bytes are there or the source has ended; returns how many there are. */
+  /** Reads on until `length` bytes are there or the source has ended; returns how many there are. Throws once it was cancelled: that is no end. */
   async fill(length: number): Promise<number> {
     while (this.#available < length && !this.#ended) {
       const chunk = await this.#input.next();
@@ -38,6 +39,7 @@ export class ByteReader {
         this.#available += chunk.length;
       }
     }
+    if (this.#cancelled) throw new CofferError("cancelled");
     return this.#available;
   }
 
@@ -77,6 +79,7 @@ export class ByteReader {
     this.#held.clear();
     this.#available = 0;
     this.#ended = true;
+    this.#cancelled = true;
     this.#input.cancel(reason);
   }
 }

@@ -105,14 +105,15 @@ function stored(): LockedRecord {
 function bytesIn(value: unknown): string[] {
   if (value instanceof ArrayBuffer) return bytesIn(new Uint8Array(value));
   if (value instanceof Uint8Array) return [Buffer.from(value).toString("hex")];
-  if (typeof value !== "object" || value === null || value instanceof CryptoKey) return [];
+  if (typeof value !== "object" || value === null || "extractable" in value) return [];
   return Object.values(value).flatMap(bytesIn);
 }
 
 /** Every key handle in a value. */
 function handlesIn(value: unknown): CryptoKey[] {
-  if (value instanceof CryptoKey) return [value];
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return [];
+  // Whichever engine's it is.
+  if ("extractable" in value) return [value as CryptoKey];
   return Object.values(value).flatMap(handlesIn);
 }
 
