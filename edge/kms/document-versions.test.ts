@@ -100,7 +100,8 @@ it("tells what has changed since a cursor, in pages, and nothing else", () => {
 it("M13 has an index for each app", () => {
   const sql = setup();
   put(sql, [row(1)], { founded: true });
-  expect(readIndex(sql, "other")).toMatchObject({ sequence: 0, founded: 0 });
+  expect(readIndex(sql, "other")).toMatchObject({ founded: 0, held: 0 });
+  expect(changesAfter(sql, "other", 0).rows).toEqual([]);
   expect(put(sql, [row(1, 1, "b")], { app: "other" })).toMatchObject({
     value: { founded: false, conflicts: [] },
   });

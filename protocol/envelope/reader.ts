@@ -94,16 +94,25 @@ function chunksOf(source: Source): Chunks {
     };
     return { next, cancel: () => {} };
   }
-  if (source instanceof Blob) return chunksOfBlob(source);
-  const reader = source.getReader();
+  const blob = source instanceof Blob;
+  // A Blob not by slices, which take Chromium twice the work; nor by a BYOB reader, which stops for good now and then on a File's stream
+  // when Chromium 156 is busy.
+  const reader: ReadableStreamDefaultReader<Uint8Array> = (blob ? source.stream() : source).getReader();
+  let left = blob ? source.size : Number.NaN;
   return {
     next: async () => {
-      const read = reader.read().catch((reason: unknown) => Promise.reject(new Foreign(reason)));
-      const { done, value } = await read;
-      if (done) return null;
-      if (!(value instanceof Uint8Array))
-        throw new Foreign(new TypeError("a source gives Uint8Array chunks"));
-      return value as Bytes;
+      try {
+        const { done, value } = await reader.read();
+        // A File is read from the disk, where it may have become shorter or longer since it was chosen.
+        left -= value?.length ?? 0;
+        if (done ? left > 0 : left < 0) throw new CofferError("source-changed");
+        if (!done && !(value instanceof Uint8Array)) throw new TypeError("a source gives Uint8Array chunks");
+        return (value as Bytes | undefined) ?? null;
+      } catch (reason) {
+        throw new Foreign(
+          blob && wasChanged(reason) ? new CofferError("source-changed", { cause: reason }) : reason,
+        );
+      }
     },
     cancel: (reason) => {
       reader.cancel(reason).catch(() => {});
@@ -112,38 +121,6 @@ function chunksOf(source: Source): Chunks {
 }
 
 /** What browsers say of a File that was changed, moved or deleted since it was chosen (File API §10.2). */
-function unreadable(reason: unknown): never {
-  const changed =
-    reason instanceof DOMException && ["NotReadableError", "NotFoundError"].includes(reason.name);
-  throw changed ? new CofferError("source-changed", { cause: reason }) : reason;
-}
-
-/**
- * A Blob from its beginning to its end, one chunk read ahead. Not by slices, which take Chromium twice the work; nor by a BYOB reader,
- * which stops for good now and then on a File's stream when Chromium 156 is busy.
- */
-function chunksOfBlob(blob: Blob): Chunks {
-  const reader = blob.stream().getReader();
-  let left = blob.size;
-  const read = async (): Promise<Bytes | null> => {
-    const { done, value } = await reader.read().catch(unreadable);
-    // A File is read from the disk, where it may have become shorter or longer since it was chosen.
-    left -= value?.length ?? 0;
-    if (done ? left > 0 : left < 0) throw new CofferError("source-changed");
-    return value ?? null;
-  };
-  let ahead: Promise<Bytes | null> | undefined;
-  return {
-    next: async () => {
-      const bytes = await (ahead ?? read()).catch((reason: unknown) => Promise.reject(new Foreign(reason)));
-      if (bytes === null) return null;
-      ahead = read();
-      // Its failure is seen when its turn comes.
-      ahead.catch(() => {});
-      return bytes;
-    },
-    cancel: (reason) => {
-      reader.cancel(reason).catch(() => {});
-    },
-  };
+function wasChanged(reason: unknown): boolean {
+  return reason instanceof DOMException && ["NotReadableError", "NotFoundError"].includes(reason.name);
 }

@@ -424,13 +424,11 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return describe(record, verified.level);
     },
 
-    unlock() {
-      // A second call waits for the same passkey.
-      unlocking ??= unlockOnce().finally(() => {
+    // A second call waits for the same passkey.
+    unlock: () =>
+      (unlocking ??= unlockOnce().finally(() => {
         unlocking = undefined;
-      });
-      return unlocking;
-    },
+      })),
 
     async authenticate(proof) {
       const { record } = enrolled();

@@ -81,12 +81,12 @@ export class KeyRing<K> {
 
   /** What is held, and for how long still, milliseconds. Looking is no use. */
   held(): { name: string; key: K; left: number }[] {
-    this.#sweep();
     const now = this.#options.now();
+    this.#sweep();
     return [...this.#entries].map(([name, entry]) => ({
       name,
       key: entry.key,
-      left: Math.max(0, this.#end(entry) - now),
+      left: this.#end(entry) - now,
     }));
   }
 

@@ -50,14 +50,12 @@ export class Versions {
     for (const row of rows ?? []) put(reading.buckets, row);
     let held = 0;
     for (const { rows } of reading.buckets.values()) held += rows.size;
-    if (held > MAX_ROWS) {
-      this.#pages.delete(account);
-      throw new CofferError("too-large");
-    }
-    if (rows) this.#pages.set(account, reading);
-    if (head === undefined) return { sequence: index.sequence, founded: index.founded };
+    // Until the head has come; what is too large is not read on with.
     this.#pages.delete(account);
-    return this.#verify(owner, account, reading, head);
+    if (held > MAX_ROWS) throw new CofferError("too-large");
+    if (head !== undefined) return this.#verify(owner, account, reading, head);
+    if (rows || before) this.#pages.set(account, reading);
+    return { sequence: index.sequence, founded: index.founded };
   }
 
   async #verify(
