@@ -127,7 +127,9 @@ it("enrols one instance for one grant, however often it is presented at the same
   const [grant, { id, nonce }] = [await askGrant(ada), await openSession(ada)];
   const body = await redemption(grant, nonce, await makeKeys());
   const answers = await together(() => ada.vaultPost(`/ra/enrolments/${id}`, body));
-  const taken = answers.filter((answer) => answer.status === 200 || problem(answer) !== "400 invalid-grant");
+  // Some are turned away, where the tenant has as many under way as it may.
+  const refusals = ["400 invalid-grant", "429 too-many-requests"];
+  const taken = answers.filter((answer) => answer.status === 200 || !refusals.includes(problem(answer)));
   expect(taken).toHaveLength(1);
   // The HSM of the tests is in the process that asks a thousand times: it may not have answered in time.
   expect([200, 503]).toContain(taken[0]!.status);
