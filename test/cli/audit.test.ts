@@ -80,7 +80,7 @@ describe("coffer audit", () => {
   it("says what it cannot do, in a sentence", async () => {
     copyFileSync(file("first.ndjson"), file("there.ndjson"));
     for (const [args, code, sentence] of [
-      [["audit"], 2, "say export, or verify and a file"],
+      [["audit"], 2, "say list, export, or verify and a file"],
       [["audit", "verify"], 2, "name one file"],
       [["audit", "verify", "nowhere.ndjson"], 1, "nowhere.ndjson: there is no such file."],
       [["audit", "verify", "first.ndjson", "--dir", "elsewhere"], 1, "Nothing runs from"],

@@ -29,7 +29,7 @@ it("M12 an admin gives and takes roles and fills groups on the page, which holds
   const panel = await openAdministration(page);
   await panel.getByLabel("Id", { exact: true }).fill(user);
   await panel.getByRole("button", { name: "Give role" }).click();
-  await expect.poll(() => said(panel)).toContain("is auditor");
+  await expect.poll(() => said(panel)).toContain("is Auditor");
   expect((await standing()).roles).toEqual(["auditor"]);
   expect((await bea.rest("GET", "/audit")).status).toBe(200);
 
@@ -48,7 +48,7 @@ it("M12 an admin gives and takes roles and fills groups on the page, which holds
   await panel.getByRole("button", { name: `Remove ${user} from staff` }).click();
   await expect.poll(() => said(panel)).toContain("in staff no more");
   expect((await standing()).groups).toEqual([]);
-  await panel.getByRole("button", { name: `Take the role auditor from ${user}` }).click();
+  await panel.getByRole("button", { name: `Take the role Auditor from ${user}` }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Take", exact: true }).click();
   await expect.poll(() => said(panel)).toBe("The role is taken.");
   expect((await standing()).roles).toEqual([]);
