@@ -54,7 +54,7 @@ it("speaks German to who reads it, from the start page to a question, and Englis
   }
   await page.getByRole("button", { name: "Brief.txt löschen" }).click();
   const question = page.getByRole("alertdialog", { name: "Dieses Dokument löschen?" });
-  await question.getByText("wird vom Server entfernt").waitFor();
+  await question.getByText("verschwindet aus der Liste").waitFor();
   await fits("question");
   await question.getByRole("button", { name: "Behalten" }).click();
 
