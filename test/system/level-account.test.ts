@@ -60,9 +60,9 @@ it("W2 in a browser at level account: another start opens it by the EDK of its h
   await untilEnrolled(page);
   expect(await showFile(page, "letter.txt")).toBe("a letter at level account");
   expect(links().slice(from)).toEqual(["RSA-OAEP → AES-KW", "AES-KW → HKDF"]);
-  expect(asked.filter((path) => path !== "token" && path !== "accounts/…/data-keys")).toEqual([
-    "account-key",
-  ]);
+  // A token, what is had ahead, and the identifier of the key under which the page seals its list for the next start, are not for this.
+  const beside = ["token", "accounts/…/data-keys", "key-identifiers"];
+  expect(asked.filter((path) => !beside.includes(path))).toEqual(["account-key"]);
 });
 
 it("Promise 2 at level account: no key byte is in JavaScript, and no key can be exported", () => {
