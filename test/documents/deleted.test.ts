@@ -100,7 +100,7 @@ it("lists what was deleted, after a reload too, restores one and deletes another
   await panel().getByRole("button", { name: "Restore plan.txt" }).click();
   await panel().getByText("plan.txt is back among your documents.").waitFor();
   await expect.poll(() => rows.count(), SOON).toBe(1);
-  await panel().getByRole("button", { name: "Delete will.txt for good" }).click();
+  await panel().getByRole("button", { name: "Delete for good: will.txt" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
   await panel().getByText("There is nothing here.").waitFor();
   await panel().getByRole("button", { name: "Close" }).click();

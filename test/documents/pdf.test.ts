@@ -83,7 +83,7 @@ it("draws a PDF's pages beside its text, which is read out, on a phone and on a 
   // From within the frame, where the focus is after a press on it.
   await frame.locator("body").press("Escape");
   await page.getByRole("dialog").waitFor({ state: "hidden" });
-  expect(page.frames().some((each) => each.url().endsWith("/pdf.html"))).toBe(false);
+  await expect.poll(() => page.frames().some((each) => each.url().endsWith("/pdf.html"))).toBe(false);
   await page.context().close();
 });
 

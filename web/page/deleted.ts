@@ -52,7 +52,7 @@ export class CofferDeleted extends PanelElement {
     const said = { name: nameInWords(nameOf(document)) };
     actions.append(
       button(t("Restore"), t("Restore {name}", said), () => this.#restore(document)),
-      button(t("Delete for good…"), t("Delete {name} for good", said), () => this.#remove(document)),
+      button(t("Delete for good"), t("Delete for good: {name}", said), () => this.#remove(document)),
     );
     item.append(about, actions);
     return item;
