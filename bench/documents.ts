@@ -39,7 +39,7 @@ export async function run(report: Report): Promise<void> {
     for (const [index, mib] of sizes.entries()) {
       const bench = new Bench(report, mib, turns);
       const path = join(folder, "file.bin");
-      await writeRandomFile(path, mib << 20);
+      await writeRandomFile(path, mib * 2 ** 20);
       await inNode(bench, path, index === 0);
       await inChromium(bench, path, index === 0);
     }
@@ -107,7 +107,7 @@ class Bench {
 
 async function inNode(bench: Bench, path: string, fromMemory: boolean): Promise<void> {
   if (fromMemory) {
-    const bytes = pattern(bench.mib << 20);
+    const bytes = pattern(bench.mib * 2 ** 20);
     await bench.pipeline("node/memory", () => memoryTurn(bytes));
   }
   await bench.pipeline("node/file", async () => ({
@@ -124,7 +124,7 @@ async function inChromium(bench: Bench, path: string, fromMemory: boolean): Prom
     await page.evaluate(`location.href = ${JSON.stringify(site.url)}`);
     await until(page, "'measure' in globalThis");
     const measure = (expression: string) => () => page.evaluate<Times>(`measure.${expression}`);
-    if (fromMemory) await bench.pipeline("chromium/memory", measure(`memory(${bench.mib << 20})`));
+    if (fromMemory) await bench.pipeline("chromium/memory", measure(`memory(${bench.mib * 2 ** 20})`));
     await page.choose("input", [path]);
     await bench.pipeline("chromium/file", measure("file()"));
     await bench.pipeline("chromium/port", measure("port()"));

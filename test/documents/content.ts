@@ -9,6 +9,7 @@ const PIECE = 1 << 20;
 
 /** Writes `size` bytes that no compression shortens (AES-CTR of zeros under a fixed key); answers their SHA-256 in hex. */
 export async function writeRandomFile(path: string, size: number): Promise<string> {
+  if (!(size > 0)) throw new RangeError(`a file of ${size} bytes`);
   const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, 7), Buffer.alloc(16));
   const hash = createHash("sha256");
   const file = await open(path, "w");
