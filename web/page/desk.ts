@@ -12,6 +12,8 @@ import { localeOfPage, t } from "./words.ts";
 
 /** The search and the choice of an order appear from this many documents on. */
 const SEARCHABLE = 8;
+/** Between two drawings of the list that nobody waits for, milliseconds. */
+const REST = 100;
 
 export interface DeskActs {
   open(document: Document): void;
@@ -104,7 +106,7 @@ export class Desk {
     if (!part(this.#root, "tools").hidden) part(this.#root, "find").focus();
   }
 
-  /** While names come in, a long list is searched and sorted for a tenth of the time at most. */
+  /** While names come in, a long list is searched and sorted for a tenth of the time at most, and drawn ten times a second. */
   #showSoon(): void {
     const rest = this.#rested - performance.now();
     if (rest <= 0) this.#showNow();
@@ -126,7 +128,7 @@ export class Desk {
     const wanted = part<HTMLInputElement>(root, "find").value.trim();
     this.#shown = ordered(found(documents, wanted), this.#order, localeOfPage());
     const now = performance.now();
-    this.#rested = now + 9 * (now - begun);
+    this.#rested = now + Math.max(REST, 9 * (now - begun));
     this.#selection.keep(documents, nameOf);
     this.#rows.show(this.#shown);
     part(root, "documents").hidden = this.#shown.length === 0;

@@ -104,13 +104,13 @@ export class LongList<T> {
       row.ariaSetSize = String(this.#items.length);
       return { row, item };
     });
-    const same =
-      block.childElementCount === wanted.length &&
-      wanted.every(({ row }, index) => block.children[index] === row);
-    if (!same) {
-      block.replaceChildren(...wanted.map(({ row }) => row));
-      block.style.blockSize = "";
-    }
+    // Only what has another place is touched: a row put where it stands already would be laid out anew, and all after it.
+    const rows = wanted.map(({ row }) => row);
+    const staying = new Set<Element>(rows);
+    for (const child of [...block.children]) if (!staying.has(child)) child.remove();
+    for (const [index, row] of rows.entries())
+      if (block.children[index] !== row) block.insertBefore(row, block.children[index] ?? null);
+    block.style.blockSize = "";
     for (const { row, item } of wanted) this.#rows.fill(row, item);
   }
 
