@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { pipeline } from "node:stream/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { fileStream } from "#cli/file-stream.ts";
 import {
   type Chromium,
@@ -12,10 +12,12 @@ import {
   watchMemory,
   writeRandomFile,
 } from "#test/documents/index.ts";
-import { listen } from "#test/support/ports.ts";
-import { discard, memoryTurn, pattern, sealed, type Times, timed } from "./documents/measure.ts";
+import { discard, memoryTurn, OPENING, pattern, sealed, type Times, timed } from "./documents/measure.ts";
+import { type RangeTimes, readParts } from "./documents/range.ts";
+import { type Site, serve } from "./documents/site.ts";
 import { median, progress, type Report } from "./row.ts";
 
+const MIB = 2 ** 20;
 /** MiB of the file; what is done from memory has the first alone. */
 const SIZES = [256, 2048];
 /** Each thing is measured so often, in turns with what it is compared with; the median counts. */
@@ -26,7 +28,7 @@ const REST_MS = 3000;
 /**
  * Sealing and opening of documents, each pipeline beside its own limit, in the same turn: memory to memory beside AES-256-GCM by WebCrypto
  * alone, a File to a consumer that discards beside reading it, a File to a disk or a server beside writing it as it is. A ratio is
- * the pipeline's speed by that of its limit. The memory is that of all processes of the browser, above what they have at rest.
+ * the pipeline's speed by that of its limit; of a part of a document over HTTP, beside a plain range, the time's. The memory is that of all processes of the browser, above what they have at rest.
  *
  * COFFER_BENCH_MIB: sizes, comma-separated. COFFER_BENCH_TURNS: how many.
  */
@@ -34,14 +36,23 @@ export async function run(report: Report): Promise<void> {
   const sizes = process.env.COFFER_BENCH_MIB?.split(",").map(Number) ?? SIZES;
   const turns = Number(process.env.COFFER_BENCH_TURNS ?? TURNS);
   const folder = mkdtempSync(join(tmpdir(), "coffer-bench-"));
+  setFlagsFromString("--expose-gc");
+  Object.assign(globalThis, { gc: runInNewContext("gc") });
   try {
     progress(`${availableParallelism()} processors, ${sizes.join(" and ")} MiB, ${turns} turns`);
     for (const [index, mib] of sizes.entries()) {
       const bench = new Bench(report, mib, turns);
       const path = join(folder, "file.bin");
-      await writeRandomFile(path, mib * 2 ** 20);
-      await inNode(bench, path, index === 0);
-      await inChromium(bench, path, index === 0);
+      await writeRandomFile(path, mib * MIB);
+      const message = join(folder, "file.sealed");
+      await pipeline(sealed(fileStream(path)), createWriteStream(message));
+      const site = await serve(message);
+      try {
+        await inNode(bench, path, site, index === 0);
+        await inChromium(bench, path, site, index === 0);
+      } finally {
+        site.close();
+      }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -86,18 +97,25 @@ class Bench {
         ratio: limit === undefined ? null : median(of(limit)) / ms,
       });
       const spread = (Math.max(...times) - Math.min(...times)) / ms;
-      this.#report({ id: `${id(what)}/spread`, value: 100 * spread, unit: "%", versus: null, ratio: null });
+      this.#figure(`${id(what)}/spread`, 100 * spread, "%");
     }
   }
 
   memory(name: string, above: number): void {
-    this.#report({
-      id: `${name}/memory/${this.mib}MiB`,
-      value: above,
-      unit: "MiB",
-      versus: null,
-      ratio: null,
-    });
+    this.#figure(`${name}/memory/${this.mib}MiB`, above, "MiB");
+  }
+
+  range(name: string, { sealed, plain, fetched }: RangeTimes): void {
+    const beside = `${name}/range/plain/${this.mib}MiB`;
+    const ms = median(sealed);
+    const id = `${name}/range/100kB/${this.mib}MiB`;
+    this.#report({ id, value: ms, unit: "ms", versus: beside, ratio: ms / median(plain) });
+    this.#figure(beside, median(plain), "ms");
+    this.#figure(`${name}/range/fetched/${this.mib}MiB`, fetched / MIB, "MiB");
+  }
+
+  #figure(id: string, value: number, unit: string): void {
+    this.#report({ id, value, unit, versus: null, ratio: null });
   }
 
   #rate(ms: number): number {
@@ -105,42 +123,43 @@ class Bench {
   }
 }
 
-async function inNode(bench: Bench, path: string, fromMemory: boolean): Promise<void> {
+async function inNode(bench: Bench, path: string, site: Site, fromMemory: boolean): Promise<void> {
   if (fromMemory) {
-    const bytes = pattern(bench.mib * 2 ** 20);
+    const bytes = pattern(bench.mib * MIB);
     await bench.pipeline("node/memory", () => memoryTurn(bytes));
   }
   await bench.pipeline("node/file", async () => ({
     seal: (await timed(() => discard(sealed(fileStream(path))))).ms,
     read: (await timed(() => discard(fileStream(path)))).ms,
   }));
+  bench.range("node", await readParts(`${site.url}sealed`, bench.mib * MIB, OPENING));
 }
 
-async function inChromium(bench: Bench, path: string, fromMemory: boolean): Promise<void> {
-  const site = await serve();
-  const chromium = await openChromium();
+async function inChromium(bench: Bench, path: string, site: Site, fromMemory: boolean): Promise<void> {
+  const chromium = await openChromium(["--js-flags=--expose-gc"]);
   try {
     const page = await chromium.attach();
     await page.evaluate(`location.href = ${JSON.stringify(site.url)}`);
     await until(page, "'measure' in globalThis");
     const measure = (expression: string) => () => page.evaluate<Times>(`measure.${expression}`);
-    if (fromMemory) await bench.pipeline("chromium/memory", measure(`memory(${bench.mib * 2 ** 20})`));
+    if (fromMemory) await bench.pipeline("chromium/memory", measure(`memory(${bench.mib * MIB})`));
     await page.choose("input", [path]);
     await bench.pipeline("chromium/file", measure("file()"));
     await bench.pipeline("chromium/port", measure("port()"));
     await bench.pipeline("chromium/port-from-ciphertext", measure("portOpen()"));
     await bench.pipeline("chromium/opfs", measure("opfs()"));
     await bench.pipeline("chromium/server", measure("server()"));
+    bench.range("chromium", await page.evaluate<RangeTimes>(`measure.range(${bench.mib * MIB})`));
     for (const name of ["port", "server"]) {
+      await page.evaluate("gc()");
       const rest = await atRest(chromium);
       const watched = watchMemory({ browser: chromium.pid });
-      await measure(`${name}()`)();
+      await page.evaluate(`measure.sealed.${name}()`);
       bench.memory(`chromium/${name}`, (await watched.stop()).browser.ownPeak - rest);
     }
     page.detach();
   } finally {
     await chromium.close();
-    site.close();
   }
 }
 
@@ -155,32 +174,4 @@ async function atRest(chromium: Chromium): Promise<number> {
 async function until(page: PageSession, condition: string): Promise<void> {
   while (!(await page.evaluate<boolean>(condition).catch(() => false)))
     await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
-/** The benchmark page on the loopback, which is a secure context, and what throws away what is sent to it. */
-async function serve(): Promise<{ url: string; close(): void }> {
-  const { outputFiles } = await build({
-    entryPoints: ["page", "worker"].map((name) =>
-      fileURLToPath(new URL(`./documents/${name}.ts`, import.meta.url)),
-    ),
-    bundle: true,
-    write: false,
-    outdir: "/",
-    format: "esm",
-    target: "es2024",
-  });
-  const files = new Map(outputFiles.map(({ path, contents }) => [path, contents]));
-  const server = createServer((request, response) => {
-    if (request.url === "/discard") {
-      request.resume().on("end", () => response.end());
-      return;
-    }
-    const script = files.get(request.url ?? "");
-    response.setHeader("content-type", script ? "text/javascript" : "text/html");
-    response.end(
-      script ?? '<!doctype html><input type="file"><script type="module" src="/page.js"></script>',
-    );
-  });
-  const port = await listen(server);
-  return { url: `http://127.0.0.1:${port}/`, close: () => server.close() };
 }

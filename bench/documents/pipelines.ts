@@ -1,5 +1,7 @@
 /** Reading and writing of a file as an app does it, with and without encryption: what a pipeline is compared with. */
 
+import { join } from "#protocol/bytes.ts";
+import { chunksOf } from "#protocol/chunks.ts";
 import { sendParts } from "#web/client/parts.ts";
 import { discard, timed } from "./measure.ts";
 
@@ -44,16 +46,28 @@ export async function onlyRead(file: Blob): Promise<number> {
   return best;
 }
 
-/** Writes to a file of the origin's own. */
+/** Writes to a file of the origin's own, a slice at a time: each write is a call of another process, and a frame's start has 16 bytes. */
 export async function toOpfs(stream: ReadableStream<Bytes>): Promise<void> {
   const folder = await navigator.storage.getDirectory();
   const handle = await folder.getFileHandle("written", { create: true });
   const writable = await handle.createWritable();
-  const reader = stream.getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read())
-    await writable.write(read.value);
+  for await (const chunk of inSlices(stream)) await writable.write(chunk);
   await writable.close();
   await folder.removeEntry("written");
+}
+
+async function* inSlices(stream: ReadableStream<Bytes>): AsyncGenerator<Bytes> {
+  let held: Bytes[] = [];
+  let length = 0;
+  for await (const chunk of chunksOf(stream)) {
+    held.push(chunk);
+    length += chunk.length;
+    if (length < SLICE) continue;
+    yield held.length === 1 ? chunk : join(held);
+    held = [];
+    length = 0;
+  }
+  if (length > 0) yield join(held);
 }
 
 /** Sends to a server that throws it away, in parts as the kit does. */

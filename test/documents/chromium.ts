@@ -36,8 +36,8 @@ export type PageSession = {
   detach(): void;
 };
 
-/** Starts a browser with a new profile and one empty page. */
-export async function openChromium(): Promise<Chromium> {
+/** Starts a browser with a new profile and one empty page; `more` are further arguments of its program. */
+export async function openChromium(more: readonly string[] = []): Promise<Chromium> {
   const folder = mkdtempSync(join(tmpdir(), "coffer-chromium-"));
   const profile = join(folder, "profile");
   const browser = spawn(
@@ -48,6 +48,7 @@ export async function openChromium(): Promise<Chromium> {
       "--password-store=basic",
       "--remote-debugging-port=0",
       `--user-data-dir=${profile}`,
+      ...more,
       "about:blank",
     ],
     { stdio: "ignore", env: { ...process.env, ...LOCALE } },

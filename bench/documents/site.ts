@@ -1,0 +1,58 @@
+/** The benchmark page on the loopback, which is a secure context, and what it sends to and reads from. */
+
+import { createReadStream, statSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { listen } from "#test/support/ports.ts";
+
+export type Site = { url: string; close(): void };
+
+/** `/discard` throws away what is sent to it, `/sealed` gives ranges of the file at `sealed`. */
+export async function serve(sealed: string): Promise<Site> {
+  const { outputFiles } = await build({
+    entryPoints: ["page", "worker"].map((name) => fileURLToPath(new URL(`./${name}.ts`, import.meta.url))),
+    bundle: true,
+    write: false,
+    outdir: "/",
+    format: "esm",
+    target: "es2024",
+  });
+  const files = new Map(outputFiles.map(({ path, contents }) => [path, contents]));
+  const server = createServer((request, response) => {
+    if (request.url === "/discard") {
+      request.resume().on("end", () => response.end());
+      return;
+    }
+    if (request.url === "/sealed") return giveRange(sealed, request, response);
+    const script = files.get(request.url ?? "");
+    response.setHeader("content-type", script ? "text/javascript" : "text/html");
+    response.end(
+      script ?? '<!doctype html><input type="file"><script type="module" src="/page.js"></script>',
+    );
+  });
+  const port = await listen(server);
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** One range, as RFC 9110 §14.4 has it; nothing else is asked for here. */
+function giveRange(path: string, request: IncomingMessage, response: ServerResponse): void {
+  const { size } = statSync(path);
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+  const start = Number(from);
+  const end = Math.min(Number(to), size - 1);
+  response.writeHead(206, {
+    "content-range": `bytes ${start}-${end}/${size}`,
+    "content-length": end - start + 1,
+    "content-type": "application/octet-stream",
+    "cache-control": "no-store",
+    etag: '"1"',
+  });
+  createReadStream(path, { start, end }).pipe(response);
+}
