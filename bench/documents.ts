@@ -13,6 +13,7 @@ import {
   writeRandomFile,
 } from "#test/documents/index.ts";
 import { discard, memoryTurn, OPENING, pattern, sealed, type Times, timed } from "./documents/measure.ts";
+import { peersInstalled } from "./documents/peers.ts";
 import { type RangeTimes, readParts } from "./documents/range.ts";
 import { type Site, serve } from "./documents/site.ts";
 import { median, progress, type Report } from "./row.ts";
@@ -27,7 +28,7 @@ const REST_MS = 3000;
 
 /**
  * Sealing and opening of documents, each pipeline beside its own limit, in the same turn: memory to memory beside AES-256-GCM by WebCrypto
- * alone, a File to a consumer that discards beside reading it, a File to a disk or a server beside writing it as it is. A ratio is
+ * alone and beside what other libraries do with the same bytes, a File to a consumer that discards beside reading it, a File to a disk or a server beside writing it as it is. A ratio is
  * the pipeline's speed by that of its limit; of a part of a document over HTTP, beside a plain range, the time's. The memory is that of all processes of the browser, above what they have at rest.
  *
  * COFFER_BENCH_MIB: sizes, comma-separated. COFFER_BENCH_TURNS: how many.
@@ -39,6 +40,7 @@ export async function run(report: Report): Promise<void> {
   setFlagsFromString("--expose-gc");
   Object.assign(globalThis, { gc: runInNewContext("gc") });
   try {
+    const peers = peersInstalled();
     progress(`${availableParallelism()} processors, ${sizes.join(" and ")} MiB, ${turns} turns`);
     for (const [index, mib] of sizes.entries()) {
       const bench = new Bench(report, mib, turns);
@@ -46,10 +48,11 @@ export async function run(report: Report): Promise<void> {
       await writeRandomFile(path, mib * MIB);
       const message = join(folder, "file.sealed");
       await pipeline(sealed(fileStream(path)), createWriteStream(message));
-      const site = await serve(message);
+      const site = await serve(message, peers);
+      const parts = { fromMemory: index === 0, peers: peers && index === 0 };
       try {
-        await inNode(bench, path, site, index === 0);
-        await inChromium(bench, path, site, index === 0);
+        await inNode(bench, path, site, parts);
+        await inChromium(bench, path, site, parts);
       } finally {
         site.close();
       }
@@ -60,7 +63,16 @@ export async function run(report: Report): Promise<void> {
 }
 
 /** What a pipeline is compared with, by the name that its turn gives the limit's time. */
-const LIMITS = { seal: ["webcrypto/encrypt", "read", "plain"], open: ["webcrypto/decrypt", "read"] } as const;
+const LIMITS: Record<string, string[]> = {
+  seal: ["webcrypto/encrypt", "read", "plain"],
+  open: ["webcrypto/decrypt", "read"],
+};
+
+/** A peer is compared with ours, which is no limit of it. */
+function limitsOf(what: string): string[] {
+  const [, peer, way] = /^(.+)\/(seal|open)$/.exec(what) ?? [];
+  return way && peer !== "coffer" ? [`coffer/${way}`] : (LIMITS[what] ?? []);
+}
 
 class Bench {
   readonly #report: Report;
@@ -85,8 +97,7 @@ class Bench {
     const id = (what: string) => `${name}/${what}/${this.mib}MiB`;
     for (const what of Object.keys(all[0]!)) {
       const times = of(what);
-      const limit =
-        what in LIMITS ? LIMITS[what as keyof typeof LIMITS].find((one) => of(one).length > 0) : undefined;
+      const limit = limitsOf(what).find((one) => of(one).length > 0);
       const ms = median(times);
       this.#report({
         id: id(what),
@@ -123,10 +134,19 @@ class Bench {
   }
 }
 
-async function inNode(bench: Bench, path: string, site: Site, fromMemory: boolean): Promise<void> {
-  if (fromMemory) {
-    const bytes = pattern(bench.mib * MIB);
-    await bench.pipeline("node/memory", () => memoryTurn(bytes));
+/** What is measured beside files: memory to memory, and the peers, which get their bytes from there. */
+type Parts = { fromMemory: boolean; peers: boolean };
+
+async function inNode(bench: Bench, path: string, site: Site, parts: Parts): Promise<void> {
+  const bytes = pattern(parts.fromMemory ? bench.mib * MIB : 0);
+  if (parts.fromMemory) await bench.pipeline("node/memory", () => memoryTurn(bytes));
+  if (parts.peers) {
+    const [{ peersOfNode }, { turn }] = await Promise.all([
+      import("./peers/node.ts"),
+      import("./peers/peer.ts"),
+    ]);
+    const peers = await peersOfNode();
+    await bench.pipeline("node/peers", () => turn(bytes, peers));
   }
   await bench.pipeline("node/file", async () => ({
     seal: (await timed(() => discard(sealed(fileStream(path))))).ms,
@@ -135,21 +155,23 @@ async function inNode(bench: Bench, path: string, site: Site, fromMemory: boolea
   bench.range("node", await readParts(`${site.url}sealed`, bench.mib * MIB, OPENING));
 }
 
-async function inChromium(bench: Bench, path: string, site: Site, fromMemory: boolean): Promise<void> {
+async function inChromium(bench: Bench, path: string, site: Site, parts: Parts): Promise<void> {
   const chromium = await openChromium(["--js-flags=--expose-gc"]);
   try {
     const page = await chromium.attach();
     await page.evaluate(`location.href = ${JSON.stringify(site.url)}`);
     await until(page, "'measure' in globalThis");
     const measure = (expression: string) => () => page.evaluate<Times>(`measure.${expression}`);
-    if (fromMemory) await bench.pipeline("chromium/memory", measure(`memory(${bench.mib * MIB})`));
+    const size = bench.mib * MIB;
+    if (parts.fromMemory) await bench.pipeline("chromium/memory", measure(`memory(${size})`));
+    if (parts.peers) await bench.pipeline("chromium/peers", measure(`peers(${size})`));
     await page.choose("input", [path]);
     await bench.pipeline("chromium/file", measure("file()"));
     await bench.pipeline("chromium/port", measure("port()"));
     await bench.pipeline("chromium/port-from-ciphertext", measure("portOpen()"));
     await bench.pipeline("chromium/opfs", measure("opfs()"));
     await bench.pipeline("chromium/server", measure("server()"));
-    bench.range("chromium", await page.evaluate<RangeTimes>(`measure.range(${bench.mib * MIB})`));
+    bench.range("chromium", await page.evaluate<RangeTimes>(`measure.range(${size})`));
     for (const name of ["port", "server"]) {
       await page.evaluate("gc()");
       const rest = await atRest(chromium);

@@ -8,8 +8,12 @@ import type { RangeTimes } from "./range.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A Worker that has carried out an order, and what it answered. */
-function ordered<T>(order: object, transfer: Transferable[] = []): Promise<{ worker: Worker; answer: T }> {
-  const worker = new Worker("/worker.js", { type: "module" });
+function ordered<T>(
+  order: object,
+  transfer: Transferable[] = [],
+  script = "/worker.js",
+): Promise<{ worker: Worker; answer: T }> {
+  const worker = new Worker(script, { type: "module" });
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve({ worker, answer: data as T });
     worker.onerror = (event) => reject(new Error(event.message));
@@ -17,8 +21,8 @@ function ordered<T>(order: object, transfer: Transferable[] = []): Promise<{ wor
   });
 }
 
-async function ask<T = Times>(order: object): Promise<T> {
-  const { worker, answer } = await ordered<T>(order);
+async function ask<T = Times>(order: object, script?: string): Promise<T> {
+  const { worker, answer } = await ordered<T>(order, [], script);
   worker.terminate();
   return answer;
 }
@@ -76,6 +80,7 @@ Object.assign(globalThis, {
   measure: {
     memory: (size: number) => ask({ what: "memory", size }),
     file: () => ask({ what: "file", file: chosen() }),
+    peers: (size: number) => ask({ size }, "/peers.js"),
     range: (size: number) => ask<RangeTimes>({ what: "range", size }),
     port,
     portOpen,

@@ -8,10 +8,20 @@ import { listen } from "#test/support/ports.ts";
 
 export type Site = { url: string; close(): void };
 
-/** `/discard` throws away what is sent to it, `/sealed` gives ranges of the file at `sealed`. */
-export async function serve(sealed: string): Promise<Site> {
+/** `/discard` throws away what is sent to it, `/sealed` gives ranges of the file at `sealed`. With `peers` they have a Worker there too. */
+export async function serve(sealed: string, peers: boolean): Promise<Site> {
+  const sources = {
+    page: "./page.ts",
+    worker: "./worker.ts",
+    ...(peers && { peers: "../peers/worker.ts" }),
+  };
   const { outputFiles } = await build({
-    entryPoints: ["page", "worker"].map((name) => fileURLToPath(new URL(`./${name}.ts`, import.meta.url))),
+    entryPoints: Object.entries(sources).map(([out, source]) => ({
+      in: fileURLToPath(new URL(source, import.meta.url)),
+      out,
+    })),
+    // Some of them look for Node's.
+    define: { global: "globalThis" },
     bundle: true,
     write: false,
     outdir: "/",
