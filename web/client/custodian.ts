@@ -10,6 +10,7 @@ import { Administration, type Standing } from "./administration.ts";
 import { Documents } from "./documents.ts";
 import { loadByGrant } from "./granted.ts";
 import type { Host } from "./host.ts";
+import { ASKED_AT_ONCE, inTurns } from "./in-turns.ts";
 import type { ListStore } from "./kept-list.ts";
 import { DataKeys } from "./keys.ts";
 import { lend } from "./lend.ts";
@@ -116,7 +117,7 @@ export class Custodian {
 
   /** The data keys of these documents, all of one account, loaded by a grant, over a channel from the HSM (M7). */
   async loadByGrant(ids: readonly string[], options: { account?: string; signal?: AbortSignal } = {}) {
-    const edks = await Promise.all(ids.map((id) => this.documents.keyOf(id, options)));
+    const edks = await Promise.all(inTurns(ids, ASKED_AT_ONCE, (id) => this.documents.keyOf(id, options)));
     await loadByGrant(this, [...new Set(edks)], options.signal);
   }
 

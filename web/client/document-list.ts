@@ -17,6 +17,7 @@ import type { Place } from "./content.ts";
 import { type DocumentKey, documentKeyOf, purposeOf } from "./document-key.ts";
 import { asCofferError, isTransient } from "./error.ts";
 import { type Amiss, compare, holdAgainst, type Synced, sync } from "./held-list.ts";
+import { ASKED_AT_ONCE, inTurns } from "./in-turns.ts";
 import { type Entry, type ListStore, readKept, writeKept } from "./kept-list.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
 import { type Copy, openListed, sealListed } from "./listing.ts";
@@ -131,7 +132,8 @@ export class DocumentList {
     const changed = () => onChange?.(documents);
     const naming: Promise<void>[] = [];
     // Beside the first page; what has come of it is looked at when the list is whole.
-    const reading = accounts.map((account) => ({ account, synced: sync(this.#means.index, account) }));
+    const syncing = inTurns(accounts, ASKED_AT_ONCE, (account) => sync(this.#means.index, account));
+    const reading = syncing.map((synced, at) => ({ account: accounts[at] ?? "", synced }));
     const whole = new Map<string, number>();
     for (const { account, synced } of reading) {
       const known = await this.#knownOf(account);
@@ -155,6 +157,8 @@ export class DocumentList {
         documents.push(...fresh);
         documents.sort(newestFirst);
         changed();
+        // Pages may come faster than a microservice opens them.
+        await naming.at(-ASKED_AT_ONCE)?.catch(() => {});
         const opening = this.#open(fresh, page, changed, signal);
         naming.push(opening);
         // Told when the list is whole.
@@ -396,22 +400,19 @@ export class DocumentList {
   ): Promise<void> {
     const others = documents.filter(({ metadata }) => !metadata);
     const read: Document[] = [];
-    const waiting = others.values();
-    const work = async () => {
-      for (const document of waiting) {
-        try {
-          const { metadata, key } = await this.#means.read(document, signal);
-          Object.assign(document, { metadata, key });
-          read.push(document);
-        } catch (error) {
-          signal?.throwIfAborted();
-          document.error = asCofferError(error);
-          if (codeOf(error) === "signed-out") throw error;
-        }
-        changed();
+    const work = async (document: Document) => {
+      try {
+        const { metadata, key } = await this.#means.read(document, signal);
+        Object.assign(document, { metadata, key });
+        read.push(document);
+      } catch (error) {
+        signal?.throwIfAborted();
+        document.error = asCofferError(error);
+        if (codeOf(error) === "signed-out") throw error;
       }
+      changed();
     };
-    await Promise.all(Array.from({ length: READING }, work));
+    await Promise.all(inTurns(others, READING, work));
     // Not waited for: without its copy each is read again next time, and that is all.
     void this.#copy(read, signal).catch(() => {});
   }

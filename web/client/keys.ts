@@ -8,6 +8,7 @@ import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
 import { isForAttested, isOfSeed, requestFor } from "#protocol/keys/loading/index.ts";
 import { callJson } from "./call.ts";
+import { ASKED_AT_ONCE, inTurns } from "./in-turns.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -95,7 +96,7 @@ export class DataKeys {
   async have(edks: readonly string[]): Promise<ReadonlySet<string>> {
     const enrolled = await this.#microservice.use();
     if (findsKeys(enrolled)) return new Set(edks);
-    const loaded = await Promise.all(edks.map((edk) => enrolled.port.has(edk)));
+    const loaded = await Promise.all(inTurns(edks, ASKED_AT_ONCE, (edk) => enrolled.port.has(edk)));
     const missing = edks.filter((_, at) => !loaded[at]);
     const came =
       missing.length > 0 &&

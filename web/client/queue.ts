@@ -18,6 +18,7 @@ import { blobOf } from "./blob.ts";
 import { callEmpty, callJson } from "./call.ts";
 import { type Documents, describe, IN_FLIGHT, type SealOptions, SHORT_SEALED } from "./documents.ts";
 import { asCofferError, isTransient } from "./error.ts";
+import { ASKED_AT_ONCE, inTurns } from "./in-turns.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
 import { encodeMetadata, type Metadata } from "./metadata.ts";
 import type { Microservice } from "./microservice.ts";
@@ -88,7 +89,7 @@ export class UploadQueue {
     const enrolled = await microservice.use();
     if (findsKeys(enrolled)) return;
     const kept = await store.keys(owner, account);
-    const loaded = await Promise.all(kept.map((edk) => enrolled.port.has(edk)));
+    const loaded = await Promise.all(inTurns(kept, ASKED_AT_ONCE, (edk) => enrolled.port.has(edk)));
     const missing = READY - loaded.filter(Boolean).length;
     if (2 * missing <= READY) return;
     // Of an instance that is not there any more, or loaded too long ago: they serve nobody.
@@ -140,11 +141,11 @@ export class UploadQueue {
     const rows = await store.rows(this.#options.owner());
     if (rows.length === 0) return [];
     const { port } = await microservice.use();
-    const edks = await Promise.all(rows.map(async ({ metadata }) => (await port.inspect(metadata)).edk));
-    const loaded = await keys.have([...new Set(edks)]);
+    const headers = await Promise.all(inTurns(rows, ASKED_AT_ONCE, ({ metadata }) => port.inspect(metadata)));
+    const loaded = await keys.have([...new Set(headers.map(({ edk }) => edk))]);
     const shown: Queued[] = [];
     for (const [at, row] of rows.entries()) {
-      const named = loaded.has(edks[at] ?? "") ? documents.named(row, row.metadata) : undefined;
+      const named = loaded.has(headers[at]?.edk ?? "") ? documents.named(row, row.metadata) : undefined;
       shown.push(this.#shown(row, (await named?.catch(() => undefined))?.metadata));
     }
     return shown;

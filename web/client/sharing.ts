@@ -27,6 +27,7 @@ import { fetchContent } from "./content.ts";
 import { purposeOf, saidBy } from "./document-key.ts";
 import type { Documents, OpenOptions } from "./documents.ts";
 import { asCofferError } from "./error.ts";
+import { ASKED_AT_ONCE, inTurns } from "./in-turns.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
 import {
   decodeMetadata,
@@ -102,8 +103,6 @@ type Said = { account: string; name: string; document: string; messageId: string
 
 /** Documents whose names are read at a time. */
 const READING = 4;
-/** Copies that are looked at at a time: a port serves some calls at once, and refuses the others. */
-const INSPECTING = 16;
 
 export class Sharing {
   readonly #means: Means;
@@ -243,17 +242,14 @@ export class Sharing {
     const enrolled = await this.#means.microservice.use();
     const { port } = enrolled;
     const closed: { at: number; edk: string; message: Uint8Array<ArrayBuffer> }[] = [];
-    const waiting = rows.entries();
-    const inspect = async () => {
-      for (const [at, { copy }] of waiting) {
-        const message = copy === undefined ? undefined : decodeBase64url(copy);
-        const edk = message && (await port.inspect(message).catch(() => undefined))?.edk;
-        // Whoever writes can make other keys, and a copy under one of them of a name that is none.
-        if (message && edk !== undefined && (findsKeys(enrolled) || purposeOf(edk) === "metadata"))
-          closed.push({ at, edk, message });
-      }
+    const inspect = async ({ copy }: ReceivedRow, at: number) => {
+      const message = copy === undefined ? undefined : decodeBase64url(copy);
+      const edk = message && (await port.inspect(message).catch(() => undefined))?.edk;
+      // Whoever writes can make other keys, and a copy under one of them of a name that is none.
+      if (message && edk !== undefined && (findsKeys(enrolled) || purposeOf(edk) === "metadata"))
+        closed.push({ at, edk, message });
     };
-    await Promise.all(Array.from({ length: INSPECTING }, inspect));
+    await Promise.all(inTurns(rows, ASKED_AT_ONCE, inspect));
     const loaded = await this.#means.keys.ensureAll(
       [...new Set(closed.map(({ edk }) => edk))],
       undefined,
@@ -279,24 +275,21 @@ export class Sharing {
     documents: ReceivedDocument[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const waiting = documents.entries();
-    const work = async () => {
-      for (const [at, document] of waiting) {
-        const row = rows[at];
-        if (document.metadata || !row || document.error) continue;
-        try {
-          const opened = await this.#openMetadata(document.account, row, signal);
-          document.metadata = opened.metadata;
-          // Without it the name is read again next time, and that is all.
-          await this.#copy(document, opened).catch(() => {});
-        } catch (error) {
-          signal?.throwIfAborted();
-          if (codeOf(error) === "signed-out") throw error;
-          document.error = asCofferError(error);
-        }
+    const read = async (document: ReceivedDocument, at: number) => {
+      const row = rows[at];
+      if (document.metadata || !row || document.error) return;
+      try {
+        const opened = await this.#openMetadata(document.account, row, signal);
+        document.metadata = opened.metadata;
+        // Without it the name is read again next time, and that is all.
+        await this.#copy(document, opened).catch(() => {});
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (codeOf(error) === "signed-out") throw error;
+        document.error = asCofferError(error);
       }
     };
-    await Promise.all(Array.from({ length: READING }, work));
+    await Promise.all(inTurns(documents, READING, read));
   }
 
   async #copy({ account, share, id }: ReceivedDocument, { metadata, content }: Opened): Promise<void> {
