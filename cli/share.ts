@@ -37,7 +37,8 @@ Example: ${COFFER} unshare 7b0c6c1e-6d5f-8c93-9a3e-0d3c5b1f2a77 1f0e… --user a
 export const SHARES_HELP = `coffer shares [DOCUMENT]     whom documents of an account are shared with, or one of them
 coffer shares --received     what other accounts have shared with the user's
 
-Prints share, document, the other account with its name, and when the share ends; of what was received the document's name too.
+Prints share, document, the other account with its name, and when the share ends; of what was received the document's name too. With --received it is of
+all accounts of the user; --account says one, which may have been given the same document as another of them, by another share.
 
   --received    what others have shared; \`coffer shares --received --open SHARE\` writes one to standard output
   --open SHARE  with --received: open that one, on standard output. What came is complete only when the command ends with 0
@@ -98,14 +99,16 @@ export async function shares(args: string[]): Promise<number> {
     );
   return withClient(values, async (client) => {
     const sharing = client.sharing;
-    if (open !== undefined) return write(client, open);
+    // Of one account where it is said, else of all.
+    const at = values.account === undefined ? {} : { account: accountOf(client, values.account) };
+    if (open !== undefined) return write(client, { share: open, ...at });
     if (decline !== undefined) {
-      await sharing.decline(await receivedBy(client, decline));
+      await sharing.decline(await receivedBy(client, decline, at));
       tell(json, `${decline} is declined.`, { share: decline });
       return 0;
     }
     const all = received
-      ? await sharing.received()
+      ? await sharing.received(at)
       : await sharing.shares({
           account: accountOf(client, values.account),
           ...(document !== undefined && { document }),
@@ -116,18 +119,22 @@ export async function shares(args: string[]): Promise<number> {
   });
 }
 
-async function write(client: Client, wanted: string): Promise<number> {
+async function write(client: Client, wanted: { share: string; account?: string }): Promise<number> {
   const sharing = client.sharing;
-  const { stream } = await sharing.open({ share: wanted }).catch((error: unknown) => {
+  const { stream } = await sharing.open(wanted).catch((error: unknown) => {
     if (codeOf(error) !== "share-ended") throw error;
-    throw new CommandError(`Nothing was received by the share '${shown(wanted)}', or it has ended.`);
+    throw new CommandError(`Nothing was received by the share '${shown(wanted.share)}', or it has ended.`);
   });
   for await (const chunk of stream) await print(chunk);
   return 0;
 }
 
-async function receivedBy(client: Client, wanted: string): Promise<ReceivedDocument> {
-  const found = (await client.sharing.received()).find(({ share }) => share === wanted);
+async function receivedBy(
+  client: Client,
+  wanted: string,
+  at: { account?: string },
+): Promise<ReceivedDocument> {
+  const found = (await client.sharing.received(at)).find(({ share }) => share === wanted);
   if (!found) throw new CommandError(`Nothing was received by the share '${shown(wanted)}'.`);
   return found;
 }

@@ -387,6 +387,30 @@ it("Sharing again takes the place of what was, and the other account takes it of
   expect(await receivedAs(cleo, again.share)).toBeUndefined();
 });
 
+it("Sharing with two accounts of one person lists what each was given, and takes it off by its share alone", async () => {
+  const hana = await connectNode(system, "Hana");
+  open.push(hana);
+  const first = accountOf(hana);
+  const { id: second } = await hana.life.create("Second");
+  const document = await seal("both.txt");
+  const shares = await Promise.all([first, second].map((to) => ann.sharing.share(document.id, to)));
+  const listed = async (account?: string) =>
+    (await hana.sharing.received(account === undefined ? {} : { account })).map(({ share, account: by }) => [
+      share,
+      by,
+    ]);
+  const [one, other] = shares.map(({ share }) => share);
+  expect(await listed()).toEqual([
+    [one, first],
+    [other, second],
+  ]);
+  expect(await listed(second)).toEqual([[other, second]]);
+  expect(await code(listed(accountOf(ann)))).toBe("no-account");
+  await hana.sharing.decline({ share: other! });
+  expect(await listed()).toEqual([[one, first]]);
+  expect(await code(hana.sharing.decline({ share: other! }))).toBe("share-ended");
+});
+
 it("Sharing leaves an audit row at each decision, with who asked", async () => {
   const { document, share } = await shared("audited.txt");
   await bob.sharing.open((await receivedAs(bob, share.share))!);

@@ -41,7 +41,14 @@ export type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts"
 export type { Rotation, RotationProgress } from "./rotation.ts";
 export type { Seed, SeedOptions } from "./seed.ts";
 export { CustodianSession } from "./session.ts";
-export type { Party, ReceivedDocument, Share, ShareOptions, Sharing } from "./sharing.ts";
+export type {
+  Party,
+  ReceivedDocument,
+  ReceivedOptions,
+  Share,
+  ShareOptions,
+  Sharing,
+} from "./sharing.ts";
 export {
   type Account,
   type Identity,

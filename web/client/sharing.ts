@@ -63,6 +63,12 @@ export interface ShareOptions {
   expires?: Date;
 }
 
+export interface ReceivedOptions {
+  /** The user's account that has received them. Default: each of the user's. */
+  account?: string;
+  signal?: AbortSignal;
+}
+
 /** A document that another account has shared with one of the user's. */
 export interface ReceivedDocument {
   share: string;
@@ -158,10 +164,13 @@ export class Sharing {
     await callEmpty(rest, deleteShare, { account: at, id: document, share }, undefined, { tries: 3 });
   }
 
-  /** What others have shared with the user's accounts, the newest first of each. */
-  async received({ signal }: { signal?: AbortSignal } = {}): Promise<ReceivedDocument[]> {
+  /**
+   * What others have shared with the user's accounts, the newest first of each, or with one of them. Two accounts may have been given the same document,
+   * each by a share of its own.
+   */
+  async received({ account: one, signal }: ReceivedOptions = {}): Promise<ReceivedDocument[]> {
     const all: ReceivedDocument[] = [];
-    for (const account of this.#means.accounts()) {
+    for (const account of one === undefined ? this.#means.accounts() : [this.#means.account(one)]) {
       const rows: ReceivedRow[] = [];
       for await (const page of this.#pages(account, signal)) rows.push(...page);
       const documents = rows.map((row) => receivedOf(account, row));
@@ -201,8 +210,15 @@ export class Sharing {
     }
   }
 
-  /** Takes one of these off the list. Whose it is can share it again. */
-  async decline({ share, account }: Pick<ReceivedDocument, "share" | "account">): Promise<void> {
+  /**
+   * Takes one of these off the list of the account that has it; by its share alone it is looked for in each of the user's accounts. Whose it is can
+   * share it again. Error: `share-ended` where none of them has it.
+   */
+  async decline({
+    share,
+    account: named,
+  }: Pick<ReceivedDocument, "share"> & { account?: string }): Promise<void> {
+    const account = named ?? (await this.#find(share, this.#means.accounts(), undefined)).account;
     await callEmpty(this.#means.rest, deleteReceived, { account, share }, undefined, { tries: 3 });
   }
 
