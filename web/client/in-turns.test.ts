@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { CofferError } from "#protocol/error.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
 import { createPortClient, type PortHandler, refuseAll, servePort } from "#protocol/port/index.ts";
 import { DocumentList } from "./document-list.ts";
 import { inTurns } from "./in-turns.ts";
@@ -87,10 +87,8 @@ it("M18 lists a hundred uploads that wait, each by its name", async () => {
     await store.add("t/ada", { ...row, metadata: utf8(`${at}.txt`) }, new Blob(["-"]));
   }
   const queue = new UploadQueue({ ...options, ...about } as unknown as UploadQueueOptions);
-  const listed = await queue.list();
-  expect(listed.map(({ metadata }) => metadata?.name)).toEqual(
-    Array.from({ length: MANY }, (_, at) => `${at}.txt`),
-  );
+  const listed = queue.list().then((all) => all.map(({ metadata }) => metadata?.name), codeOf);
+  expect(await listed).toEqual(Array.from({ length: MANY }, (_, at) => `${at}.txt`));
 });
 
 it("names a hundred documents that others have shared by the account's own copies of their names", async () => {
