@@ -27,7 +27,10 @@ export type IndexReceipt = {
   account: string;
   /** Origin of the app whose documents they are. */
   app: string;
-  /** OAuth client id that this app has now: another one has another index. Absent in heads of earlier releases. */
+  /**
+   * OAuth client id that this app has now: another one has another index. For who reads a head; a vault holds it against nothing, as the KMS says
+   * which it is. Absent in heads of earlier releases.
+   */
   client?: string;
   /** How many changes there have been. */
   sequence: number;
