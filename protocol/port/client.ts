@@ -142,14 +142,14 @@ export function createPortClient(port: MessagePort, watch?: (call: PortCall) => 
     port.close();
     const calls = [...pending.values()];
     pending.clear();
-    for (const call of calls) {
-      call.fail(closed);
-      ended(call, { code });
-    }
+    for (const call of calls) call.fail(closed);
+    // Who is told of the first finds all of them ended.
+    for (const call of calls) ended(call, { code });
   }
 
   function ended({ op: what, at }: Pending, more: Pick<PortCall, "code" | "loaded"> = {}): void {
-    watch?.({ what, at, ms: Date.now() - at, ...more });
+    // The clock may have been set back meanwhile.
+    watch?.({ what, at, ms: Math.max(0, Date.now() - at), ...more });
   }
 
   function receive(data: unknown): void {

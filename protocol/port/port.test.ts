@@ -217,6 +217,22 @@ it("tells a watcher of each call that has ended, with the keys that it brought a
   client.close();
 });
 
+it("ends each call of a port that closes, though its watcher throws", async () => {
+  const { port1, port2 } = new MessageChannel();
+  servePort(port2, handler({ has: () => new Promise(() => {}) }));
+  let fails = false;
+  const client = createPortClient(port1, () => {
+    if (fails) throw new Error("of the app");
+  });
+  await client.hello("CN=page");
+  fails = true;
+  const ended = Promise.all(
+    [1, 2, 3].map(() => expect(client.has(edk)).rejects.toMatchObject({ code: "port-closed" })),
+  );
+  expect(() => client.close()).toThrow("of the app");
+  await ended;
+});
+
 it("tells a watcher of a stream that was given up, and of each call that a port which closes ends, once", async () => {
   const { port1, port2 } = new MessageChannel();
   servePort(port2, handler({ has: () => new Promise(() => {}) }));
