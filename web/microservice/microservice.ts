@@ -348,6 +348,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     live?.ladder?.end();
     live = undefined;
     locked = undefined;
+    unlocking = undefined;
     keys = undefined;
     session = undefined;
     if (other) other = new Mutual(crypto, now);
@@ -425,10 +426,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     },
 
     // A second call waits for the same passkey.
-    unlock: () =>
-      (unlocking ??= unlockOnce().finally(() => {
-        unlocking = undefined;
-      })),
+    unlock: () => (unlocking ??= unlockOnce()),
 
     async authenticate(proof) {
       const { record } = enrolled();
@@ -705,9 +703,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   async function unlockOnce() {
     const [record, began] = [locked, ended];
     locked = undefined;
-    const output = record && (await options.attester?.unlock?.(record.sealed).catch(() => null));
-    const found = output && (await unlocked(record, output).catch(() => undefined));
+    const output = await (record && options.attester?.unlock?.(record.sealed).catch(() => null));
+    const found = record && output && (await unlocked(record, output).catch(() => undefined));
     if (ended !== began) throw new CofferError("no-session");
+    unlocking = undefined;
     // Another may have been enrolled while the passkey was asked for.
     if (found && !live) begin(found);
     return { unlocked: Boolean(found) };

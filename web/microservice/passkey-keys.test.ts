@@ -278,6 +278,34 @@ describe("instance keys under a passkey", () => {
     expect(greeted).not.toHaveProperty("locked");
   });
 
+  it("M4 is unlocked after it was asked when nothing was locked yet", async () => {
+    const { client } = open();
+    await client.hello(DN);
+    expect(await client.unlock()).toBe(false);
+    const { instance } = await enrolled();
+    expect(await client.hello(DN)).toMatchObject({ locked: true });
+    expect(await client.unlock()).toBe(true);
+    expect((await client.hello(DN)).instance).toEqual(instance);
+  });
+
+  it("M4 asks again for what was enrolled since, while the person is still asked for what was ended", async () => {
+    await enrolled();
+    const { client } = open();
+    await client.hello(DN);
+    const before = Promise.withResolvers<Bytes>();
+    passkey.answer = () => before.promise;
+    const ended = expect(client.unlock()).rejects.toMatchObject({ code: "no-session" });
+    await client.forget();
+    const { instance } = await enrolled();
+    passkey.answer = ({ salt }) => passkey.prf(salt);
+    expect(await client.hello(DN)).toMatchObject({ locked: true });
+    expect(await client.unlock()).toBe(true);
+    before.resolve(passkey.prf(stored().sealed.salt));
+    await ended;
+    expect((await client.hello(DN)).instance).toEqual(instance);
+    expect(await lives(client)).not.toBe("not-enrolled");
+  });
+
   it("does not begin what was ended while the person was asked", async () => {
     await enrolled();
     const { promise, resolve: shown } = Promise.withResolvers<Bytes>();
