@@ -73,7 +73,7 @@ async function written(write: Write): Promise<Times> {
   return { seal: seal.ms, plain: plain.ms };
 }
 
-/** Sealed over the port and written, and nothing else: for memory. */
+/** Sealed over the port and written, and nothing else, untimed: for memory. */
 const sealedTo = (write: Write) => connected((microservice) => write(sealedBy(microservice)));
 
 Object.assign(globalThis, {
@@ -86,6 +86,10 @@ Object.assign(globalThis, {
     portOpen,
     opfs: () => written(toOpfs),
     server: () => written(toServer),
-    sealed: { port: () => sealedTo(discard), server: () => sealedTo(toServer) },
+    sealed: {
+      port: () => sealedTo(discard),
+      opfs: () => sealedTo(toOpfs),
+      server: () => sealedTo(toServer),
+    },
   },
 });
