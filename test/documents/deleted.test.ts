@@ -108,6 +108,34 @@ it("lists what was deleted, after a reload too, restores one and deletes another
   expect(await showFile(page, "plan.txt")).toBe("plan.txt, whole");
 });
 
+it("draws of ten thousand deleted documents what is near, and reaches the last one", async () => {
+  const DELETED = "**/deleted-documents*";
+  await page.route(DELETED, async (route) => {
+    const { pathname, searchParams } = new URL(route.request().url());
+    const at = Number(searchParams.get("cursor") ?? 0);
+    const documents = Array.from({ length: 1000 }, (_, index) => {
+      const [number, account] = [10_000 - at * 1000 - index, pathname.split("/")[2]];
+      const id = `00000000-0000-8000-8000-${String(number).padStart(12, "0")}`;
+      return { id, account, size: number, created: number, ends: 4_000_000_000 };
+    });
+    await route.fulfill({ json: { documents, ...(at < 9 && { cursor: String(at + 1) }) } });
+  });
+  await button("Deleted").click();
+  const rows = panel().getByRole("listitem");
+  await rows.first().waitFor(SOON);
+  expect(await rows.first().getAttribute("aria-setsize")).toBe("10000");
+  expect(await rows.count()).toBeLessThan(500);
+  await panel()
+    .getByRole("list", { name: "Deleted documents" })
+    .evaluate((list) => {
+      list.scrollTop = list.scrollHeight;
+    });
+  await panel().locator('[aria-posinset="10000"]').getByRole("button", { name: "Restore" }).waitFor(SOON);
+  expect(await rows.count()).toBeLessThan(500);
+  await panel().getByRole("button", { name: "Close" }).click();
+  await page.unroute(DELETED);
+});
+
 it("saves several as one ZIP", async () => {
   await button("Open plan.txt").focus();
   await page.keyboard.press("Control+a");

@@ -5,11 +5,11 @@
 
 import type { Group, RoleHolder, TenantRole } from "#web/browser/index.ts";
 import { AccountQuotaForm } from "./account-quota.ts";
-import { administrationRow } from "./administration-row.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatDay } from "./format.ts";
 import { MasterKeyMove } from "./master-key-move.ts";
 import { PanelElement } from "./panel.ts";
+import { panelRow } from "./panel-row.ts";
 import { element, onPress, part } from "./part.ts";
 import { VaultsOfOthers } from "./vaults-of-others.ts";
 import { t, type Words, wordFor } from "./words.ts";
@@ -77,7 +77,7 @@ export class CofferAdministration extends PanelElement {
 
   #draw(roles: readonly RoleHolder[], groups: readonly Group[]): void {
     const holders = roles.map(({ user, role, since }) =>
-      administrationRow(
+      panelRow(
         user,
         t("{role} since {day}", { role: wordFor(ROLES, role), day: formatDay(new Date(since * 1000)) }),
         {
@@ -90,7 +90,7 @@ export class CofferAdministration extends PanelElement {
     part(this, "roles").replaceChildren(...holders);
     part(this, "no-roles").hidden = roles.length > 0;
     const listed = groups.map(({ group, members }) =>
-      administrationRow(group, members === 1 ? t("1 member") : t("{count} members", { count: members }), {
+      panelRow(group, members === 1 ? t("1 member") : t("{count} members", { count: members }), {
         label: t("Show"),
         name: t("Show the group {group}", { group }),
         run: () => this.#show(group),
@@ -152,7 +152,7 @@ export class CofferAdministration extends PanelElement {
       if (next.done) break;
       const { user, since } = next.value;
       items.push(
-        administrationRow(user, t("since {day}", { day: formatDay(new Date(since * 1000)) }), {
+        panelRow(user, t("since {day}", { day: formatDay(new Date(since * 1000)) }), {
           label: t("Remove"),
           name: t("Remove {user} from {group}", { user, group }),
           run: () => this.#remove(group, user),

@@ -2,9 +2,12 @@
 
 import type { Document } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
+import { nameOf as placeOf } from "./desk.ts";
 import { formatBytes, formatDay } from "./format.ts";
+import { LongList } from "./long-list.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { PanelElement } from "./panel.ts";
+import { rowButton } from "./panel-row.ts";
 import { element, part } from "./part.ts";
 import { t } from "./words.ts";
 
@@ -13,31 +16,50 @@ export class CofferDeleted extends PanelElement {
     "not-found": "It is no longer there: it expired, or someone else restored or deleted it.",
     forbidden: "Readers cannot restore or delete documents.",
   } as const;
-  readonly #rows = new Map<Document, HTMLElement>();
+  #documents: Document[] = [];
+  #list!: LongList<Document>;
+  /** What a row shows. */
+  readonly #filled = new WeakMap<HTMLElement, Document>();
+
+  protected override ready(): void {
+    super.ready();
+    // Whoever keeps what is deleted for long has thousands.
+    this.#list = new LongList<Document>(
+      part(this, "list"),
+      t("Deleted documents"),
+      { key: placeOf, make: () => this.#row(), fill: (row, document) => this.#fill(row, document) },
+      { scrolls: true },
+    );
+  }
 
   protected override clear(): void {
-    this.#rows.clear();
-    part(this, "list").replaceChildren();
+    this.#show([]);
     part(this, "none").hidden = true;
   }
 
   protected override async read(): Promise<void> {
     await this.latest(
       () => this.coffer.list({ deleted: true }),
-      (documents) => this.#draw(documents),
+      (documents) => this.#show(documents),
     );
   }
 
-  #draw(documents: Document[]): void {
-    this.#rows.clear();
-    for (const document of documents) this.#rows.set(document, this.#row(document));
+  #show(documents: Document[]): void {
+    this.#documents = documents;
+    this.#list.show(documents);
     part(this, "none").hidden = documents.length > 0;
-    part(this, "list").replaceChildren(...this.#rows.values());
   }
 
-  #row(document: Document): HTMLElement {
+  #row(): HTMLElement {
+    const row = make("div", "");
+    row.role = "listitem";
+    return row;
+  }
+
+  #fill(row: HTMLElement, document: Document): void {
+    if (this.#filled.get(row) === document) return;
+    this.#filled.set(row, document);
     const { metadata, sealedSize, ends, account } = document;
-    const item = globalThis.document.createElement("li");
     const about = make("div", "about");
     const name = make("bdi", "name", shownName(nameOf(document)));
     const accounts = this.coffer.identity?.accounts ?? [];
@@ -50,12 +72,13 @@ export class CofferDeleted extends PanelElement {
     about.append(name, make("span", "meta", words.filter(Boolean).join(" · ")));
     const actions = make("div", "actions");
     const said = { name: nameInWords(nameOf(document)) };
+    const restore = () => this.#restore(document);
+    const remove = () => this.#remove(document);
     actions.append(
-      button(t("Restore"), t("Restore {name}", said), () => this.#restore(document)),
-      button(t("Delete for good"), t("Delete for good: {name}", said), () => this.#remove(document)),
+      rowButton({ label: t("Restore"), name: t("Restore {name}", said), run: restore }),
+      rowButton({ label: t("Delete for good"), name: t("Delete for good: {name}", said), run: remove }),
     );
-    item.append(about, actions);
-    return item;
+    row.replaceChildren(about, actions);
   }
 
   async #restore(document: Document): Promise<void> {
@@ -81,9 +104,7 @@ export class CofferDeleted extends PanelElement {
     this.overtake();
     const done = await this.attempt(work);
     if (!done) return false;
-    this.#rows.get(document)?.remove();
-    this.#rows.delete(document);
-    part(this, "none").hidden = this.#rows.size > 0;
+    this.#show(this.#documents.filter((each) => each !== document));
     part(this, "close").focus();
     return true;
   }
@@ -97,15 +118,5 @@ function make(name: "div" | "bdi" | "span", className: string, text = ""): HTMLE
   const made = document.createElement(name);
   made.className = className;
   made.textContent = text;
-  return made;
-}
-
-function button(words: string, label: string, press: () => Promise<void>): HTMLElement {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.className = "quiet";
-  made.textContent = words;
-  made.setAttribute("aria-label", label);
-  made.addEventListener("click", () => void press());
   return made;
 }

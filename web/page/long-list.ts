@@ -25,12 +25,14 @@ export class LongList<T> {
   #items: readonly T[] = [];
   #rowHeight = ROW_HEIGHT;
 
-  constructor(list: HTMLElement, label: string, rows: Rows<T>) {
+  /** `scrolls`: by itself, and not with the page. */
+  constructor(list: HTMLElement, label: string, rows: Rows<T>, { scrolls = false } = {}) {
     this.#list = list;
     list.role = "list";
     list.ariaLabel = label;
     this.#rows = rows;
     this.#observer = new IntersectionObserver((entries) => this.#moved(entries), {
+      root: scrolls ? list : null,
       rootMargin: `${MARGIN} 0px`,
     });
   }

@@ -1,12 +1,12 @@
 /** `<coffer-sharing>`: whom a document is shared with, and what others have shared; for one more, for the end of one, and to save what came. */
 
 import type { Document, ReceivedDocument, Share } from "#web/browser/index.ts";
-import { administrationRow, type RowButton } from "./administration-row.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { nameOf } from "./desk.ts";
 import { formatMoment } from "./format.ts";
 import { nameInWords } from "./names.ts";
 import { PanelElement } from "./panel.ts";
+import { panelRow, type RowButton } from "./panel-row.ts";
 import { element, onPress, part } from "./part.ts";
 import { chooseTarget } from "./save.ts";
 import { t } from "./words.ts";
@@ -94,7 +94,7 @@ export class CofferSharing extends PanelElement {
       account: nameInWords(to.name),
       when: formatMoment(expires),
     });
-    return administrationRow(name, about, {
+    return panelRow(name, about, {
       label: t("Withdraw…"),
       name: t("Withdraw {name} from {account}", { name, account: nameInWords(to.name) }),
       run: () => this.#withdraw(share, name),
@@ -119,10 +119,8 @@ export class CofferSharing extends PanelElement {
         name: t("Save {name}", { name }),
         run: () => this.#save(document, name),
       });
-    const row = administrationRow(name, about);
+    const row = panelRow(name, about, ...buttons);
     row.dataset.received = document.share;
-    // One row's buttons, in one row.
-    for (const button of buttons) row.append(...administrationRow("", "", button).querySelectorAll("button"));
     return row;
   }
 

@@ -1,9 +1,9 @@
 /** In the administration's panel: the vaults of any person, to revoke what was lost. */
 
 import type { Coffer, UserInstance } from "#web/browser/index.ts";
-import { administrationRow } from "./administration-row.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatMoment } from "./format.ts";
+import { panelRow } from "./panel-row.ts";
 import { element, part } from "./part.ts";
 import { METHODS, STANDINGS, TIERS } from "./vault-words.ts";
 import { t, wordFor } from "./words.ts";
@@ -61,7 +61,7 @@ export class VaultsOfOthers {
       name: t("Revoke the vault {id}", { id }),
       run: () => this.#revoke(user, id),
     };
-    return administrationRow(id, about, status === "active" ? button : undefined);
+    return panelRow(id, about, ...(status === "active" ? [button] : []));
   }
 
   async #revoke(user: string, id: string): Promise<void> {

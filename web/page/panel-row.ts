@@ -1,9 +1,9 @@
-/** A row of a list in the administration's panel: what it is, what there is to say of it, and one button. */
+/** A row of a list in a panel: what it is, what there is to say of it, and its buttons. */
 
 /** `name` is the button's for those who do not see where it stands. */
 export type RowButton = { label: string; name: string; run: () => Promise<void> };
 
-export function administrationRow(what: string, about: string, button?: RowButton): HTMLElement {
+export function panelRow(what: string, about: string, ...buttons: RowButton[]): HTMLElement {
   const item = document.createElement("li");
   const words = document.createElement("div");
   words.className = "about";
@@ -13,12 +13,11 @@ export function administrationRow(what: string, about: string, button?: RowButto
   meta.className = "meta";
   meta.textContent = about;
   words.append(title, meta);
-  item.append(words);
-  if (button) item.append(pressed(button));
+  item.append(words, ...buttons.map(rowButton));
   return item;
 }
 
-function pressed({ label, name, run }: RowButton): HTMLElement {
+export function rowButton({ label, name, run }: RowButton): HTMLElement {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
