@@ -1,7 +1,8 @@
-/** What the browser keeps between page loads: the sign-in, beside the key that it is bound to. In IndexedDB through idb. */
+/** What the browser keeps between page loads: the sign-in, beside the key that it is bound to. In IndexedDB. */
 
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { DBSchema } from "idb";
 import type { PendingSignIn, SignIn, SignInStore } from "../client/index.ts";
+import { databaseOf } from "./database.ts";
 import { forgetLists } from "./lists.ts";
 
 interface Schema extends DBSchema {
@@ -13,24 +14,10 @@ const PENDING_LIFE = 60 * 60 * 1000;
 
 /** The store of the browser: database `coffer-custodian`, version 1. */
 export function createSignInStore(now: () => number = Date.now): SignInStore {
-  let opened: Promise<IDBPDatabase<Schema>> | undefined;
-  const database = () => {
-    opened ??= openDB<Schema>("coffer-custodian", 1, {
-      upgrade(db) {
-        db.createObjectStore("sign-in");
-        db.createObjectStore("pending", { keyPath: "state" });
-      },
-      // A newer version of the page in another tab must not wait for this one.
-      blocking: (_current, _blocked, event) => {
-        (event.target as IDBDatabase).close();
-        opened = undefined;
-      },
-      terminated: () => {
-        opened = undefined;
-      },
-    });
-    return opened;
-  };
+  const database = databaseOf<Schema>("coffer-custodian", (db) => {
+    db.createObjectStore("sign-in");
+    db.createObjectStore("pending", { keyPath: "state" });
+  });
   return {
     read: async (vault) => (await database()).get("sign-in", vault),
     write: async (vault, signIn) => void (await (await database()).put("sign-in", signIn, vault)),

@@ -1,7 +1,8 @@
 /** Uploads that wait for the network, in the app's own IndexedDB: ciphertext alone. In a database of its own, opened when it is used first. */
 
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { DBSchema } from "idb";
 import { queueFull, requireRoom, type UploadStore, type WaitingUpload } from "../client/upload-store.ts";
+import { databaseOf } from "./database.ts";
 
 type Key = [vault: string, owner: string, id: string];
 
@@ -14,23 +15,9 @@ interface Schema extends DBSchema {
 
 /** The store of the browser for one vault: database `coffer-uploads`, version 1. */
 export function createUploadStore(vault: string): UploadStore {
-  let opened: Promise<IDBPDatabase<Schema>> | undefined;
-  const database = () => {
-    opened ??= openDB<Schema>("coffer-uploads", 1, {
-      upgrade(db) {
-        for (const name of ["uploads", "contents", "keys"] as const) db.createObjectStore(name);
-      },
-      // A newer version of the page in another tab must not wait for this one.
-      blocking: (_current, _blocked, event) => {
-        (event.target as IDBDatabase).close();
-        opened = undefined;
-      },
-      terminated: () => {
-        opened = undefined;
-      },
-    });
-    return opened;
-  };
+  const database = databaseOf<Schema>("coffer-uploads", (db) => {
+    for (const name of ["uploads", "contents", "keys"] as const) db.createObjectStore(name);
+  });
   // An array is greater than any text, and so than any key that begins in this way (Indexed Database API, "compare two keys").
   const below = (...begin: string[]) => IDBKeyRange.bound([vault, ...begin], [vault, ...begin, []]);
   return {
