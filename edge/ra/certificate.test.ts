@@ -56,7 +56,8 @@ const order = (use: "identity" | "wrapping"): CertificateOrder => ({
   spki,
   use,
   level: "data",
-  revocationList: "https://vault.example/ra/revocations",
+  list: 7,
+  revocationList: "https://vault.example/ra/revocations/7",
 });
 
 it("names the tenant's level in a wrapping certificate alone, and level data by nothing", async () => {
@@ -82,7 +83,14 @@ it("M4 issues certificates that say whose, for what, by which method and tier", 
 
   const certificate = new x509.X509Certificate(der);
   expect(certificate.issuer).toBe(ca.subject);
-  expect(certificate.serialNumber).toMatch(/^[4-7][0-9a-f]{31}$/);
+  expect(certificate.serialNumber).toMatch(/^[4-7][0-9a-f]{29}07$/);
+  expect(certificate.getExtension(x509.CRLDistributionPointsExtension)?.distributionPoints).toMatchObject([
+    {
+      distributionPoint: {
+        fullName: [{ uniformResourceIdentifier: "https://vault.example/ra/revocations/7" }],
+      },
+    },
+  ]);
   expect(certificate.getExtension(x509.KeyUsagesExtension)?.usages).toBe(x509.KeyUsageFlags.digitalSignature);
   expect(certificate.getExtension(x509.ExtendedKeyUsageExtension)?.usages).toEqual(["1.3.6.1.5.5.7.3.2"]);
   expect(certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON()).toEqual([

@@ -37,7 +37,8 @@ export type CertificateOrder = {
   use: "identity" | "wrapping" | "agreement" | "kem";
   /** The tenant's release level: the HSM releases no more to it. */
   level: Level;
-  /** Where the list is in which it stands once it is revoked. */
+  /** The list in which it stands once it is revoked: the last octet of its serial number. And where that list is. */
+  list: number;
   revocationList: string;
 };
 
@@ -56,7 +57,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
   if (order.use === "identity") extensions.push(new x509.ExtendedKeyUsageExtension([CLIENT_AUTH]));
   const made = await x509.X509CertificateGenerator.create(
     {
-      serialNumber: serialNumber(),
+      serialNumber: serialNumber(order.list),
       subject: [{ CN: [order.instance] }, { OU: ["microservice"] }, { O: [order.tenant] }],
       issuer: ca.subjectName,
       notBefore: new Date(order.now - CLOCK_TOLERANCE * 1000),
@@ -77,10 +78,11 @@ function policiesOf({ method, tier, use, level }: CertificateOrder): string[] {
   return use === "identity" || level === "data" ? says : [...says, LEVEL_POLICY[level]];
 }
 
-/** 127 random bits, positive and never zero at the front (RFC 5280 §4.1.2.2). */
-function serialNumber(): string {
+/** 118 random bits before the octet of the list, positive and never zero at the front (RFC 5280 §4.1.2.2). */
+function serialNumber(list: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const [first = 0] = bytes;
   bytes[0] = (first & 0x3f) | 0x40;
+  bytes[15] = list;
   return encodeHex(bytes);
 }

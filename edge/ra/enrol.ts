@@ -12,6 +12,7 @@ import type { NewInstance } from "./instances.ts";
 import { registerHybrid, registerRecipient } from "./recipient.ts";
 import { hybridDigests } from "./renewal.ts";
 import type { InstanceKeys } from "./request.ts";
+import { anyList, distributionPoint } from "./revocations.ts";
 import type { Binding, Enrolment } from "./types.ts";
 import { x509 } from "./x509.ts";
 
@@ -36,8 +37,8 @@ export type Ceremony = {
   line?: string;
   /** When evidence was shown, seconds since 1970; null where none was. */
   attested: number | null;
-  /** Where the tenant's revocation list is. */
-  revocationList: string;
+  /** The tenant's vault, whose lists of revoked certificates they name. */
+  vault: string;
 } & InstanceFacts;
 
 /** Issues the certificates and registers the recipient, each at its HSM. Throws what the HSM throws. */
@@ -47,11 +48,13 @@ export async function certify(
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
   const { instance, tenant, method, tier, binding, level, keys, now, until, life, line, attested } = ceremony;
-  const { revocationList, registers } = ceremony;
+  const { vault, registers } = ceremony;
+  const list = anyList();
+  const revocationList = distributionPoint(vault, list);
   const enrolledAt = seconds(now);
   const notAfter = Math.min(enrolledAt + life, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
-    return { instance, tenant, binding, method, tier, level, revocationList, now, notAfter, spki, use };
+    return { instance, tenant, binding, method, tier, level, list, revocationList, now, notAfter, spki, use };
   };
   const { hybrid } = keys;
   const [identity, wrapping, certified, issuer, root, trust] = await Promise.all([
@@ -98,7 +101,7 @@ export async function certify(
     serials: [identity, wrapping, ...(certified ?? [])].map(
       (der) => new x509.X509Certificate(der).serialNumber,
     ),
-    ...{ line, attested, registers: registers ?? null },
+    ...{ list, line, attested, registers: registers ?? null },
   };
   const enrolled: Enrolment = {
     instance,

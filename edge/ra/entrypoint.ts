@@ -9,6 +9,7 @@ import { fail, type Result } from "../result.ts";
 import { principalOf } from "../secret.ts";
 import { methodsFor } from "./methods/index.ts";
 import type { PasskeyListed, PasskeyOpened } from "./passkeys.ts";
+import { FIRST_LIST } from "./revocations.ts";
 import type {
   Applicant,
   AttestationOpened,
@@ -82,9 +83,15 @@ export class Ra extends WorkerEntrypoint<Env> {
     return renewed ?? this.#principal(by.tenant, null).stranger(by);
   }
 
-  /** `GET /ra/revocations`, on the vault's origin, for anyone: which certificates of the tenant's instances are revoked. */
-  async revocationList(of: { tenant: string }): Promise<Result<Published>> {
-    return this.env.RA_REVOCATIONS_OBJECT.getByName(`${of.tenant}/revocations`).published();
+  /** `GET /ra/revocations/{list}`, on the vault's origin, for anyone: which certificates of the tenant's instances are revoked. Null: that of earlier releases. */
+  async revocationList({
+    tenant,
+    list,
+  }: {
+    tenant: string;
+    list: number | null;
+  }): Promise<Result<Published>> {
+    return this.env.RA_REVOCATIONS_OBJECT.getByName(`${tenant}/revocations`).published(list ?? FIRST_LIST);
   }
 
   /** The caller's own instances, newest first. */

@@ -7,7 +7,7 @@ import type { Enrolled, InstanceFacts } from "../enrolled.ts";
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
 import { readRegisters } from "./registers.ts";
-import { endedBy, UNLISTED } from "./revocations.ts";
+import { endedBy, FIRST_LIST, UNLISTED } from "./revocations.ts";
 import type { Binding, Instance, Recipient, UserInstance } from "./types.ts";
 
 export type NewInstance = {
@@ -24,6 +24,8 @@ export type NewInstance = {
   notAfter: number;
   /** Serial numbers of its certificates, hexadecimal. */
   serials?: string[] | undefined;
+  /** The list of revoked certificates that they name. */
+  list?: number | undefined;
   /** Of a renewal: the first instance in its line. */
   line?: string | undefined;
   /** When it, or the first in its line, has shown evidence. */
@@ -56,8 +58,8 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
   sql.exec(
     `INSERT INTO instances (id, user, custodian, client, jkt, origin, method, tier, identity_key, identity_certificate,
       wrapping_certificate, hsm_key, enrolled, not_after, level, serials, line, attested, certified, hybrid_key,
-      hybrid_certificates, registers, status)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
+      hybrid_certificates, registers, list, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
     made.id,
     binding.user,
     binding.custodian,
@@ -80,6 +82,7 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
     made.hybrid?.key ?? null,
     made.hybrid?.certificates ?? null,
     made.registers ? JSON.stringify(made.registers) : null,
+    made.list ?? FIRST_LIST,
   );
 }
 

@@ -68,7 +68,6 @@ import { registersOf } from "./registers.ts";
 import { keepAnswer, type Renewed, readRenewal, replaceBy, type Taken, takeRenewal } from "./renewal.ts";
 import { type InstanceKeys, verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
-import { distributionPoint } from "./revocation-list.ts";
 import { markListed, unlisted } from "./revocations.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { NOBODY, openSession, waitsForNobody } from "./session.ts";
@@ -441,8 +440,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
     try {
       const { level = tenantNamed(this.env, tenant).level } = of;
       const { certificate: life } = this.#life;
-      const revocationList = distributionPoint(tenantNamed(this.env, tenant));
-      const ceremony = { ...of, instance, tenant, level, until, life, revocationList };
+      const { vault } = tenantNamed(this.env, tenant);
+      const ceremony = { ...of, instance, tenant, level, until, life, vault };
       const { record, enrolled } = await certify(this.#hsm, this.#recipients, ceremony);
       // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
       const registered = await signedIn();
@@ -636,15 +635,15 @@ export class RaPrincipalObject extends DurableObject<Env> {
   }
 
   /**
-   * Tells the tenant's list of what is revoked, before anybody is answered. What it could not be told it is told by the alarm: the
-   * rows say what it has not.
+   * Tells the tenant's lists of what is revoked, before anybody is answered. What they could not be told they are told by the alarm:
+   * the rows say what they have not.
    */
   async #listRevoked({ sql, tenant }: Store): Promise<void> {
     for (;;) {
       const told = unlisted(sql, seconds(Date.now()));
       if (told.length === 0) return;
-      const list = this.env.RA_REVOCATIONS_OBJECT.getByName(`${tenant}/revocations`);
-      const heard = await list
+      const lists = this.env.RA_REVOCATIONS_OBJECT.getByName(`${tenant}/revocations`);
+      const heard = await lists
         .revoked(told.map(({ id: _, ...revocation }) => revocation))
         .catch(() => fail("internal"));
       if (!heard.ok) return;

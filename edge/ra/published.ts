@@ -1,8 +1,8 @@
-/** What a tenant's object keeps for its revocation list: the certificates that are revoked, how much it was told, and the last list that was signed. */
+/** What a tenant's object keeps for its revocation lists: the certificates that are revoked, and of each list how much it was told and the last one that was signed. */
 
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import type { Reason, RevokedCertificate } from "#protocol/pki/index.ts";
-import type { Revocation } from "./revocations.ts";
+import { FIRST_LIST, type Revocation } from "./revocations.ts";
 import type { Published } from "./types.ts";
 
 /** Serial numbers are unique to the authority. Times: seconds since 1970. */
@@ -26,70 +26,118 @@ export const PUBLISHED: readonly string[] = [
   ALTER TABLE published ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE published DROP COLUMN stale;
   `,
+  // One list becomes many. Certificates of before go on naming the first one, until the last of them has ended.
+  `
+  -- told: how often something new was revoked; the rest is of the last list that was signed, where one was; seen: how often of it before that was begun.
+  CREATE TABLE lists (
+    list INTEGER PRIMARY KEY, told INTEGER NOT NULL, number INTEGER NOT NULL DEFAULT 0, this_update INTEGER, next_update INTEGER, seen INTEGER, der BLOB
+  ) STRICT;
+  INSERT INTO lists SELECT ${FIRST_LIST}, count, number, this_update, next_update, seen, der FROM published, changes;
+  -- When it became many, in a tenant that had published the one.
+  CREATE TABLE split (at INTEGER NOT NULL) STRICT;
+  INSERT INTO split SELECT unixepoch() FROM published;
+  ALTER TABLE revoked ADD COLUMN list INTEGER NOT NULL DEFAULT ${FIRST_LIST};
+  DROP INDEX revoked_by_time;
+  CREATE INDEX revoked_by_list ON revoked (list, at);
+  CREATE INDEX revoked_by_end ON revoked (expires);
+  DROP TABLE published;
+  DROP TABLE changes;
+  `,
 ];
 
-/** A list, and the number of changes that it has seen. */
+/** A list, and how much of what it was told it has seen. */
 export type KeptList = Published & { seen: number };
 
+/** A message to the HSM holds no more. */
+export const LONGEST_LIST = 20_000;
+/** What has expired leaves after so long, also where nobody has read its list meanwhile. Seconds. */
+const KEPT = 30 * 24 * 3600;
+
 /** Takes note, in the caller's transaction, of certificates that are revoked. Told again, the earlier time and its reason count. */
-export function noteRevoked(sql: SqlStorage, revocations: readonly Revocation[]): void {
-  let changed = false;
-  for (const { serials, at, reason, expires } of revocations)
+export function noteRevoked(sql: SqlStorage, revocations: readonly Revocation[], now: number): void {
+  const changed = new Set<number>();
+  for (const { list, serials, at, reason, expires } of revocations)
     for (const serial of serials) {
       const written = sql.exec(
-        `INSERT INTO revoked VALUES (?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE
+        `INSERT INTO revoked (list, serial, at, reason, expires) VALUES (?, ?, ?, ?, ?) ON CONFLICT (serial) DO UPDATE
          SET at = excluded.at, reason = excluded.reason WHERE excluded.at < at RETURNING serial`,
-        ...[serial, at, reason, expires],
+        ...[list, serial, at, reason, expires],
       );
-      if (written.toArray().length > 0) changed = true;
+      if (written.toArray().length > 0) changed.add(list);
     }
-  if (changed) sql.exec("UPDATE changes SET count = count + 1");
+  for (const list of changed)
+    sql.exec(
+      "INSERT INTO lists (list, told) VALUES (?, 1) ON CONFLICT (list) DO UPDATE SET told = told + 1",
+      list,
+    );
+  sql.exec("DELETE FROM revoked WHERE expires < ?", now - KEPT);
 }
 
-/** How often something new was revoked. */
-export function changes(sql: SqlStorage): number {
-  return sql.exec<{ count: number }>("SELECT count FROM changes").one().count;
+/** How often something new was revoked that a list is about. */
+export function changes(sql: SqlStorage, list: number): number {
+  const [row] = sql.exec<{ told: number }>("SELECT told FROM lists WHERE list = ?", list).toArray();
+  return row?.told ?? 0;
+}
+
+/** When the one list of a tenant that had published it became many: certificates of since then name those. Null where there was none. */
+export function splitAt(sql: SqlStorage): number | null {
+  return sql.exec<{ at: number }>("SELECT at FROM split").toArray()[0]?.at ?? null;
 }
 
 /**
- * What the next list says, as of `now`. That it is begun is not noted: a list that is never signed leaves the last one as lacking as it is. What
- * the last one has named after its end goes.
+ * What the next list says, as of `now`; null where it would be too long. That it is begun is not noted: a list that is never signed leaves the
+ * last one as lacking as it is. What the last one has named after its end goes.
  */
 export function nextList(
   sql: SqlStorage,
+  list: number,
   now: number,
-): { number: number; seen: number; revoked: RevokedCertificate[] } {
-  const last = lastList(sql);
+): { number: number; seen: number; revoked: RevokedCertificate[] } | null {
+  const last = lastList(sql, list);
   // One that has expired leaves once a list of after its end has named it (RFC 5280 §3.3).
-  if (last) sql.exec("DELETE FROM revoked WHERE expires < ?", last.thisUpdate - CLOCK_TOLERANCE);
-  const rows = sql.exec<{ serial: string; at: number; reason: Reason }>(
-    "SELECT serial, at, reason FROM revoked WHERE at <= ? ORDER BY at, serial",
-    now,
-  );
-  return { number: (last?.number ?? 0) + 1, seen: changes(sql), revoked: rows.toArray() };
+  if (last)
+    sql.exec("DELETE FROM revoked WHERE list = ? AND expires < ?", list, last.thisUpdate - CLOCK_TOLERANCE);
+  const rows = sql
+    .exec<{ serial: string; at: number; reason: Reason }>(
+      "SELECT serial, at, reason FROM revoked WHERE list = ? AND at <= ? ORDER BY at, serial LIMIT ?",
+      ...[list, now, LONGEST_LIST + 1],
+    )
+    .toArray();
+  if (rows.length > LONGEST_LIST) return null;
+  return { number: (last?.number ?? 0) + 1, seen: changes(sql, list), revoked: rows };
 }
 
 /** Keeps a list that was signed, unless a newer one is kept. */
-export function keepList(sql: SqlStorage, { der, number, thisUpdate, nextUpdate, seen }: KeptList): void {
+export function keepList(
+  sql: SqlStorage,
+  list: number,
+  { der, number, thisUpdate, nextUpdate, seen }: KeptList,
+): void {
   sql.exec(
-    `INSERT INTO published (only, number, this_update, next_update, seen, der) VALUES (1, ?, ?, ?, ?, ?)
-     ON CONFLICT (only) DO UPDATE SET number = excluded.number, this_update = excluded.this_update,
+    `INSERT INTO lists (list, told, number, this_update, next_update, seen, der) VALUES (?, 0, ?, ?, ?, ?, ?)
+     ON CONFLICT (list) DO UPDATE SET number = excluded.number, this_update = excluded.this_update,
        next_update = excluded.next_update, seen = excluded.seen, der = excluded.der WHERE excluded.number > number`,
-    ...[number, thisUpdate, nextUpdate, seen, der.buffer],
+    ...[list, number, thisUpdate, nextUpdate, seen, der.buffer],
   );
 }
 
-export function lastList(sql: SqlStorage): KeptList | undefined {
+export function lastList(sql: SqlStorage, list: number): KeptList | undefined {
   type Row = { number: number; this_update: number; next_update: number; seen: number; der: ArrayBuffer };
-  const [row] = sql.exec<Row>("SELECT * FROM published").toArray();
+  const [row] = sql.exec<Row>("SELECT * FROM lists WHERE list = ? AND der IS NOT NULL", list).toArray();
   if (!row) return undefined;
   const { number, this_update: thisUpdate, next_update: nextUpdate, seen } = row;
   return { der: new Uint8Array(row.der), number, thisUpdate, nextUpdate, seen };
 }
 
-/** Whether a list says all of so many changes, and what has become due until `now`. */
-export function saysAll(sql: SqlStorage, list: KeptList, told: number, now: number): boolean {
-  if (list.seen < told) return false;
-  const due = "SELECT 1 FROM revoked WHERE at > ? AND at <= ? LIMIT 1";
-  return sql.exec(due, list.thisUpdate, now).toArray().length === 0;
+/** Whether a list that was signed says all of so many changes, and what has become due until `now`. */
+export function saysAll(
+  sql: SqlStorage,
+  list: number,
+  { seen, thisUpdate }: KeptList,
+  told: number,
+  now: number,
+): boolean {
+  if (seen < told) return false;
+  const due = "SELECT 1 FROM revoked WHERE list = ? AND at > ? AND at <= ? LIMIT 1";
+  return sql.exec(due, list, thisUpdate, now).toArray().length === 0;
 }

@@ -1,11 +1,23 @@
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { type KeptList, keepList, lastList, nextList, noteRevoked, PUBLISHED, saysAll } from "./published.ts";
-import { Publisher, RETRY_SECONDS } from "./publisher.ts";
+import {
+  type KeptList,
+  keepList,
+  LONGEST_LIST,
+  lastList,
+  nextList,
+  noteRevoked,
+  PUBLISHED,
+  saysAll,
+  splitAt,
+} from "./published.ts";
+import { Publisher, RETRY_SECONDS, Turns } from "./publisher.ts";
+import { FIRST_LIST } from "./revocations.ts";
 
 const NOW = 1_800_000_000;
 const LIFE = 1000;
+const LIST = 7;
 let sql: SqlStorage;
 let now: number;
 /** Lists that are with the HSM: what each says, and how to end it. */
@@ -16,7 +28,7 @@ beforeEach(() => {
   sql = sqlStorage(PUBLISHED);
   now = NOW;
   signing = [];
-  publisher = new Publisher(sql, make, () => now);
+  publisher = new Publisher(sql, LIST, make, () => now);
 });
 
 /** A list whose octets are the text of the serial numbers in it. */
@@ -26,7 +38,7 @@ function make(): Promise<Result<null>> {
     signing.push({
       serials: list.serials,
       sign() {
-        keepList(sql, list);
+        keepList(sql, LIST, list);
         resolve(ok(null));
       },
       refuse: () => resolve(fail("hsm-unavailable")),
@@ -34,13 +46,13 @@ function make(): Promise<Result<null>> {
   });
 }
 function begin(): KeptList & { serials: string[] } {
-  const { number, seen, revoked } = nextList(sql, now);
+  const { number, seen, revoked } = nextList(sql, LIST, now)!;
   const serials = revoked.map(({ serial }) => serial);
   const der = new TextEncoder().encode(serials.join());
   return { number, seen, serials, der, thisUpdate: now, nextUpdate: now + LIFE };
 }
-const revoke = (serial: string, at = NOW) =>
-  noteRevoked(sql, [{ serials: [serial], at, reason: 9, expires: NOW + 90_000 }]);
+const revoke = (serial: string, at = NOW, list = LIST) =>
+  noteRevoked(sql, [{ list, serials: [serial], at, reason: 9, expires: now + 90_000 }], now);
 const says = (answer: Result<{ der: Uint8Array }>) =>
   answer.ok ? new TextDecoder().decode(answer.value.der) : answer.problem.code;
 /** Until what can go on without the HSM has gone on. */
@@ -60,7 +72,7 @@ it("M20 one list is made at a time, however many ask, and none has the number of
   // Who asked before it was revoked may have either.
   expect(answers.slice(5).map(says)).toEqual(Array(5).fill("aaa"));
   expect(signing).toHaveLength(2);
-  expect(lastList(sql)?.number).toBe(2);
+  expect(lastList(sql, LIST)?.number).toBe(2);
 });
 
 it("M20 a revocation while a list is being signed makes another one, and so does one that was told before a crash", async () => {
@@ -71,7 +83,7 @@ it("M20 a revocation while a list is being signed makes another one, and so does
   const again = publisher.published();
   expect(signing.map(({ serials }) => serials)).toEqual([[], ["aaa"]]);
   // The object ends here, with the answer of the HSM on its way: the next one has no memory of it.
-  const next = new Publisher(sql, make, () => now);
+  const next = new Publisher(sql, LIST, make, () => now);
   const after = next.published();
   expect(signing, "the kept list lacks it still").toHaveLength(3);
   signing[2]!.sign();
@@ -83,9 +95,9 @@ it("M20 a revocation while a list is being signed makes another one, and so does
 it("M20 an older list never takes the place of a newer one", () => {
   const older = begin();
   revoke("aaa");
-  keepList(sql, { ...begin(), number: 2 });
-  keepList(sql, older);
-  expect(lastList(sql)).toMatchObject({ number: 2, seen: 2 });
+  keepList(sql, LIST, { ...begin(), number: 2 });
+  keepList(sql, LIST, older);
+  expect(lastList(sql, LIST)).toMatchObject({ number: 2, seen: 1 });
 });
 
 it("a list that could not be made is not tried again at each question, and is after a while", async () => {
@@ -135,25 +147,113 @@ it("the same revocation, told again, makes no other list; an earlier time of it 
   expect(await ask()).toBe("");
   revoke("aaa", NOW + 600);
   revoke("aaa", NOW + 700);
-  const { number } = lastList(sql)!;
+  const { number } = lastList(sql, LIST)!;
   expect(await ask()).toBe("");
-  expect(lastList(sql)?.number).toBe(number);
+  expect(lastList(sql, LIST)?.number).toBe(number);
   revoke("aaa", NOW + 60);
   now += 59;
   expect(await ask()).toBe("");
-  expect(lastList(sql)?.number).toBe(number + 1);
+  expect(lastList(sql, LIST)?.number).toBe(number + 1);
   now += 1;
   expect(await ask()).toBe("aaa");
 });
 
-it("the list of an earlier release keeps its number, and counts as lacking something", () => {
-  const [before, ...since] = PUBLISHED;
+it("the list of an earlier release keeps its number and what it names, counts as lacking something, and is the first of many", () => {
+  const [before, since, many] = PUBLISHED;
   const kept = sqlStorage([before!]) as SqlStorage;
   kept.exec("INSERT INTO published VALUES (1, 7, ?, ?, 0, x'3000')", NOW, NOW + LIFE);
-  for (const migration of since) kept.exec(migration);
-  const last = lastList(kept)!;
+  kept.exec("INSERT INTO revoked VALUES ('aaa', ?, 9, ?)", NOW, NOW + LIFE);
+  kept.exec(since!);
+  kept.exec(many!);
+  const last = lastList(kept, FIRST_LIST)!;
   expect(last).toMatchObject({ number: 7, thisUpdate: NOW, nextUpdate: NOW + LIFE });
-  const next = nextList(kept, NOW);
+  const next = nextList(kept, FIRST_LIST, NOW)!;
   expect(next.number).toBe(8);
-  expect(saysAll(kept, last, next.seen, NOW)).toBe(false);
+  expect(next.revoked.map(({ serial }) => serial)).toEqual(["aaa"]);
+  expect(saysAll(kept, FIRST_LIST, last, next.seen, NOW)).toBe(false);
+  expect(nextList(kept, LIST, NOW)).toMatchObject({ number: 1, revoked: { length: 0 } });
+  expect(splitAt(kept)).toBeGreaterThan(0);
+  expect(splitAt(sql), "where there was none").toBeNull();
+});
+
+it("M20 a list names what is told of it and nothing of another's, and is made again for that alone", async () => {
+  const other = new Publisher(
+    sql,
+    8,
+    () => Promise.resolve(fail("internal")),
+    () => now,
+  );
+  keepList(sql, 8, { ...begin(), number: 1 });
+  const asked = publisher.published();
+  signing[0]!.sign();
+  await asked;
+  revoke("aaa");
+  const again = publisher.published();
+  signing[1]!.sign();
+  expect(says(await again)).toBe("aaa");
+  expect(says(await other.published()), "it says all still").toBe("");
+  revoke("bbb", NOW, 8);
+  expect(says(await publisher.published())).toBe("aaa");
+  expect(says(await other.published())).toBe("internal");
+});
+
+it("what nobody reads leaves too, a month after its end, and a list that is too long is none", () => {
+  revoke("aaa");
+  now += 90_000 + 30 * 86_400;
+  revoke("bbb");
+  expect(begin().serials).toEqual(["aaa", "bbb"]);
+  now += 1;
+  revoke("ccc");
+  expect(begin().serials).toEqual(["bbb", "ccc"]);
+  const serials = Array.from({ length: LONGEST_LIST - 2 }, (_, n) => `d${n}`);
+  noteRevoked(sql, [{ list: LIST, serials, at: NOW, reason: 9, expires: now }], now);
+  expect(begin().serials).toHaveLength(LONGEST_LIST);
+  revoke("eee");
+  expect(nextList(sql, LIST, now)).toBeNull();
+  expect(nextList(sql, 8, now)?.revoked).toHaveLength(0);
+});
+
+describe("turns of a tenant's lists at the HSM", () => {
+  let under: { list: number; end: (made: Result<null>) => void }[];
+  let turns: Turns;
+  beforeEach(() => {
+    under = [];
+    turns = new Turns(
+      (list) => new Promise((end) => under.push({ list, end })),
+      () => now,
+    );
+  });
+
+  it("one after the other, however many are asked for at once, and on after one that threw", async () => {
+    const made = [1, 2, 3].map((list) => turns.make(list));
+    await settled();
+    expect(under.map(({ list }) => list)).toEqual([1]);
+    under[0]!.end(Promise.reject(new Error("gone")) as never);
+    await expect(made[0]).rejects.toThrow("gone");
+    await settled();
+    expect(under.map(({ list }) => list)).toEqual([1, 2]);
+    under[1]!.end(ok(null));
+    await settled();
+    under[2]!.end(ok(null));
+    expect(await Promise.all(made.slice(1))).toEqual([ok(null), ok(null)]);
+  });
+
+  it("none for a while after the HSM was away, for any list; one that it refused keeps no other from it", async () => {
+    const made = [1, 2, 3].map((list) => turns.make(list));
+    await settled();
+    under[0]!.end(fail("hsm-refused"));
+    await settled();
+    under[1]!.end(fail("hsm-unavailable"));
+    expect(await Promise.all(made)).toMatchObject([
+      { problem: { code: "hsm-refused" } },
+      { problem: { code: "hsm-unavailable" } },
+      { problem: { code: "hsm-unavailable" } },
+    ]);
+    expect(under, "the third was not tried").toHaveLength(2);
+    now += RETRY_SECONDS;
+    const again = turns.make(3);
+    await settled();
+    under[2]!.end(ok(null));
+    expect(await again).toEqual(ok(null));
+  });
 });

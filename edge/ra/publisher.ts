@@ -5,34 +5,40 @@ import type { Published } from "./types.ts";
 /** After a list that could not be made, none is tried for so long, whoever asks. Seconds. */
 export const RETRY_SECONDS = 15;
 
-/** Answers the list that is good now, and has another one made when it is time: one at a time, however many ask. */
+/** Answers one list as it is good now, and has another one made when it is time: one at a time, however many ask. */
 export class Publisher {
   readonly #sql: SqlStorage;
+  readonly #list: number;
   readonly #make: () => Promise<Result<null>>;
   readonly #now: () => number;
   #making: Promise<Result<null>> | undefined;
   #failed: { answer: Result<never>; at: number } | undefined;
 
   /** `make` has a list signed and keeps it. `now` in seconds since 1970. */
-  constructor(sql: SqlStorage, make: () => Promise<Result<null>>, now: () => number) {
+  constructor(sql: SqlStorage, list: number, make: () => Promise<Result<null>>, now: () => number) {
     this.#sql = sql;
+    this.#list = list;
     this.#make = make;
     this.#now = now;
   }
 
   /** The list says all that was told before it was asked for; it is a new one also where half of its life is over. */
   async published(): Promise<Result<Published>> {
-    const [told, now] = [changes(this.#sql), this.#now()];
-    const last = lastList(this.#sql);
-    if (last && saysAll(this.#sql, last, told, now) && now < (last.thisUpdate + last.nextUpdate) / 2)
+    const [told, now] = [changes(this.#sql, this.#list), this.#now()];
+    const last = lastList(this.#sql, this.#list);
+    if (
+      last &&
+      saysAll(this.#sql, this.#list, last, told, now) &&
+      now < (last.thisUpdate + last.nextUpdate) / 2
+    )
       return answer(last);
     const made = await this.#another();
     if (!made.ok) return this.#otherwise(made);
-    const next = lastList(this.#sql);
-    if (next && saysAll(this.#sql, next, told, now)) return answer(next);
+    const next = lastList(this.#sql, this.#list);
+    if (next && saysAll(this.#sql, this.#list, next, told, now)) return answer(next);
     // That one was begun before something was revoked. The one after it was not.
     const again = await this.#another();
-    const newest = lastList(this.#sql);
+    const newest = lastList(this.#sql, this.#list);
     return again.ok && newest ? answer(newest) : this.#otherwise(again);
   }
 
@@ -55,10 +61,42 @@ export class Publisher {
 
   /** Could none be made, the last one counts as long as it says all. */
   #otherwise(made: Result<null>): Result<Published> {
-    const [last, now] = [lastList(this.#sql), this.#now()];
-    if (last && saysAll(this.#sql, last, changes(this.#sql), now) && now < last.nextUpdate)
+    const [last, now] = [lastList(this.#sql, this.#list), this.#now()];
+    if (
+      last &&
+      saysAll(this.#sql, this.#list, last, changes(this.#sql, this.#list), now) &&
+      now < last.nextUpdate
+    )
       return answer(last);
     if (made.ok) throw new Error("a list was made and is not kept");
+    return made;
+  }
+}
+
+/** Has lists made one after the other, however many are asked for at once, and none for a while after the HSM was away. */
+export class Turns {
+  readonly #make: (list: number) => Promise<Result<null>>;
+  readonly #now: () => number;
+  #last: Promise<unknown> = Promise.resolve();
+  #away: { answer: Result<never>; at: number } | undefined;
+
+  constructor(make: (list: number) => Promise<Result<null>>, now: () => number) {
+    this.#make = make;
+    this.#now = now;
+  }
+
+  make(list: number): Promise<Result<null>> {
+    const made = this.#last.then(() => this.#inTurn(list));
+    this.#last = made.catch(() => undefined);
+    return made;
+  }
+
+  async #inTurn(list: number): Promise<Result<null>> {
+    const since = this.#away && this.#now() - this.#away.at;
+    if (this.#away && since !== undefined && since >= 0 && since < RETRY_SECONDS) return this.#away.answer;
+    const made = await this.#make(list);
+    this.#away =
+      !made.ok && made.problem.code === "hsm-unavailable" ? { answer: made, at: this.#now() } : undefined;
     return made;
   }
 }

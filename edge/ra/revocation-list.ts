@@ -1,19 +1,19 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeHex } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
-import { readRevocationList } from "#protocol/contract/index.ts";
 import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
 import { parseCertificate, revocationListToSign, signedRevocationList } from "#protocol/pki/index.ts";
 import { signatureToDer } from "#protocol/pki/signature.ts";
 import { authorize } from "../authorize.ts";
 import { configuredBound } from "../bound.ts";
 import { failureOf, type Hsm, openHsm } from "../hsm/index.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
-import { keepList, nextList, noteRevoked, PUBLISHED } from "./published.ts";
-import { Publisher } from "./publisher.ts";
-import type { Revocation } from "./revocations.ts";
+import { CERTIFICATE_SECONDS } from "./enrol.ts";
+import { keepList, nextList, noteRevoked, PUBLISHED, splitAt } from "./published.ts";
+import { Publisher, Turns } from "./publisher.ts";
+import { distributionPoint, FIRST_LIST, type Revocation } from "./revocations.ts";
 import type { Published } from "./types.ts";
 import { x509 } from "./x509.ts";
 
@@ -21,14 +21,17 @@ import { x509 } from "./x509.ts";
 const LIST_SECONDS = 24 * 3600;
 
 /**
- * The certificates of one tenant's instances that are revoked, for others than the KMS: a list that the authority's key signs in the HSM (RFC 5280 §5). Each
- * principal's object tells of its own.
+ * The certificates of one tenant's instances that are revoked, for others than the KMS: lists that the authority's key signs in the HSM (RFC 5280 §5), by the
+ * last octet of serial numbers. Each principal's object tells of its own.
  */
 export class RaRevocationsObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
   readonly #life: number;
-  readonly #publisher: Publisher;
+  /** Of certificates, seconds. */
+  readonly #certificateLife: number;
+  readonly #turns: Turns;
+  readonly #publishers = new Map<number, Publisher>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -39,52 +42,71 @@ export class RaRevocationsObject extends DurableObject<Env> {
       env.COFFER_REVOCATION_LIST_SECONDS,
       LIST_SECONDS,
     );
-    this.#publisher = new Publisher(
-      this.#store.sql,
-      () => this.#sign(),
-      () => seconds(Date.now()),
+    this.#certificateLife = configuredBound(
+      "COFFER_INSTANCE_SECONDS",
+      env.COFFER_INSTANCE_SECONDS,
+      CERTIFICATE_SECONDS,
     );
+    this.#turns = new Turns((list) => this.#sign(list), clock);
   }
 
   /** Takes note of certificates that are revoked. It may be told again: the earlier time and its reason count. */
   revoked(revocations: Revocation[]): Result<null> {
-    this.#store.transaction(() => noteRevoked(this.#store.sql, revocations));
+    this.#store.transaction(() => noteRevoked(this.#store.sql, revocations, clock()));
     return ok(null);
   }
 
-  /** The list that is good now; a new one where more is revoked than the last one says, or half of its life is over. */
-  published(): Promise<Result<Published>> {
-    return this.#publisher.published();
+  /** A list that is good now; a new one where more is revoked than the last one says, or half of its life is over. Errors: `not-found`. */
+  async published(list: number): Promise<Result<Published>> {
+    if (!this.#isNamed(list)) return fail("not-found");
+    const publisher =
+      this.#publishers.get(list) ?? new Publisher(this.#store.sql, list, () => this.#turns.make(list), clock);
+    this.#publishers.set(list, publisher);
+    return publisher.published();
+  }
+
+  /** Whether a certificate that has not expired may name it. A list that says nothing of today's certificates must not be taken for one that does. */
+  #isNamed(list: number): boolean {
+    if (list !== FIRST_LIST) return true;
+    const split = splitAt(this.#store.sql);
+    return split !== null && clock() < split + this.#certificateLife;
   }
 
   /** Has a list of now signed and keeps it. One at a time. */
-  async #sign(): Promise<Result<null>> {
+  async #sign(list: number): Promise<Result<null>> {
     const { sql, tenant } = this.#store;
     const action = "ra:revocation-list";
     const about = { action, caller: null, requestId: crypto.randomUUID() };
     try {
       const ca = new x509.X509Certificate(await this.#hsm.certificate(INSTANCES_CA.certificate));
       const { keyId } = await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey, false, crypto);
-      const now = seconds(Date.now());
-      const { number, seen, revoked } = nextList(sql, now);
+      const now = clock();
+      const next = nextList(sql, list, now);
+      if (!next)
+        return authorize<never>(this.#store, { ...about, resource: `list/${list}` }, () =>
+          refuse("hsm-refused", "the list is too long for a message to the HSM"),
+        );
+      const { number, seen, revoked } = next;
       const nextUpdate = now + this.#life;
       const toSign = revocationListToSign({
         issuer: parseCertificate(new Uint8Array(ca.rawData)).subject,
         keyIdentifier: decodeHex(keyId ?? ""),
         ...{ number, thisUpdate: now, nextUpdate, revoked },
-        distributionPoint: distributionPoint(tenantNamed(this.env, tenant)),
+        distributionPoint: distributionPoint(tenantNamed(this.env, tenant).vault, list),
       });
       const der = signedRevocationList(
         toSign,
         signatureToDer(await this.#hsm.sign(INSTANCES_CA.key, toSign)),
       );
-      return authorize(this.#store, { ...about, resource: `list/${number}` }, () => {
-        keepList(sql, { der: new Uint8Array(der), number, thisUpdate: now, nextUpdate, seen });
+      return authorize(this.#store, { ...about, resource: `list/${list}/${number}` }, () => {
+        keepList(sql, list, { der: new Uint8Array(der), number, thisUpdate: now, nextUpdate, seen });
         return ok(null);
       });
     } catch (error) {
       const { code, reason } = failureOf(error);
-      return authorize<never>(this.#store, { ...about, resource: "list" }, () => refuse(code, reason));
+      return authorize<never>(this.#store, { ...about, resource: `list/${list}` }, () =>
+        refuse(code, reason),
+      );
     }
   }
 
@@ -93,7 +115,7 @@ export class RaRevocationsObject extends DurableObject<Env> {
   }
 }
 
-/** What a tenant's certificates name: where their list is. */
-export function distributionPoint({ vault }: { vault: string }): string {
-  return `${vault}${readRevocationList.path}`;
+/** Seconds since 1970. */
+function clock(): number {
+  return seconds(Date.now());
 }

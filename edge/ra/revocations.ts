@@ -1,9 +1,34 @@
-/** What of a principal's instances the tenant's revocation list has to name: a row waits until the list has it. */
+/** What of a principal's instances the tenant's revocation lists have to name: a row waits until its list has it. */
 
+import {
+  pathOf,
+  REVOCATION_LISTS,
+  readFirstRevocationList,
+  readRevocationList,
+} from "#protocol/contract/index.ts";
 import { REASON, type Reason } from "#protocol/pki/index.ts";
 
-/** Certificates of one instance, revoked together. Times: seconds since 1970. `expires`: end of their validity, as it stands in them. */
-export type Revocation = { serials: string[]; at: number; reason: Reason; expires: number };
+/**
+ * Certificates of one instance, revoked together. Times: seconds since 1970. `list`: the one that they name; `expires`: end of their
+ * validity, as it stands in them.
+ */
+export type Revocation = { list: number; serials: string[]; at: number; reason: Reason; expires: number };
+
+/** The one list that certificates of earlier releases name. */
+export const FIRST_LIST = -1;
+
+/** The list of an instance that is being enrolled. Nobody chooses it. */
+export function anyList(): number {
+  const [list = 0] = crypto.getRandomValues(new Uint8Array(1));
+  return list % REVOCATION_LISTS;
+}
+
+/** What a list's certificates name, and the list itself: where it is. */
+export function distributionPoint(vault: string, list: number): string {
+  const path =
+    list === FIRST_LIST ? readFirstRevocationList.path : pathOf(readRevocationList, { list: String(list) });
+  return vault + path;
+}
 
 /** A part of an UPDATE of instances: they end now (`?1`) for this reason, unless they had ended before. */
 export function endedBy(reason: keyof typeof REASON): string {
@@ -11,21 +36,30 @@ export function endedBy(reason: keyof typeof REASON): string {
   return `reason = iif(${later}, ${REASON[reason]}, reason), listed = iif(${later}, 0, listed), ended = min(coalesce(ended, ?1), ?1)`;
 }
 
-/** A condition on instances: the list has still to name them. `?`: now. */
+/** A condition on instances: their list has still to name them. `?`: now. */
 export const UNLISTED = "listed = 0 AND ended IS NOT NULL AND certified > ? AND serials <> ''";
 
-/** Of those that the list has not: at most 100, with the ids of their instances. */
+type Row = {
+  id: string;
+  list: number;
+  serials: string;
+  ended: number;
+  reason: Reason;
+  certified: number;
+};
+
+/** Of those that their lists have not: at most 100, with the ids of their instances. */
 export function unlisted(sql: SqlStorage, now: number): (Revocation & { id: string })[] {
-  const rows = sql.exec<{ id: string; serials: string; ended: number; reason: Reason; certified: number }>(
-    `SELECT id, serials, ended, reason, certified FROM instances WHERE ${UNLISTED} LIMIT 100`,
+  const rows = sql.exec<Row>(
+    `SELECT id, list, serials, ended, reason, certified FROM instances WHERE ${UNLISTED} LIMIT 100`,
     now,
   );
-  return rows.toArray().map(({ id, serials, ended, reason, certified }) => ({
-    ...{ id, serials: serials.split(","), at: ended, reason, expires: certified },
+  return rows.toArray().map(({ id, list, serials, ended, reason, certified }) => ({
+    ...{ id, list, serials: serials.split(","), at: ended, reason, expires: certified },
   }));
 }
 
-/** The list has them as they were told; what was revoked once more meanwhile is told again. */
+/** Their list has them as they were told; what was revoked once more meanwhile is told again. */
 export function markListed(sql: SqlStorage, told: readonly (Revocation & { id: string })[]): void {
   for (const { id, at, reason } of told)
     sql.exec("UPDATE instances SET listed = 1 WHERE id = ? AND ended = ? AND reason = ?", id, at, reason);
@@ -43,3 +77,5 @@ export const REVOCATIONS = `
   UPDATE instances SET ended = enrolled, reason = ${REASON.cessationOfOperation} WHERE status = 'revoked';
   CREATE INDEX instances_unlisted ON instances (listed, ended);
 `;
+/** The list that its certificates name. */
+export const LISTS = `ALTER TABLE instances ADD COLUMN list INTEGER NOT NULL DEFAULT ${FIRST_LIST}`;

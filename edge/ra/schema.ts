@@ -2,7 +2,7 @@ import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 import { PASSKEY_ORIGINS, PASSKEYS } from "./passkeys.ts";
-import { REVOCATIONS } from "./revocations.ts";
+import { LISTS, REVOCATIONS } from "./revocations.ts";
 
 /** Tables of the RA's objects: one a principal, and one a tenant with what an earlier release kept. Migrations are only ever appended to. Times: seconds since 1970. */
 export const MIGRATIONS: readonly string[] = [
@@ -141,4 +141,5 @@ export const MIGRATIONS: readonly string[] = [
   "ALTER TABLE instances ADD COLUMN registers TEXT",
   PASSKEYS,
   PASSKEY_ORIGINS,
+  LISTS,
 ];

@@ -19,6 +19,7 @@ import * as policies from "./policies.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as quotas from "./quotas.ts";
 import * as registration from "./registration.ts";
+import * as revocations from "./revocations.ts";
 import * as rotation from "./rotation.ts";
 import type { Route } from "./route.ts";
 import * as sessions from "./session.ts";
@@ -36,6 +37,7 @@ export const contract = {
   ...sessions,
   ...registration,
   ...enrolment,
+  ...revocations,
   ...passkeys,
   ...keys,
   ...keyManagement,

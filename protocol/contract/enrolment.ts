@@ -136,13 +136,3 @@ export const renewEnrolment = {
   ],
 } as const satisfies Route;
 export type Renewal = BodyOf<typeof renewEnrolment>;
-
-/** For anyone: the certificates of this tenant's instances that are revoked (RFC 5280 §5), where the certificates say that it is. */
-export const readRevocationList = {
-  site: "vault",
-  method: "GET",
-  path: "/ra/revocations",
-  authentication: "none",
-  answer: { status: 200, octets: true, ranges: false, type: "application/pkix-crl" },
-  problems: ["hsm-refused", "hsm-unavailable"],
-} as const satisfies Route;

@@ -19,7 +19,14 @@ export * from "./instances.ts";
 export * from "./key-management.ts";
 export * from "./keys.ts";
 export * from "./members.ts";
-export { ACCOUNT_STATES_PAGE, keyTags, keyVersion, MAX_DOCUMENT_IDS, MIN_PART } from "./names.ts";
+export {
+  ACCOUNT_STATES_PAGE,
+  keyTags,
+  keyVersion,
+  MAX_DOCUMENT_IDS,
+  MIN_PART,
+  REVOCATION_LISTS,
+} from "./names.ts";
 export { openApiDocument, serviceDocument } from "./openapi.ts";
 export * from "./passkeys.ts";
 export * from "./policies.ts";
@@ -32,6 +39,7 @@ export {
 } from "./problems.ts";
 export * from "./quotas.ts";
 export * from "./registration.ts";
+export * from "./revocations.ts";
 export * from "./rotation.ts";
 export {
   type Answer,

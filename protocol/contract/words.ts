@@ -24,7 +24,11 @@ export const summaries: Partial<Record<OperationId, string>> = {
     "Tell the IAM that an instance is the caller's own, so that it may have tokens (levels account and master)",
   openEnrolment: "Open an enrolment: a nonce for the certificate request",
   redeemEnrolment: "Enrol: certificate request and grant for certificates and trust list",
-  readRevocationList: "Which certificates of the tenant's instances are revoked, as a CRL",
+  readRevocationList:
+    "Which certificates of the tenant's instances are revoked, as a CRL: those whose serial numbers end in this octet",
+  listRevocationLists: "Where all of the tenant's CRLs are",
+  readFirstRevocationList:
+    "The CRL that certificates of earlier releases name, until the last of them has ended",
   renewEnrolment: "Renew the certificates of an enrolled instance, by its own key",
   rotateKey: "The next version of one data key (M17)",
   makeDataKeys: "New data keys of an account, encrypted (M6)",

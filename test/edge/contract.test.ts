@@ -105,7 +105,12 @@ it("tells clients where to go", async () => {
   hold("protectedResource", await get(`${ann.app}/.well-known/oauth-protected-resource`), 200);
   hold("authorizationServer", await get(`${ann.vault}/.well-known/oauth-authorization-server`), 200);
   hold("vaultConfiguration", await get(`${ann.vault}/configuration.json`), 200);
-  hold("readRevocationList", await get(`${ann.vault}${contract.readRevocationList.path}`), 200);
+  hold("readFirstRevocationList", await get(`${ann.vault}/ra/revocations`), 404);
+  const lists = json<{ lists: string[] }>(
+    hold("listRevocationLists", await get(`${ann.vault}/ra/revocation-lists`), 200),
+  );
+  hold("readRevocationList", await get(lists.lists[255]!), 200);
+  hold("readRevocationList", await get(`${ann.vault}/ra/revocations/256`), 400);
   hold("openApi", await get(`${ann.app}/openapi.json?${"x".repeat(9000)}`), 414);
 });
 

@@ -23,7 +23,12 @@ export async function registerOwn(client: HsmClient, publicKey: KeyObject): Prom
     const instance = randomUUID();
     const certificate = await issue(hsm, {
       ...{ instance, tenant: TENANT, binding, method: "grant", tier: "software", level, now, spki },
-      ...{ notAfter: seconds(now) + 3600, use: "wrapping", revocationList: "https://thief.example/crl" },
+      ...{
+        notAfter: seconds(now) + 3600,
+        use: "wrapping",
+        list: 0,
+        revocationList: "https://thief.example/crl",
+      },
     });
     const { uniqueIdentifier: linkedObjectIdentifier } = await registerCertificate(client, certificate);
     const link = [{ linkType: "CertificateLink" as const, linkedObjectIdentifier }];

@@ -1,7 +1,8 @@
 import { seconds } from "#protocol/clock.ts";
-import { readRevocationList } from "#protocol/contract/index.ts";
+import { pathOf, REVOCATION_LISTS, readRevocationList } from "#protocol/contract/index.ts";
+import type { Published } from "../../ra/types.ts";
 import { ok } from "../../result.ts";
-import { tenantOf } from "../context.ts";
+import { type GatewayContext, tenantOf } from "../context.ts";
 import { unwrap } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
 import { applicant, requireOwnOrigin } from "../session.ts";
@@ -35,21 +36,33 @@ export const registration = {
     const by = await applicant(c);
     return c.env.RA.redeemEnrolment(by, input.id, body);
   },
-  // For anyone, at any origin. Caches keep it for a minute and no longer than it is good.
-  async readRevocationList({ c }) {
-    const { der, number, nextUpdate } = unwrap(await c.env.RA.revocationList({ tenant: tenantOf(c) }));
-    const age = Math.max(0, Math.min(60, nextUpdate - seconds(Date.now())));
-    const headers = {
-      "cache-control": `public, max-age=${age}`,
-      "cross-origin-resource-policy": "cross-origin",
-      etag: `"${number}"`,
-      expires: new Date(nextUpdate * 1000).toUTCString(),
-    };
-    if (c.req.header("if-none-match") === headers.etag) return c.body(null, 304, headers);
-    return c.body(der, 200, { ...headers, "content-type": readRevocationList.answer.type });
+  async readRevocationList({ c, input }) {
+    const of = { tenant: tenantOf(c), list: Number(input.list) };
+    return answerList(c, unwrap(await c.env.RA.revocationList(of)));
+  },
+  async readFirstRevocationList({ c }) {
+    return answerList(c, unwrap(await c.env.RA.revocationList({ tenant: tenantOf(c), list: null })));
+  },
+  async listRevocationLists({ c }) {
+    const { origin } = c.var.site;
+    const where = (_: unknown, list: number) => origin + pathOf(readRevocationList, { list: String(list) });
+    return ok({ lists: Array.from({ length: REVOCATION_LISTS }, where) });
   },
   renewEnrolment({ c, body }) {
     const by = { tenant: tenantOf(c), user: null, origin: requireOwnOrigin(c), requestId: c.var.requestId };
     return c.env.RA.renew(by, body);
   },
 } satisfies Partial<ContractHandlers>;
+
+/** For anyone, at any origin. Caches keep it for a minute and no longer than it is good. */
+function answerList(c: GatewayContext, { der, number, nextUpdate }: Published): Response {
+  const age = Math.max(0, Math.min(60, nextUpdate - seconds(Date.now())));
+  const headers = {
+    "cache-control": `public, max-age=${age}`,
+    "cross-origin-resource-policy": "cross-origin",
+    etag: `"${number}"`,
+    expires: new Date(nextUpdate * 1000).toUTCString(),
+  };
+  if (c.req.header("if-none-match") === headers.etag) return c.body(null, 304, headers);
+  return c.body(der, 200, { ...headers, "content-type": readRevocationList.answer.type });
+}
