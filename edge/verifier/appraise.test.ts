@@ -1,8 +1,16 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
+import {
+  launchNitroEnclave,
+  makeEvidence,
+  makeNitroAuthority,
+  makePlatform,
+  type Platform,
+} from "#emulator/enclave/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { EMULATED_EVIDENCE } from "#protocol/evidence/index.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { EMULATED_EVIDENCE, verifyEvidence } from "#protocol/evidence/index.ts";
+import { evidenceBinder } from "#protocol/evidence-binder.ts";
 import { appraise } from "./appraise.ts";
 import { type Policy, parseAttestation, policyOf } from "./policy.ts";
 
@@ -60,6 +68,34 @@ describe("M1 appraisal", () => {
     expect(await ask({ ...policy, references: twice }), "a register that the evidence has not").toMatchObject(
       { ok: false },
     );
+  });
+
+  it("M1 M20 each register that a policy names has to hold: of image, kernel, app, machine, signer, and what the code has locked", async () => {
+    const authority = await makeNitroAuthority(new Date(NOW));
+    const enclave = await launchNitroEnclave(authority, { code: utf8("the code"), clock: () => NOW });
+    enclave.registers.extend(16, utf8("configuration"));
+    enclave.registers.lock(16);
+    const evidence = await enclave.attest({ nonce, userData: await evidenceBinder(nonce, "s") });
+    const type = EMULATED_EVIDENCE.nitro;
+    const accept = [{ type, roots: [encodeBase64url(authority.root)] }];
+    const by = (measurements: Record<string, string>) => {
+      const references = [{ release: 3, measurements }];
+      return ask({ ...policy, accept, references }, { type, evidence });
+    };
+    const { measurements } = await verifyEvidence(type, evidence, {
+      ...{ roots: [authority.root], nonce, subject: "s", now: NOW },
+    });
+    const named = ["code", "pcr0", "pcr1", "pcr2", "pcr3", "pcr4", "pcr8", "pcr16"];
+    expect(Object.keys(measurements)).toEqual(expect.arrayContaining(named));
+    expect(await by({ ...measurements })).toMatchObject({ ok: true });
+    for (const name of named)
+      for (const wrong of ["ab".repeat(48), "0".repeat(96)])
+        if (measurements[name] !== wrong)
+          expect(await by({ ...measurements, [name]: wrong }), name).toMatchObject({
+            ok: false,
+            reason: "what runs is no release that is known here",
+          });
+    expect(await by({ ...measurements, pcr17: "ab".repeat(48) }), "not locked").toMatchObject({ ok: false });
   });
 
   it("M20 refuses a platform whose key is revoked", async () => {
