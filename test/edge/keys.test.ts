@@ -124,17 +124,6 @@ describe("enrolment by grant", () => {
     );
   });
 
-  it("M20 a grant redeemed by ten at once enrols one", async () => {
-    const grant = await askGrant(ann);
-    const sessions = await Promise.all(Array.from({ length: 8 }, () => openSession(ann)));
-    const answers = await Promise.all(
-      sessions.map(async ({ id, nonce }) =>
-        ann.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, nonce, keys)),
-      ),
-    );
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-  });
-
   it("M13 refuses another user's cookie, another origin, no cookie", async () => {
     const grant = await askGrant(ann);
     const session = await openSession(bob);

@@ -1,16 +1,22 @@
-/** M2 on the real edge: a deployer's secret zero, and a microservice that has nothing but it. */
+/** M2 on the real edge: a deployer's secret zero, and a microservice that has nothing but it. Beside it M3's grant, where both must do the same. */
 
-import { once } from "node:events";
-import { Worker } from "node:worker_threads";
 import { beforeAll, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import { instanceTier, parseCertificate } from "#protocol/pki/index.ts";
+import { postAtOnce } from "../support/at-once.ts";
 import { auditThat } from "../support/audit.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem, send } from "../support/http.ts";
-import { type EnrolmentAnswer, type Keys, makeKeys, redemption } from "../support/instance.ts";
+import {
+  askGrant,
+  type EnrolmentAnswer,
+  type Keys,
+  makeKeys,
+  openSession,
+  redemption,
+} from "../support/instance.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 const system = useSystem({
@@ -56,28 +62,6 @@ async function present(secretZero: string, with_ = keys, session?: { id: string;
   return bare(ann.vault, `/ra/enrolments/${id}`, await redemption(secretZero, nonce, with_, "secret-zero"));
 }
 
-/** From a thread of its own: the HSM that has to certify the one runs in this one. */
-async function presentAtOnce(requests: { url: string; body: string }[], origin: string): Promise<number[]> {
-  const script = `
-    const { parentPort, workerData: { requests, origin } } = require("node:worker_threads");
-    const { Agent, request } = require("node:http");
-    const agent = new Agent({ maxSockets: Infinity });
-    const headers = { "content-type": "application/json", origin };
-    const send = ({ url, body }) => new Promise((resolve) => {
-      const sent = request(url, { method: "POST", headers, agent }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode);
-      });
-      sent.on("error", () => resolve(0));
-      sent.end(body);
-    });
-    Promise.all(requests.map(send)).then((statuses) => parentPort.postMessage(statuses));`;
-  const worker = new Worker(script, { eval: true, workerData: { requests, origin } });
-  const [statuses] = (await once(worker, "message")) as [number[]];
-  await worker.terminate();
-  return statuses;
-}
-
 const instances = () => readRows(system.edgeDir, "instances").length;
 const audited = (reason: string) =>
   auditThat(system, "development", (entries) => entries.some((entry) => entry.reason === reason));
@@ -119,28 +103,40 @@ it("M2 works once, is kept as its hash alone, and leaves the audit row of the se
   expect(rows).not.toContain(secretZero.split(".")[2]!);
 });
 
-it("M2 1,000 presentations at once give exactly one certificate", async () => {
-  const secretZero = await secretZeroOf(ann);
-  const sessions = await Promise.all(
-    Array.from({ length: 40 }, async () => json<{ id: string; nonce: string }>(await openFor(secretZero))),
-  );
-  const before = instances();
-  const bodies = await Promise.all(
-    sessions.map(async (session) => ({
-      session,
-      body: await redemption(secretZero, session.nonce, keys, "secret-zero"),
-    })),
-  );
-  const requests = bodies.map(({ session, body }) => ({
-    url: `${ann.vault}/ra/enrolments/${session.id}`,
-    body: JSON.stringify(body),
-  }));
-  const statuses = await presentAtOnce(Array.from({ length: 25 }, () => requests).flat(), ann.vault);
-  expect(statuses).toHaveLength(1000);
-  expect(statuses.filter((status) => status === 200)).toHaveLength(1);
-  expect(statuses.filter((status) => status === 400)).toHaveLength(999);
-  expect(instances()).toBe(before + 1);
-});
+const ways = {
+  async "secret zero"() {
+    const secretZero = await secretZeroOf(ann);
+    const open = async () => json<{ id: string; nonce: string }>(await openFor(secretZero));
+    return { open, credential: secretZero, method: "secret-zero", headers: {} };
+  },
+  async grant() {
+    const credential = await askGrant(ann);
+    return { open: () => openSession(ann), credential, method: "grant", headers: { cookie: ann.cookie } };
+  },
+};
+
+it.each(Object.entries(ways))(
+  "M2 M3 M20 1,000 presentations of one %s at once give exactly one certificate",
+  async (_, prepare) => {
+    const { open, credential, method, headers } = await prepare();
+    const sessions = await Promise.all(Array.from({ length: 40 }, open));
+    const before = instances();
+    const requests = await Promise.all(
+      sessions.map(async ({ id, nonce }) => ({
+        url: `${ann.vault}/ra/enrolments/${id}`,
+        body: JSON.stringify(await redemption(credential, nonce, keys, method)),
+      })),
+    );
+    const statuses = await postAtOnce(Array.from({ length: 25 }, () => requests).flat(), {
+      ...headers,
+      origin: ann.vault,
+    });
+    expect(statuses).toHaveLength(1000);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 400)).toHaveLength(999);
+    expect(instances()).toBe(before + 1);
+  },
+);
 
 it("M2 M20 altered, it is refused and used up", async () => {
   const secretZero = await secretZeroOf(ann);
