@@ -15,18 +15,20 @@ import {
   makeNitroAuthority,
   makePlatform,
   NITRO_FAULTS,
+  type NitroFault,
   type PlatformKey,
 } from "#emulator/enclave/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { EMULATED_EVIDENCE, verifyEvidence } from "#protocol/evidence/index.ts";
 import { enrolmentSubject } from "#protocol/evidence-binder.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { attestationAttribute, instanceTier, parseCertificate } from "#protocol/pki/index.ts";
 import { auditThat } from "../support/audit.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem, send } from "../support/http.ts";
 import { type EnrolmentAnswer, type Keys, makeKeys, redemption } from "../support/instance.ts";
-import { readRows, useSystem } from "../system/index.ts";
+import { kmsOperations, readRows, useSystem } from "../system/index.ts";
 
 const now = new Date();
 const [platform, stranger, authority] = await Promise.all([
@@ -74,17 +76,16 @@ async function imageOf(code: Uint8Array): Promise<string> {
   return Buffer.from(register).toString("hex");
 }
 
-const system = useSystem({
-  vars: {
-    COFFER_ENROLMENTS_PER_MINUTE: "20000",
-    COFFER_ATTESTATION: JSON.stringify({ "*": policy }),
-    COFFER_VERIFIER_KEY: await jwk(verifier.privateKey),
-    COFFER_PLATFORM_KEYS: JSON.stringify(
-      Object.fromEntries([assigned, unnamed].map(({ name, secret }) => [name, encodeBase64url(secret)])),
-    ),
-    COFFER_VERIFIER_PUBLIC_KEY: await jwk(verifier.publicKey),
-  },
-});
+const vars = {
+  COFFER_ENROLMENTS_PER_MINUTE: "20000",
+  COFFER_ATTESTATION: JSON.stringify({ "*": policy }),
+  COFFER_VERIFIER_KEY: await jwk(verifier.privateKey),
+  COFFER_PLATFORM_KEYS: JSON.stringify(
+    Object.fromEntries([assigned, unnamed].map(({ name, secret }) => [name, encodeBase64url(secret)])),
+  ),
+  COFFER_VERIFIER_PUBLIC_KEY: await jwk(verifier.publicKey),
+};
+const system = useSystem({ vars });
 let ann: EdgeClient;
 let keys: Keys;
 let dn: string;
@@ -219,17 +220,14 @@ describe("M1 initialization by attestation", () => {
   });
 });
 
+type Refusal = { requestId: string; reason: string };
+
 /** Refused outside alike, and inside with the reason that the evidence itself gives. */
-async function refused(enclave: Enclave, root?: Uint8Array) {
+async function refused(enclave: Enclave, root?: Uint8Array): Promise<Refusal> {
   const { answer, evidence, asked } = await enrolWith(enclave);
   expect(problem(answer)).toBe("403 attestation-refused");
-  expect(Object.keys(JSON.parse(answer.text)).sort()).toEqual([
-    "code",
-    "instance",
-    "status",
-    "title",
-    "type",
-  ]);
+  const told = JSON.parse(answer.text) as { instance: string };
+  expect(Object.keys(told).sort()).toEqual(["code", "instance", "status", "title", "type"]);
   const subject = await enrolmentSubject({ ...asked, vault: ann.vault });
   const secret = await platformSecret(assigned.name, new Uint8Array(assigned.secret));
   const known = { keys: [spkiOf(platform)], secrets: [secret] };
@@ -244,47 +242,56 @@ async function refused(enclave: Enclave, root?: Uint8Array) {
     () => "what runs is no release that is known here",
     (error: Error) => error.message,
   );
-  return `evidence, by urn:test:policy: ${reason}`;
+  const requestId = told.instance.slice(told.instance.lastIndexOf(":") + 1);
+  return { requestId, reason: `evidence, by urn:test:policy: ${reason}`.slice(0, 200) };
+}
+
+/** How often the registration authority has had the HSM do more than read. */
+const changesAtHsm = async () =>
+  (await kmsOperations(system, IDENTITY.ra)).filter((name) => !/^(Get|Locate|Query)/.test(name)).length;
+
+/** What is tried is refused each time, with a row of its own in the audit, and leaves nothing else but its session, which is used up. */
+async function leaveNothing(attempts: readonly (() => Promise<Refusal>)[]): Promise<void> {
+  const before = instances();
+  const changes = await changesAtHsm();
+  const refusals: Refusal[] = [];
+  for (const attempt of attempts) refusals.push(await attempt());
+  expect(instances()).toBe(before);
+  expect(await changesAtHsm(), "nothing was signed or registered").toBe(changes);
+  expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+  expect(readRows(system.edgeDir, "attestations").filter(({ used }) => used === null)).toEqual([]);
+  const { entries } = await auditThat(system, "development", (all) =>
+    refusals.every(({ requestId }) =>
+      all.some((entry) => entry.requestId === requestId && entry.action === "ra:certify"),
+    ),
+  );
+  for (const { requestId, reason } of refusals)
+    expect(entries.filter((entry) => entry.requestId === requestId)).toMatchObject([
+      { action: "ra:redeem", outcome: "allow" },
+      { action: "ra:certify", outcome: "deny", code: "attestation-refused", reason },
+    ]);
 }
 
 describe("M1 M20 faults of evidence", () => {
-  it("M1 M20 each fault of an EAT is refused, recorded with its reason, and leaves no instance", async () => {
-    const before = instances();
-    const expected: string[] = [];
-    for (const fault of Object.values(EVIDENCE_FAULTS))
-      expected.push(await refused(eat(CODE, fault), eatRoot));
-    expect(instances()).toBe(before);
-    await auditThat(system, "development", (entries) =>
-      expected.every((reason) => entries.some((entry) => entry.reason === reason.slice(0, 200))),
-    );
+  it("M1 M20 each fault of an EAT is refused, recorded with its reason, and leaves nothing", async () => {
+    const faults = Object.values(EVIDENCE_FAULTS);
+    await leaveNothing(faults.map((fault) => () => refused(eat(CODE, fault), eatRoot)));
     expect((await enrolWith(eat())).answer.status, "without a fault").toBe(200);
   });
 
-  it("M1 M20 each fault of a Nitro document is refused, recorded with its reason, and leaves no instance", async () => {
-    const before = instances();
-    const expected: string[] = [];
-    for (const fault of Object.values(NITRO_FAULTS)) {
-      const enclave = await emulatedNitroEnclave(authority, CODE, { vault: ann.vault }, fault);
-      expected.push(await refused(enclave, authority.root));
-    }
-    expect(instances()).toBe(before);
-    await auditThat(system, "development", (entries) =>
-      expected.every((reason) => entries.some((entry) => entry.reason === reason.slice(0, 200))),
-    );
-    const good = await emulatedNitroEnclave(authority, CODE, { vault: ann.vault });
-    expect((await enrolWith(good)).answer.status, "without a fault").toBe(200);
+  it("M1 M20 each fault of a Nitro document is refused, recorded with its reason, and leaves nothing", async () => {
+    const nitro = (fault?: NitroFault) =>
+      emulatedNitroEnclave(authority, CODE, { vault: ann.vault }, fault ?? {});
+    const faults = Object.values(NITRO_FAULTS);
+    await leaveNothing(faults.map((fault) => async () => refused(await nitro(fault), authority.root)));
+    expect((await enrolWith(await nitro())).answer.status, "without a fault").toBe(200);
   });
 
-  it("M1 M20 each fault of a credential is refused, recorded with its reason, and leaves no instance", async () => {
-    const before = instances();
-    const expected: string[] = [];
-    for (const by of [platform, assigned])
-      for (const fault of Object.values(CREDENTIAL_FAULTS))
-        expected.push(await refused(credential(by, fault)));
-    expect(instances()).toBe(before);
-    await auditThat(system, "development", (entries) =>
-      expected.every((reason) => entries.some((entry) => entry.reason === reason.slice(0, 200))),
+  it("M1 M20 each fault of a credential is refused, recorded with its reason, and leaves nothing", async () => {
+    const faults = [platform, assigned].flatMap((by) =>
+      Object.values(CREDENTIAL_FAULTS).map((fault) => () => refused(credential(by, fault))),
     );
+    await leaveNothing(faults);
     expect((await enrolWith(credential(assigned))).answer.status, "without a fault").toBe(200);
   });
 });
@@ -325,5 +332,27 @@ describe("M1 a credential in place of evidence", () => {
     await reasons("the credential is of no registered key");
     await reasons("the credential was not encrypted under that key");
     await reasons("another nonce");
+  });
+});
+
+describe("M1 M20 a verifier that cannot be believed", () => {
+  const stranger = crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]);
+  it.each([
+    ["whose results another key has signed", async () => jwk((await stranger).privateKey), "signature"],
+    ["that is away once the session is open", async () => "", "it appraises nothing"],
+  ])("M1 M20 one %s enrols nothing, and what is shown is used up", async (_, key, reason) => {
+    const good = vars.COFFER_VERIFIER_KEY;
+    const opened = await open();
+    const evidence = await eat().attest(await questionOf(opened, keys));
+    vars.COFFER_VERIFIER_KEY = await key();
+    await system.restart();
+    const before = instances();
+    expect(problem(await present(opened, [evidence]))).toBe("503 verifier-unavailable");
+    await reasons(reason);
+    expect(instances()).toBe(before);
+    vars.COFFER_VERIFIER_KEY = good;
+    await system.restart();
+    expect(problem(await present(opened, [evidence])), "used up").toBe("400 invalid-grant");
+    expect((await enrolWith(eat())).answer.status, "the verifier is itself again").toBe(200);
   });
 });
