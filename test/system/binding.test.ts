@@ -194,6 +194,48 @@ it("M13 one vault frame hands one microservice to one page: a second connect is 
   expect(answers).toEqual({ heard: ["coffer-vault-ready", "coffer-vault-refused"], served: 1 });
 });
 
+it("M13 M20 before its hello a page is answered nothing, and a message with a CryptoKey in it ends the port", async () => {
+  const answers = await withKit(
+    app,
+    async (kit, vault) => {
+      const coffer = await kit.connect({ vault });
+      const custodian = coffer.identity!.custodian.dn;
+      const call = (id: number, op: string, params: unknown) => ({ v: 1, type: "call", id, op, params });
+      const hello = (id: number) => call(id, "hello", { versions: [1], custodian });
+      const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt"]);
+      /** What comes of each of these messages, on a port of its own: the code or type of an answer, or the end of the port. */
+      const first = async (...messages: object[]) => {
+        const { port } = await kit.openVault(vault, document.body);
+        const told: string[] = [];
+        for (const message of messages)
+          told.push(
+            await new Promise<string>((resolve) => {
+              port.onmessage = ({ data }) => resolve(data.code ?? data.type);
+              port.addEventListener("close", () => resolve("closed"));
+              port.postMessage(message);
+              // Were it still open, this one would be answered.
+              if (JSON.stringify(message).includes("edk")) port.postMessage(hello(9));
+            }),
+          );
+        return told;
+      };
+      return {
+        early: await first(call(1, "standing", {}), hello(2)),
+        key: await first(hello(1), call(2, "has", { edk: key })),
+        hidden: await first(hello(1), call(2, "has", { edk: "e30.e30.AA", key })),
+        frame: await first(hello(1), { ...call(2, "has", { edk: "e30.e30.AA" }), key }),
+      };
+    },
+    system.vaultOrigin,
+  );
+  expect(answers).toEqual({
+    early: ["hello-required", "result"],
+    key: ["result", "closed"],
+    hidden: ["result", "closed"],
+    frame: ["result", "closed"],
+  });
+});
+
 it("M13 a script in the app's page cannot enrol a microservice of its own on the RA", async () => {
   const before = readRows(system.edgeDir, "enrolments").length;
   const tried = await withKit(
