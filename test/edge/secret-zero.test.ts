@@ -131,9 +131,9 @@ it.each(Object.entries(ways))(
       ...headers,
       origin: ann.vault,
     });
-    expect(statuses).toHaveLength(1000);
-    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
-    expect(statuses.filter((status) => status === 400)).toHaveLength(999);
+    const counted = Object.groupBy(statuses, String);
+    const counts = Object.entries(counted).map(([status, all = []]) => `${all.length} of ${status}`);
+    expect(counts).toEqual(["1 of 200", "999 of 400"]);
     expect(instances()).toBe(before + 1);
   },
 );
