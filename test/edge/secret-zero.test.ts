@@ -118,23 +118,28 @@ const ways = {
 it.each(Object.entries(ways))(
   "M2 M3 M20 1,000 presentations of one %s at once give exactly one certificate",
   async (_, prepare) => {
-    const { open, credential, method, headers } = await prepare();
-    const sessions = await Promise.all(Array.from({ length: 40 }, open));
-    const before = instances();
-    const requests = await Promise.all(
-      sessions.map(async ({ id, nonce }) => ({
-        url: `${ann.vault}/ra/enrolments/${id}`,
-        body: JSON.stringify(await redemption(credential, nonce, keys, method)),
-      })),
-    );
-    const statuses = await postAtOnce(Array.from({ length: 25 }, () => requests).flat(), {
-      ...headers,
-      origin: ann.vault,
-    });
-    const counted = Object.groupBy(statuses, String);
-    const counts = Object.entries(counted).map(([status, all = []]) => `${all.length} of ${status}`);
-    expect(counts).toEqual(["1 of 200", "999 of 400"]);
-    expect(instances()).toBe(before + 1);
+    const presentations = async () => {
+      const { open, credential, method, headers } = await prepare();
+      const sessions = await Promise.all(Array.from({ length: 40 }, open));
+      const requests = await Promise.all(
+        sessions.map(async ({ id, nonce }) => ({
+          url: `${ann.vault}/ra/enrolments/${id}`,
+          body: JSON.stringify(await redemption(credential, nonce, keys, method)),
+        })),
+      );
+      const thousand = Array.from({ length: 25 }, () => requests).flat();
+      const statuses = await postAtOnce(thousand, { ...headers, origin: ann.vault });
+      return [200, 400, 503].map((status) => statuses.filter((one) => one === status).length);
+    };
+    for (let round = 1; ; round++) {
+      const before = instances();
+      const [enrolled, refused, away] = await presentations();
+      expect([enrolled! + away!, refused]).toEqual([1, 999]);
+      expect(instances()).toBe(before + enrolled!);
+      // On a busy machine the HSM may come too late for the one that was taken.
+      if (enrolled === 1) break;
+      expect(round).toBeLessThan(4);
+    }
   },
 );
 
