@@ -27,7 +27,7 @@ const MILLISECONDS = 6000;
 export async function run(report: Report, { against }: { against?: string | undefined } = {}): Promise<void> {
   const checkouts: Checkout[] = [{ name: "this", dir: root, remove() {} }];
   const sides: Side[] = [];
-  await keys(report);
+  await keys(report, { against });
   try {
     if (against !== undefined) checkouts.push(checkOut(against));
     for (const checkout of checkouts) sides.push(await Side.start(checkout));
@@ -60,7 +60,7 @@ class Side {
 
   static async start({ name, dir: checkout }: Checkout): Promise<Side> {
     const dir = mkdtempSync(join(tmpdir(), "coffer-load-"));
-    const deployment = await deploy(checkout, dir);
+    const deployment = await deploy(checkout, dir, { counted: true });
     const { wrapping } = await makeKeys();
     return new Side(name, dir, deployment, await Api.of(deployment.appOrigin), wrapping);
   }

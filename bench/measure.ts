@@ -1,7 +1,7 @@
 import { quantile } from "./load/drive.ts";
 
-/** Of so many calls under way at a time: calls a second, and times of one in milliseconds. */
-export type Figures = { rate: number; p50: number; p99: number };
+/** Of so many calls under way at a time: how many were made, calls a second, and times of one in milliseconds. */
+export type Figures = { calls: number; rate: number; p50: number; p99: number };
 
 export async function measure(
   once: () => Promise<unknown>,
@@ -20,5 +20,6 @@ export async function measure(
   await Promise.all(Array.from({ length: load }, lane));
   const took = performance.now() - start;
   times.sort((a, b) => a - b);
-  return { rate: (times.length / took) * 1000, p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
+  const { length: calls } = times;
+  return { calls, rate: (calls / took) * 1000, p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
 }

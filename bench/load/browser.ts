@@ -72,10 +72,11 @@ export class Browser {
     this.#certificate = json<EnrolmentAnswer>(answer).wrappingCertificate;
   }
 
-  async dataKeys(): Promise<void> {
-    const body = { account: this.account, count: KEYS, purpose: "document" };
+  async dataKeys(count = KEYS): Promise<string[]> {
+    const body = { account: this.account, count, purpose: "document" };
     const { edks } = json<{ edks: string[] }>(await this.api.ask(this.client, "makeDataKeys", {}, body));
     this.#edks = edks;
+    return edks;
   }
 
   async rewrap(edk = this.#pick(this.#edks)): Promise<void> {
@@ -83,6 +84,17 @@ export class Browser {
     // Until 783953a each way of loading had a route.
     if (this.api.has("rewrapKey")) await this.api.ask(this.client, "rewrapKey", {}, body);
     else await this.api.ask(this.client, "loadKey", {}, { way: "rewrap", ...body });
+  }
+
+  async rewrapSeveral(edks: readonly string[]): Promise<void> {
+    const body = { way: "several", edks, certificate: this.#certificate };
+    await this.api.ask(this.client, "loadKey", {}, body);
+  }
+
+  /** For one key, not presented. */
+  async grant(): Promise<void> {
+    const body = { edks: [this.#pick(this.#edks)], certificate: this.#certificate, life: 1 };
+    await this.api.ask(this.client, "grantKeys", {}, body);
   }
 
   async seal(): Promise<void> {

@@ -9,14 +9,20 @@ const HOST = fileURLToPath(new URL("./host.ts", import.meta.url));
 export type Deployment = {
   appOrigin: string;
   vaultOrigin: string;
+  /** Of the process with the HSM, which has started workerd. */
+  pid: number;
   close(): Promise<void>;
 };
 
-/** Starts the code of `checkout` on the folder `dir`. */
-export async function deploy(checkout: string, dir: string): Promise<Deployment> {
+/** Starts the code of `checkout` on the folder `dir`. `counted`: which objects are asked, and for what: counting takes a part of each request's time. */
+export async function deploy(
+  checkout: string,
+  dir: string,
+  { counted }: { counted: boolean },
+): Promise<Deployment> {
   const child: ChildProcess = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", HOST, checkout, dir],
+    ["--disable-warning=ExperimentalWarning", HOST, checkout, dir, ...(counted ? ["counted"] : [])],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   const ended = once(child, "exit");
@@ -31,5 +37,5 @@ export async function deploy(checkout: string, dir: string): Promise<Deployment>
     child.stdin!.end();
     await ended;
   };
-  return { ...(JSON.parse(told) as { appOrigin: string; vaultOrigin: string }), close };
+  return { ...(JSON.parse(told) as { appOrigin: string; vaultOrigin: string }), pid: child.pid!, close };
 }

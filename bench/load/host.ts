@@ -1,5 +1,5 @@
 /**
- * The process of a deployment (deployment.ts): `node host.ts CHECKOUT DIR`. Tells its origins in a line of JSON, and ends with its
+ * The process of a deployment (deployment.ts): `node host.ts CHECKOUT DIR [counted]`. Tells its origins in a line of JSON, and ends with its
  * standard input. Imports nothing of this checkout but the counter: what runs is CHECKOUT's.
  */
 import { registerHooks } from "node:module";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { countedScript } from "./counted.ts";
 
-const [checkout = ".", dir = "."] = process.argv.slice(2);
+const [checkout = ".", dir = ".", counted] = process.argv.slice(2);
 const at = (file: string) => pathToFileURL(join(checkout, file)).href;
 type StartAll = (options: {
   dir: string;
@@ -36,10 +36,11 @@ const counting = `
   }
 `;
 Object.assign(globalThis, { countedScript });
-registerHooks({
-  load: (url, context, next) =>
-    url === bundled ? { format: "module", source: counting, shortCircuit: true } : next(url, context),
-});
+if (counted === "counted")
+  registerHooks({
+    load: (url, context, next) =>
+      url === bundled ? { format: "module", source: counting, shortCircuit: true } : next(url, context),
+  });
 
 const { startAll } = (await import(at("cli/start-all.ts"))) as { startAll: StartAll };
 const { freePorts } = (await import(at("test/support/ports.ts"))) as {

@@ -61,7 +61,7 @@ class Running {
   }
 
   static async on(checkout: string, dir: string, wrapping: CryptoKeyPair): Promise<Running> {
-    const deployment = await deploy(checkout, dir);
+    const deployment = await deploy(checkout, dir, { counted: false });
     const api = await Api.of(deployment.appOrigin);
     const open = (name: string) => new Browser(api, deployment, name).open(wrapping);
     return new Running(await open("large"), await open("empty"), deployment.close);
