@@ -1,36 +1,32 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
-import { deserialize, serialize } from "node:v8";
+import { deserialize } from "node:v8";
 import { utf8 } from "#protocol/bytes.ts";
 
-const NONCE = 12;
+/** Bytes of a nonce. */
+export const NONCE = 12;
 const TAG = 16;
 
 /**
- * Encrypts the store's rows with AES-256-GCM: nonce (12 bytes, random), ciphertext, tag (16 bytes). The row's
+ * Encrypts the store's rows with AES-256-GCM: nonce (12 bytes, random), ciphertext of what v8 serializes, tag (16 bytes). The row's
  * identifier is authenticated with it, so that a row cannot take the place of another. What is sealed is
  * the authority: indexed columns beside it only find it.
  */
 export class RowSealer {
   #key: KeyObject;
-  #random: (length: number) => Uint8Array;
 
   /** `key` is 32 bytes; the rows' key is derived from it, so that the file can serve other purposes too. */
-  constructor(key: Uint8Array, random: (length: number) => Uint8Array) {
+  constructor(key: Uint8Array) {
     const bytes = Buffer.from(hkdfSync("sha256", key, new Uint8Array(), "coffer-hsm-rows-v1", 32));
     // A KeyObject: of bytes, Node finds out each time what they are, and that takes longer than the encryption.
     this.#key = createSecretKey(bytes);
     bytes.fill(0);
-    this.#random = random;
   }
 
-  seal(id: string, row: unknown): Uint8Array {
-    const nonce = this.#random(NONCE);
+  /** `nonce`: random, and for this row as it is now alone. */
+  seal(id: string, plain: Uint8Array, nonce: Uint8Array): Uint8Array {
     const cipher = createCipheriv("aes-256-gcm", this.#key, nonce);
     cipher.setAAD(utf8(`coffer-hsm-row-v1\0${id}`));
-    const plain = serialize(row);
-    const sealed = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-    plain.fill(0);
-    return sealed;
+    return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   }
 
   /** Throws when the row was altered, belongs to another identifier, or was sealed under another key. */

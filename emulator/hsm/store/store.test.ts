@@ -13,7 +13,7 @@ import { AES, keyBytes, PAST, testHierarchy } from "../testing/hierarchy.ts";
 import type { ManagedObject } from "./managed-object.ts";
 import { secretBytes } from "./material.ts";
 import { ObjectStore } from "./store.ts";
-import { Work } from "./work.ts";
+import { Conflict, Work } from "./work.ts";
 
 const random = (length: number) => new Uint8Array(randomBytes(length));
 
@@ -89,6 +89,100 @@ describe("the store", () => {
     expect(store.read("a")).toBeUndefined();
     store.commit([key("a", random(32))]);
     expect(store.read("a")).toBeDefined();
+    store.close();
+  });
+
+  it("changes all that is on the disk or nothing, whatever fails on the way", async () => {
+    let drawn = Number.NEGATIVE_INFINITY;
+    const store = new ObjectStore(dir, (length) => random(++drawn === 2 ? 0 : length));
+    store.commit([key("a", random(32), "a before"), key("b", random(32))]);
+    await store.synced();
+    drawn = 0;
+    expect(() => store.commit([key("a", random(32), "a after"), key("b", random(32))])).toThrow();
+    expect(store.find([["name", "a before"]])).toEqual(["a"]);
+    store.commit([key("c", random(32))]);
+    await store.synced();
+    const other = new ObjectStore(dir, random);
+    expect(other.read("a")?.attributes.name?.[0]?.nameValue).toBe("a before");
+    expect(other.find([["name", "a after"]])).toEqual([]);
+    other.close();
+    store.close();
+  });
+
+  it("takes no entry of its index that SQLite would refuse when others' objects are written", () => {
+    const store = new ObjectStore(dir, random);
+    const unstorable = key("a", random(32), new Uint8Array(1) as unknown as string);
+    expect(() => store.commit([unstorable])).toThrow("no text");
+    expect(store.read("a")).toBeUndefined();
+    store.close();
+  });
+
+  it("writes nothing of what was made and destroyed since the last write, until there is something else to write", async () => {
+    const store = new ObjectStore(dir, random);
+    const other = new ObjectStore(dir, random);
+    store.commit([key("a", random(32))]);
+    const { value: _, ...destroyed } = key("a", random(32));
+    store.commit([{ ...destroyed, state: "Destroyed" }]);
+    await store.synced();
+    expect(other.read("a")).toBeUndefined();
+    expect(store.read("a")?.state).toBe("Destroyed");
+    expect(store.find([["name", "a"]])).toEqual(["a"]);
+    store.commit([key("b", random(32))]);
+    await store.synced();
+    expect(other.find([])).toEqual(["a", "b"]);
+    expect(other.read("a")).toMatchObject({ state: "Destroyed" });
+    store.close();
+    other.close();
+  });
+
+  it("leaves alone what was read before it was written", async () => {
+    const store = new ObjectStore(dir, random);
+    const bytes = random(32);
+    store.commit([key("a", bytes)]);
+    const read = store.read("a")!;
+    await store.synced();
+    expect(secretBytes(read)).toEqual(bytes);
+    expect(secretBytes(store.read("a")!)).toEqual(bytes);
+    store.close();
+  });
+
+  it("has on the disk what lives when it is synced, whatever was destroyed beside it", async () => {
+    const store = new ObjectStore(dir, random);
+    const { value: _, ...destroyed } = key("a", random(32));
+    store.commit([{ ...destroyed, state: "Destroyed" }, key("b", random(32))]);
+    await store.synced();
+    const other = new ObjectStore(dir, random);
+    expect(other.find([])).toEqual(["a", "b"]);
+    other.close();
+    store.close();
+  });
+
+  it("writes what was destroyed, and is not waited for, before there is much of it and when it is closed", async () => {
+    const store = new ObjectStore(dir, random);
+    const other = new ObjectStore(dir, random);
+    const commit = (uid: string) => {
+      const { value: _, ...destroyed } = key(uid, random(32));
+      store.commit([{ ...destroyed, state: "Destroyed" }]);
+      return store.synced();
+    };
+    for (let n = 0; n < 300; n++) await commit(`key ${n}`);
+    expect(other.find([]).length).toBeGreaterThan(200);
+    store.close();
+    expect(other.find([])).toHaveLength(300);
+    other.close();
+  });
+
+  it("tells by the same version what was read before it was written and is as it was", async () => {
+    const store = new ObjectStore(dir, random);
+    store.commit([key("a", random(32)), key("b", random(32))]);
+    const [one, two] = [new Work(store), new Work(store)];
+    const [a, b] = [one.known("a"), two.known("b")];
+    await store.synced();
+    store.commit([key("b", random(32), "another")]);
+    one.put(a);
+    one.commit();
+    two.put(b);
+    expect(() => two.commit()).toThrow(Conflict);
     store.close();
   });
 

@@ -4,8 +4,9 @@ import { makeFolder } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
-import { RowSealer, versionOf } from "./sealed-row.ts";
-import { entryKey, type IndexEntry, indexEntries, isSelective } from "./store-index.ts";
+import { NONCE, RowSealer, versionOf } from "./sealed-row.ts";
+import { entryKey, type IndexEntry, isSelective } from "./store-index.ts";
+import { objectOf, Unwritten, type UnwrittenObject, unwritten } from "./unwritten.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 const SCHEMA = `
@@ -18,12 +19,14 @@ const VERSION = 1;
 
 /**
  * The HSM's objects in SQLite, each row encrypted (`sealed-row.ts`), found by indexed attributes. `commit` is one nested
- * transaction: those that come close together share an outer one, and with it one sync of the disk. It is on the
- * disk when `synced` resolves, and nothing is answered before that. Dates and randomness come in.
+ * transaction: those that come close together share an outer one, and with it one sync of the disk. What it makes stays in memory until that outer one
+ * ends (`unwritten.ts`). It is on the disk when `synced` resolves, and nothing is answered before that. Dates and randomness come in.
  */
 export class ObjectStore {
   #database: DatabaseSync;
   #sealer: RowSealer;
+  #random: (length: number) => Uint8Array;
+  #unwritten = new Unwritten();
   #read: StatementSync;
   #update: StatementSync;
   #insert: StatementSync;
@@ -41,7 +44,8 @@ export class ObjectStore {
   /** Opens `dir/hsm.sqlite` with the key in `dir/hsm.key`; makes what is missing. */
   constructor(dir: string, random: (length: number) => Uint8Array) {
     makeFolder(dir);
-    this.#sealer = new RowSealer(readKeyFile(join(dir, "hsm.key"), random), random);
+    this.#sealer = new RowSealer(readKeyFile(join(dir, "hsm.key"), random));
+    this.#random = random;
     this.#database = new DatabaseSync(join(dir, "hsm.sqlite"));
     // NORMAL: SQLite syncs the log before it is copied to the database, and we do it before each answer.
     this.#database.exec(
@@ -73,6 +77,8 @@ export class ObjectStore {
 
   /** The object, and what distinguishes this state of it from any other. */
   load(uid: string): { object: ManagedObject; version: Uint8Array } | undefined {
+    const made = this.#unwritten.get(uid);
+    if (made) return { object: objectOf(made), version: made.version };
     const sealed = this.#row(uid);
     return sealed && { object: this.#sealer.open<ManagedObject>(uid, sealed), version: versionOf(sealed) };
   }
@@ -80,8 +86,9 @@ export class ObjectStore {
   /** Whether the object is in the state that was read; `version` is undefined where there was none. */
   isUnchanged(uid: string, version: Uint8Array | undefined): boolean {
     const sealed = this.#row(uid);
-    if (!sealed || !version) return sealed === version;
-    return Buffer.compare(versionOf(sealed), version) === 0;
+    const now = this.#unwritten.get(uid)?.version ?? (sealed && versionOf(sealed));
+    if (!now || !version) return now === version;
+    return Buffer.compare(now, version) === 0;
   }
 
   /** How many commits there have been since it was opened. */
@@ -106,14 +113,24 @@ export class ObjectStore {
     }
     const others = anyOf?.flat() ?? [];
     const all = few ? [...entries, ...others] : [...others, ...entries];
-    return search.all(...all.flat()).map((row) => row.uid as string);
+    const stored = search.all(...all.flat()).map((row) => row.uid as string);
+    return [...stored, ...this.#unwritten.find(entries, anyOf)];
   }
 
   /** Changes all or none, for every reader from then on; `synced` resolves when it is durable. */
   commit(objects: Iterable<ManagedObject>): void {
     this.#log.check();
-    if (!this.#database.isTransaction) this.#begin.run();
+    const all = Array.from(objects, (object) => unwritten(object, this.#random(NONCE)));
     this.#log.changed();
+    const stored = new Set(all.filter(({ uid }) => !this.#unwritten.get(uid) && this.#row(uid)));
+    if (stored.size > 0) this.#change(stored);
+    for (const object of all) if (!stored.has(object)) this.#unwritten.put(object);
+    this.#commits++;
+  }
+
+  /** Of what is on the disk, all or nothing. */
+  #change(objects: Iterable<UnwrittenObject>): void {
+    if (!this.#database.isTransaction) this.#begin.run();
     this.#beginNested.run();
     try {
       for (const object of objects) this.#put(object);
@@ -124,7 +141,6 @@ export class ObjectStore {
       throw error;
     }
     this.#endNested.run();
-    this.#commits++;
   }
 
   /** Resolves when all that was committed before the call is on the disk. */
@@ -133,20 +149,33 @@ export class ObjectStore {
   }
 
   close(): void {
-    this.#write();
+    this.#writeAll();
     this.#log.close();
     this.#database.close();
   }
 
-  #write(): void {
-    if (this.#database.isTransaction) this.#end.run();
+  /** Whether there was anything that somebody waits for. */
+  #write(): boolean {
+    if (!this.#database.isTransaction && !this.#unwritten.isDue) return false;
+    this.#writeAll();
+    return true;
   }
 
-  #put(object: ManagedObject): void {
-    const sealed = this.#sealer.seal(object.uid, object);
-    const entries = new Map(indexEntries(object).map((entry) => [entryKey(entry), entry]));
-    const updated = this.#update.get(sealed, object.uid) as { id: number } | undefined;
-    const id = updated?.id ?? (this.#insert.run(object.uid, sealed).lastInsertRowid as number);
+  #writeAll(): void {
+    for (const object of this.#unwritten.all()) {
+      if (!this.#database.isTransaction) this.#begin.run();
+      this.#put(object);
+    }
+    if (this.#database.isTransaction) this.#end.run();
+    this.#unwritten.clear();
+  }
+
+  #put({ uid, plain, version, entries: all }: UnwrittenObject): void {
+    const sealed = this.#sealer.seal(uid, plain, version);
+    plain.fill(0);
+    const entries = new Map(all.map((entry) => [entryKey(entry), entry]));
+    const updated = this.#update.get(sealed, uid) as { id: number } | undefined;
+    const id = updated?.id ?? (this.#insert.run(uid, sealed).lastInsertRowid as number);
     if (updated) {
       // Most changes leave the index as it is.
       for (const { tag, value } of this.#indexed.all(id) as { tag: string; value: string }[])

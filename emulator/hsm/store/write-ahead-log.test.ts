@@ -16,7 +16,10 @@ describe("the write-ahead log", () => {
 
   it("writes once what changed at one time, and nothing when nothing changed", async () => {
     let written = 0;
-    const log = new WriteAheadLog(path, () => written++);
+    const log = new WriteAheadLog(path, () => {
+      written++;
+      return true;
+    });
     await log.synced();
     expect(written).toBe(0);
     const waiting = [1, 2, 3].map(() => {
@@ -44,7 +47,7 @@ describe("the write-ahead log", () => {
   });
 
   it("says of nothing that it is durable once changes were lost", async () => {
-    const log = new WriteAheadLog(path, () => {});
+    const log = new WriteAheadLog(path, () => true);
     log.changed();
     const waiting = log.synced();
     log.fail(new Error("rolled back"));

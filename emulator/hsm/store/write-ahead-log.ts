@@ -21,7 +21,7 @@ const MAX_LOG_BYTES = 32 * 1024 * 1024;
  */
 export class WriteAheadLog {
   #path: string;
-  #write: () => void;
+  #write: () => boolean;
   #file: number | undefined;
   #allocated = 0;
   #changed = 0;
@@ -31,8 +31,8 @@ export class WriteAheadLog {
   /** What a sync has taken lately (ms). */
   #usual = 0;
 
-  /** `path` is the log's; `write` ends the transaction that is open, which writes what changed to the log. */
-  constructor(path: string, write: () => void) {
+  /** `path` is the log's; `write` ends the transaction that is open, which writes what changed to the log, and says whether anything did. */
+  constructor(path: string, write: () => boolean) {
     this.#path = path;
     this.#write = write;
   }
@@ -42,7 +42,7 @@ export class WriteAheadLog {
     if (this.#failed) throw new Error("The HSM's store can no longer be written", { cause: this.#failed });
   }
 
-  /** To be called with each change, while a transaction is open. */
+  /** To be called with each change. */
   changed(): void {
     this.#changed++;
   }
@@ -76,12 +76,13 @@ export class WriteAheadLog {
       // Requests that have arrived are executed first and share the sync.
       await setImmediate();
       const covered = this.#changed;
-      this.#write();
-      const file = this.#lengthened();
-      const began = performance.now();
-      if (this.#usual < QUICK && covered - this.#synced === 1) fdatasyncSync(file);
-      else await fdatasyncAsync(file);
-      this.#usual += (performance.now() - began - this.#usual) / 8;
+      if (this.#write()) {
+        const file = this.#lengthened();
+        const began = performance.now();
+        if (this.#usual < QUICK && covered - this.#synced === 1) fdatasyncSync(file);
+        else await fdatasyncAsync(file);
+        this.#usual += (performance.now() - began - this.#usual) / 8;
+      }
       this.check();
       this.#synced = covered;
     } catch (error) {

@@ -1,0 +1,79 @@
+import { deserialize, serialize } from "node:v8";
+import { isDestroyed, type ManagedObject } from "./managed-object.ts";
+import { entryKey, type IndexEntry, indexEntries } from "./store-index.ts";
+
+/** An object as it will be written: `version` is the nonce that its row will be sealed with. */
+export interface UnwrittenObject {
+  uid: string;
+  plain: Buffer;
+  version: Uint8Array;
+  entries: readonly IndexEntry[];
+  destroyed: boolean;
+  /** Of its entries; made when they are first looked for. */
+  keys?: ReadonlySet<string>;
+}
+
+/** Objects that wait to be written though nobody waits for that. */
+const MAX_WAITING = 256;
+
+/**
+ * Objects that were made since the disk was last written to. A key that lives no longer than a batch is destroyed while it is here: its value
+ * is never written, and nobody waits for the disk on its account. What is left of it goes with the next write that somebody waits for.
+ */
+export class Unwritten {
+  readonly #objects = new Map<string, UnwrittenObject>();
+  #living = 0;
+
+  /** Whether somebody waits for these to be on the disk: until then nothing may be answered that says that they are there. */
+  get isDue(): boolean {
+    return this.#living > 0 || this.#objects.size > MAX_WAITING;
+  }
+
+  get(uid: string): UnwrittenObject | undefined {
+    return this.#objects.get(uid);
+  }
+
+  /** In order of creation. */
+  all(): Iterable<UnwrittenObject> {
+    return this.#objects.values();
+  }
+
+  put(object: UnwrittenObject): void {
+    const before = this.#objects.get(object.uid);
+    before?.plain.fill(0);
+    this.#living += Number(!object.destroyed) - Number(before?.destroyed === false);
+    this.#objects.set(object.uid, object);
+  }
+
+  /** Identifiers of those that have all these entries, and all of one of `anyOf`, in order of creation. */
+  find(entries: readonly IndexEntry[], anyOf?: readonly (readonly IndexEntry[])[]): string[] {
+    const found: string[] = [];
+    for (const object of this.#objects.values()) {
+      object.keys ??= new Set(object.entries.map(entryKey));
+      const { keys } = object;
+      const hasAll = (wanted: readonly IndexEntry[]) => wanted.every((entry) => keys.has(entryKey(entry)));
+      if (hasAll(entries) && (!anyOf || anyOf.some(hasAll))) found.push(object.uid);
+    }
+    return found;
+  }
+
+  /** They are written. */
+  clear(): void {
+    this.#objects.clear();
+    this.#living = 0;
+  }
+}
+
+/** The object as it is now. Throws for what cannot be stored. */
+export function unwritten(object: ManagedObject, version: Uint8Array): UnwrittenObject {
+  const entries = indexEntries(object);
+  // What SQLite would refuse must not come up when it is written, with others' objects.
+  if (entries.some((entry) => entry.some((text) => typeof text !== "string")))
+    throw new TypeError("an index entry is no text");
+  return { uid: object.uid, plain: serialize(object), version, entries, destroyed: isDestroyed(object) };
+}
+
+/** A copy of it: what is deserialized has views of the bytes that it is read from, and these are filled with zeros when they are written. */
+export function objectOf({ plain }: UnwrittenObject): ManagedObject {
+  return deserialize(Buffer.from(plain)) as ManagedObject;
+}
