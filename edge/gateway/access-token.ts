@@ -28,23 +28,33 @@ export function dpopToken(authorization: string | undefined): string | undefined
   return token;
 }
 
+/** The keys as jose takes them; it keeps what it has made of a key with the set, and `TokenKeys` keeps the key. */
+const sets = new WeakMap<TokenKey, ReturnType<typeof createLocalJWKSet>>();
+
+function setOf(key: TokenKey) {
+  const set = sets.get(key) ?? createLocalJWKSet({ keys: [key] });
+  sets.set(key, set);
+  return set;
+}
+
 /** `jkt`: the key that the token is bound to. */
 export type AccessToken = Omit<Caller, "requestId"> & {
   instance?: { id: string; custodianJkt: string };
 };
 
 /**
- * Verifies an access token (RFC 9068 §4): its `typ`, ES256 by one of `keys`, issuer, audience, time. Throws `Refused`
+ * Verifies an access token (RFC 9068 §4): its `typ`, ES256 by `key`, issuer, audience, time. Throws `Refused`
  * `invalid-token`. Whether its `cnf.jkt` is that of the proof is for the caller of this to see.
  */
 export async function verifyAccessToken(
   token: string | undefined,
-  expected: { keys: TokenKey[]; issuer: string; audience: string; now: number },
+  expected: { key: TokenKey | undefined; issuer: string; audience: string; now: number },
 ): Promise<AccessToken> {
-  if (token === undefined || token.length > MAXIMUM_LENGTH) throw new Refused("invalid-token");
+  const { key, issuer, audience, now } = expected;
+  if (token === undefined || token.length > MAXIMUM_LENGTH || key === undefined)
+    throw new Refused("invalid-token");
   try {
-    const { keys, issuer, audience, now } = expected;
-    const { payload } = await jwtVerify(token, createLocalJWKSet({ keys }), {
+    const { payload } = await jwtVerify(token, setOf(key), {
       algorithms: ["ES256"],
       typ: SIGN_TYPE.token,
       issuer,

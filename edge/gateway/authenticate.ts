@@ -22,7 +22,7 @@ export function authenticate(keys = new TokenKeys()) {
     const accessToken = dpopToken(c.req.header("authorization"));
     if (accessToken === undefined) throw new Refused("invalid-token");
     const key = await keys.find(keyId(accessToken), () => c.env.IAM.keys({ tenant }));
-    const expected = { keys: key ? [key] : [], issuer: origins.vault, audience: site.origin, now };
+    const expected = { key, issuer: origins.vault, audience: site.origin, now };
     const claims = await verifyAccessToken(accessToken, expected);
     const { method } = c.req;
     const proof = await verifyProof(c.req.header("dpop"), { method, url: publicUrl(c), accessToken }, now);

@@ -91,8 +91,8 @@ describe("access token", () => {
       .setProtectedHeader({ alg: "ES256", typ: SIGN_TYPE.token, kid: "1", ...header })
       .sign(pair.privateKey);
   const verify = async (token: Promise<string> | string) => {
-    const keys = [{ ...jwk, kid: "1", alg: "ES256", use: "sig" } as const];
-    const expected = { keys, issuer: "https://vault.example", audience: "https://app.example", now: NOW };
+    const key = { ...jwk, kid: "1", alg: "ES256", use: "sig" } as const;
+    const expected = { key, issuer: "https://vault.example", audience: "https://app.example", now: NOW };
     return verifyAccessToken(await token, expected);
   };
 

@@ -22,9 +22,16 @@ export type Facts = Asked & {
   attributes: readonly Pick<NameAttribute, "type" | "text">[] | undefined;
 };
 
-/** Reads the name once, for all statements. */
+/** The name is read once, for all statements, and only where one of them asks for it. */
 export function factsOf(asked: Asked): Facts {
-  return { ...asked, attributes: attributesOf(asked.principal) };
+  let read: { attributes: Facts["attributes"] } | undefined;
+  return {
+    ...asked,
+    get attributes() {
+      read ??= { attributes: attributesOf(asked.principal) };
+      return read.attributes;
+    },
+  };
 }
 
 function attributesOf(name: string): NameAttribute[] | undefined {
