@@ -1,10 +1,16 @@
 import { join } from "#protocol/bytes.ts";
 import { type BackEndSettings, named } from "#protocol/hierarchy/index.ts";
-import { createKmipClient, type ProtocolVersion } from "#protocol/kmip/index.ts";
+import {
+  createKmipClient,
+  type ProtocolVersion,
+  type RequestItem,
+  type ResponseItem,
+} from "#protocol/kmip/index.ts";
 import { checkStanding } from "./back-end.ts";
 import { derToRaw } from "./ecdsa.ts";
+import { Gathered } from "./gathered.ts";
 import { inVersion, saidIn } from "./older.ts";
-import { operationsIn } from "./operations.ts";
+import { inRuns, operationsIn } from "./operations.ts";
 import { agreeVersion, askKmip, type KmipStanding } from "./standing.ts";
 
 /** The HSM did not answer. A refusal by the HSM is a `KmipError` instead. */
@@ -26,6 +32,8 @@ type KmipClient = ReturnType<typeof createKmipClient>;
 export type HsmWatch = (operations: string) => () => void;
 
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
+  /** For batches that leave nothing there, each with Continue and in order: those that come while one is under way go out in one message. */
+  together: Pick<KmipClient, "batch">;
   /** The same, with all that is kept, for what is to be told of. */
   watched(watch: HsmWatch): Hsm;
   /** What it keeps as a tenant's back end, known for a minute. Throws `BackEndRefused` where the tenant asks for more. */
@@ -41,6 +49,9 @@ export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   /** ECDSA P-256 with SHA-256 over `data` by the private key with this name: raw r || s, 64 bytes. */
   sign(name: string, data: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
 };
+
+/** What becomes of one item is nothing to the next. */
+const APART = { batchErrorContinuationOption: "Continue", batchOrderOption: true } as const;
 
 const TIMEOUT_MS = 10_000;
 /** A key or a certificate that the officer replaces is known a minute later, to all objects of a deployment alike. */
@@ -75,7 +86,7 @@ function isSaid(version: ProtocolVersion): boolean {
  * version that the server has. `backEnd`: of the tenant whose keys are asked for. Then nothing is asked of a server that keeps less.
  */
 export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSettings): Hsm {
-  return openAt({ fetcher, url, backEnd, kept: new Map() });
+  return openAt({ fetcher, url, backEnd, kept: new Map(), gathered: new Gathered() });
 }
 
 type At = {
@@ -83,11 +94,12 @@ type At = {
   url: string;
   backEnd: BackEndSettings | undefined;
   kept: Map<string, { reading: Promise<unknown>; until: number }>;
+  gathered: Gathered;
   watch?: HsmWatch;
 };
 
 function openAt(at: At): Hsm {
-  const { fetcher, url, backEnd, kept, watch } = at;
+  const { fetcher, url, backEnd, kept, gathered, watch } = at;
   const carry = async (bytes: Uint8Array) => {
     const answered = watch?.(operationsIn(bytes));
     return exchange(fetcher, url, bytes).finally(answered);
@@ -119,6 +131,20 @@ function openAt(at: At): Hsm {
     }) as KmipClient["request"],
   };
 
+  const together: Pick<KmipClient, "batch"> = {
+    batch: (async (items) => {
+      // A message is told to each whose items are in it, as far as they are its own.
+      const { watch: _, ...untold } = at;
+      const send = (all: readonly RequestItem[]) =>
+        (watch ? openAt(untold) : client).batch(all, APART) as Promise<ResponseItem[]>;
+      let answered: (() => void) | undefined;
+      const began = () => {
+        answered = watch?.(inRuns(items.map(({ operation }) => String(operation))));
+      };
+      return gathered.batch(items, send, began).finally(() => answered?.());
+    }) as KmipClient["batch"],
+  };
+
   function once<T>(key: string, read: () => Promise<T>): Promise<T> {
     const known = kept.get(key);
     if (known !== undefined && Date.now() < known.until) return known.reading as Promise<T>;
@@ -130,6 +156,7 @@ function openAt(at: At): Hsm {
 
   const hsm: Hsm = {
     ...client,
+    together,
     standing,
     watched: (watch) => openAt({ ...at, watch }),
     locate: (name) =>

@@ -13,7 +13,7 @@ const OPERATION = (tagNumber("Operation") << 8) | ENUMERATION;
  */
 export function operationsIn(message: Uint8Array): string {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
-  const runs: { name: string | number; times: number }[] = [];
+  const names: (string | number)[] = [];
   for (const request of itemsIn(view, 0, view.byteLength)) {
     if (request.what !== REQUEST) continue;
     for (const item of itemsIn(view, request.from, request.to)) {
@@ -21,11 +21,19 @@ export function operationsIn(message: Uint8Array): string {
       const [first] = itemsIn(view, item.from, item.to);
       if (first?.what !== OPERATION || first.to - first.from !== 4) continue;
       const value = view.getUint32(first.from);
-      const name = enumerationOf("Operation").byValue.get(value)?.name ?? value;
-      const last = runs.at(-1);
-      if (last?.name === name) last.times++;
-      else runs.push({ name, times: 1 });
+      names.push(enumerationOf("Operation").byValue.get(value)?.name ?? value);
     }
+  }
+  return inRuns(names);
+}
+
+/** As text, with how often one follows itself. */
+export function inRuns(names: readonly (string | number)[]): string {
+  const runs: { name: string | number; times: number }[] = [];
+  for (const name of names) {
+    const last = runs.at(-1);
+    if (last?.name === name) last.times++;
+    else runs.push({ name, times: 1 });
   }
   return runs.map(({ name, times }) => (times > 1 ? `${name}*${times}` : `${name}`)).join(" ");
 }

@@ -70,6 +70,7 @@ import { MIGRATIONS } from "./schema.ts";
 import { shareDocument, sharesOf, withdrawShare } from "./share.ts";
 import { checkLives, isShredded, shred } from "./shred.ts";
 import { cacheTimes } from "./times.ts";
+import { askedTogether, Together } from "./together.ts";
 import { isolateTrust } from "./trust.ts";
 import { type Heads, putVersions, readVersions } from "./version-index.ts";
 import { behind } from "./watched-door.ts";
@@ -97,7 +98,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
     this.#pace = new OperationPace(env.COFFER_OPERATIONS_PER_MINUTE);
     this.#door = {
-      neighbours: neighboursOf(env),
+      neighbours: askedTogether(neighboursOf(env), new Together()),
       enter: async () => {
         const { kms, handover } = this.#open();
         await Promise.all([handover.take(), this.#readPolicies()]);

@@ -51,7 +51,7 @@ async function signAll(
   // What is sealed under an EDK that nobody will trust could never be opened again.
   if (!findKey(trust, kid, purpose)) throw new Error("the signing key is not on the trust list");
   const inputs = payloads.map((payload) => signingInput({ typ: SIGN_TYPE[purpose], kid }, payload));
-  const answers = await hsm.batch(
+  const answers = await hsm.together.batch(
     inputs.map((input) => ({
       operation: "Sign" as const,
       payload: {
@@ -60,7 +60,7 @@ async function signAll(
         data: utf8(input),
       },
     })),
-    { batchErrorContinuationOption: "Stop", batchOrderOption: true },
+    { batchErrorContinuationOption: "Continue", batchOrderOption: true },
   );
   return inputs.map((input, index) => {
     const answer = answers[index];

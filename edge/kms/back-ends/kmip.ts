@@ -22,7 +22,7 @@ export function kmipBackEnd({ without, ...at }: AtHsm & Pick<BackEndSettings, "w
     async makeDataKeys({ accountKey, keys, held }) {
       if (held) return makeResidentKeys(at, keys);
       const wrapping = wrappingUnder(accountKey);
-      const made = await makeDataKeys(hsm, ledger, accountKey, keys.length, Date.now());
+      const made = await makeDataKeys(hsm.together, ledger, accountKey, keys.length, Date.now());
       return made.map((wrappedKey) => ({ wrapping, wrappedKey }));
     },
     async release(keys, to) {
@@ -34,8 +34,9 @@ export function kmipBackEnd({ without, ...at }: AtHsm & Pick<BackEndSettings, "w
       const [first, ...others] = keys.map(wrappedOrResident);
       if (first === undefined) return [];
       const now = Date.now();
-      if (others.length > 0) return rewrapDataKeys(hsm, ledger, { keys: [first, ...others], to }, now);
-      return [await rewrapDataKey(hsm, ledger, { ...first, to }, now)];
+      if (others.length > 0)
+        return rewrapDataKeys(hsm.together, ledger, { keys: [first, ...others], to }, now);
+      return [await rewrapDataKey(hsm.together, ledger, { ...first, to }, now)];
     },
   };
 }
