@@ -152,3 +152,75 @@ it("saves several as one ZIP", async () => {
   expect(bytes.split("PK\x03\x04")).toHaveLength(3);
   await button("Clear").click();
 });
+
+it("says how far a deletion of several is, ends it at a press, says what came of it, and takes that back", async () => {
+  const all = ["plan.txt", "rent.txt", ...Array.from({ length: 10 }, (_, at) => `note ${at}.txt`)];
+  for (const name of all.slice(2)) await sealFile(page, name, `${name}, whole`);
+  await expect.poll(shown, SOON).toEqual(all.toSorted());
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let asked = 0;
+  await page.route("**/deletion", async (route) => {
+    if (asked++ > 1) await held;
+    await route.continue();
+  });
+  await button("Open plan.txt").focus();
+  await page.keyboard.press("Control+a");
+  await button("Delete…").click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
+  // Nothing is selected any more that is on its way out.
+  expect(await page.getByRole("region", { name: "Selected documents" }).isVisible()).toBe(false);
+  const lot = page.getByRole("list", { name: "In progress" }).getByRole("listitem");
+  await lot.getByText("2 of 12 deleted").waitFor(SOON);
+  expect(await lot.count()).toBe(1);
+  expect(await lot.getByRole("progressbar", { name: "Deleting 12 documents" }).getAttribute("value")).toBe(
+    "2",
+  );
+  await shootViews(page, "deleting");
+  await lot.getByRole("button", { name: "Cancel 12 documents" }).click();
+  release();
+  // What was under way is deleted as well, and no more.
+  const said = "6 of 12 documents are deleted. The others stay.";
+  await page.getByText(said).first().waitFor(SOON);
+  expect(await page.getByRole("status").getByText(said).count()).toBe(1);
+  await page.unroute("**/deletion");
+  expect(await shown()).toHaveLength(6);
+  expect(await lot.count()).toBe(0);
+  await button("Undo").click();
+  await page.getByText("6 documents are restored.").first().waitFor(SOON);
+  await expect.poll(shown, SOON).toEqual(all.toSorted());
+  await button("Dismiss").click();
+});
+
+it("says which of several could not be deleted, and tries those again", async () => {
+  let asked = 0;
+  await page.route("**/deletion", async (route) =>
+    asked++ % 2 === 0
+      ? route.continue()
+      : route.fulfill({
+          status: 403,
+          contentType: "application/problem+json",
+          body: JSON.stringify({ title: "no", status: 403, code: "forbidden" }),
+        }),
+  );
+  await button("Open note 0.txt").focus();
+  await page.keyboard.press("Control+a");
+  await button("Delete…").click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
+  const lot = page.getByRole("list", { name: "In progress" }).getByRole("listitem");
+  await lot
+    .getByRole("alert")
+    .getByText(/^6 are left\. /)
+    .waitFor(SOON);
+  await page.getByText("6 of 12 documents are deleted. The others stay.").first().waitFor();
+  expect(await shown()).toHaveLength(6);
+  await page.unroute("**/deletion");
+  await lot.getByRole("button", { name: "Try 12 documents again" }).click();
+  await page.getByText("12 documents are deleted.", { exact: true }).first().waitFor(SOON);
+  await expect.poll(shown, SOON).toEqual([]);
+  await button("Undo").click();
+  await page.getByText("12 documents are restored.").first().waitFor(SOON);
+  await expect.poll(async () => (await shown()).length, SOON).toBe(12);
+});

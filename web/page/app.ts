@@ -14,7 +14,9 @@ import type { CofferChain, Link } from "./chain.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { Desk, nameOf } from "./desk.ts";
 import { chosenFiles, dropTarget, type Incoming } from "./drop.ts";
+import { formatNumber } from "./format.ts";
 import { type CofferHelp, singleKeyShortcuts } from "./help.ts";
+import { Lots } from "./lots.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { News } from "./news.ts";
 import type { CofferNotice } from "./notice.ts";
@@ -29,8 +31,6 @@ import type { CofferViewer } from "./viewer.ts";
 import { choose, type Language, languageOfPage, t } from "./words.ts";
 import { isNamed, zipName, zipOf } from "./zip.ts";
 
-/** Documents that are deleted at a time. */
-const DELETING = 4;
 /** How long what was deleted can be brought back. */
 const DAYS = 30;
 /** Bytes from which a file is sent in several parts, and can be paused. */
@@ -55,6 +55,8 @@ export class CofferApp extends HTMLElement {
   readonly #stopped = new Set<string>();
   #desk!: Desk;
   #undo!: Undo;
+  #lots!: Lots;
+  #leaving: number | undefined;
   readonly #news = new News(() => {
     if (this.#coffer?.identity) void this.#reload();
   });
@@ -72,6 +74,13 @@ export class CofferApp extends HTMLElement {
       delete: (documents) => void this.#delete(documents),
     });
     this.#undo = new Undo(this);
+    this.#lots = new Lots({
+      coffer: () => this.#connected,
+      transfers: this.#transfers,
+      takeOut: (document) => this.#takeOut(document),
+      changed: () => this.#changed(),
+      outcome: (...of) => this.#outcome(...of),
+    });
     for (const name of ["files", "folders"]) {
       const input = part<HTMLInputElement>(this, name);
       onPress(this, name === "files" ? "choose" : "choose-folder", () => input.click());
@@ -391,7 +400,7 @@ export class CofferApp extends HTMLElement {
     if (named.length < 2) return;
     void this.#attempt(async () => {
       const targets = await chooseTargets();
-      for (const entry of named) if (entry.metadata) this.#saveTo(targets(entry.metadata), entry);
+      this.#lots.save(named, targets);
     });
   }
 
@@ -470,7 +479,7 @@ export class CofferApp extends HTMLElement {
     const count = entries.length;
     const name =
       count > 1
-        ? t("{count} documents", { count })
+        ? t("{count} documents", { count: formatNumber(count) })
         : (first.metadata?.name ?? t("A document that cannot be opened"));
     const question = {
       ...{ name, yes: t("Delete"), no: count > 1 ? t("Keep them") : t("Keep it") },
@@ -481,59 +490,37 @@ export class CofferApp extends HTMLElement {
           : t("goes from the list. Under Deleted you can restore it for {days} days.", { days: DAYS }),
     };
     if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
-    const deleted = new Map<string, Document>();
-    let frame: number | undefined;
-    const takeOut = () => {
-      frame = undefined;
-      this.#documents = this.#documents.filter((entry) => !deleted.has(nameOf(entry)));
+    this.#desk.selectNone();
+    // The row or the bar that had the focus goes.
+    part(this, "heading").focus();
+    this.#lots.delete(entries, DAYS);
+  }
+
+  /** Of many each goes as it is deleted; drawn once a frame. */
+  #takeOut(document: Document): void {
+    this.#removed.add(nameOf(document));
+    this.#leaving ??= requestAnimationFrame(() => {
+      this.#leaving = undefined;
+      this.#documents = this.#documents.filter((entry) => !this.#removed.has(nameOf(entry)));
       this.#showDocuments();
       part(this, "empty").hidden = this.#documents.length > 0;
-    };
-    await this.#attempt(async () => {
-      // Once more after a failure, those alone that are there still.
-      const waiting = entries.filter((entry) => !deleted.has(nameOf(entry))).values();
-      const remove = async () => {
-        for (const entry of waiting) {
-          await this.#connected.remove(entry.id, { account: entry.account, days: DAYS });
-          deleted.set(nameOf(entry), entry);
-          this.#removed.add(nameOf(entry));
-          // Of many each goes as it is deleted; drawn once a frame.
-          frame ??= requestAnimationFrame(takeOut);
-        }
-      };
-      try {
-        await settled(Array.from({ length: DELETING }, remove));
-      } finally {
-        if (frame !== undefined) cancelAnimationFrame(frame);
-        takeOut();
-        this.#news.tell();
-      }
-      const said = { name: nameInWords(name) };
-      const words = count > 1 ? t("{name} are deleted.", said) : t("{name} is deleted.", said);
-      this.#say(words);
-      this.#undo.offer(words, () => void this.#restore(deleted));
-      // The row that had the focus is gone.
-      part(this, "heading").focus();
     });
   }
 
-  /** `deleted` loses what has been brought back, so that a second attempt asks for the others alone. */
-  async #restore(deleted: Map<string, Document>): Promise<void> {
-    await this.#attempt(async () => {
-      const waiting = deleted.entries();
-      const restore = async () => {
-        for (const [name, { id, account }] of waiting) {
-          await this.#connected.restore(id, { account });
-          deleted.delete(name);
-        }
-      };
-      await settled(Array.from({ length: DELETING }, restore)).finally(() => this.#changed());
-      this.#say(t("Restored."));
-    });
+  /** In a line of its own, and to who listens. */
+  #outcome(words: string, undo?: () => void): void {
+    // Signed out meanwhile.
+    if (!this.#coffer?.identity) return;
+    this.#say(words);
+    this.#undo.offer(words, undo);
+    this.#news.tell();
+    // The row whose button had the focus is gone.
+    if (document.activeElement === document.body) part(this, "heading").focus();
   }
 
   /** Here and in other tabs. */
   #changed(): void {
+    if (!this.#coffer?.identity) return;
     this.#news.tell();
     void this.#reload();
   }
@@ -558,11 +545,6 @@ export class CofferApp extends HTMLElement {
   #say(words: string): void {
     part(this, "status").textContent = words;
   }
-}
-
-/** When all have ended; the first failure is that of them all. */
-async function settled(work: readonly Promise<void>[]): Promise<void> {
-  for (const each of await Promise.allSettled(work)) if (each.status === "rejected") throw each.reason;
 }
 
 function accountsOf({ identity }: Coffer): string {

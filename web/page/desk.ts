@@ -93,6 +93,10 @@ export class Desk {
     this.#showSoon();
   }
 
+  selectNone(): void {
+    this.#selection.clear();
+  }
+
   /** Nobody is signed in: nothing of what was shown stays. */
   clear(): void {
     this.#documents = [];

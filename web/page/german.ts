@@ -112,6 +112,7 @@ export const GERMAN = {
   "Coffer, start page": "Coffer, Startseite",
   "completed a document": "hat ein Dokument vollendet",
   Copy: "Kopieren",
+  "{count} are left. {why}": "{count} sind übrig. {why}",
   "{count} documents": "{count} Dokumente",
   "{count} files or folders could not be read ({reason}). Nothing of them was sealed.":
     "{count} Dateien oder Ordner ließen sich nicht lesen ({reason}). Davon wurde nichts versiegelt.",
@@ -150,6 +151,7 @@ export const GERMAN = {
   "Deletes it, after a question": "Löscht es, nach einer Frage",
   "Delete…": "Löschen …",
   Deleting: "Löschen",
+  "Deleting {name}": "{name}: wird gelöscht",
   "denied an app": "hat eine App abgelehnt",
   "Development: this one is an emulator, not hardware.":
     "Entwicklung: Dieser ist ein Emulator, keine Hardware.",
@@ -161,6 +163,14 @@ export const GERMAN = {
   "Documents can be shared only where each has a key of its own.":
     "Dokumente lassen sich nur teilen, wo jedes seinen eigenen Schlüssel hat.",
   "{done} of {all} documents sealed again": "{done} von {all} Dokumenten neu versiegelt",
+  "{done} of {count} deleted": "{done} von {count} gelöscht",
+  "{done} of {count} documents are deleted. The others stay.":
+    "{done} von {count} Dokumenten sind gelöscht. Die anderen bleiben.",
+  "{done} of {count} documents are restored. The others are under Deleted.":
+    "{done} von {count} Dokumenten sind wiederhergestellt. Die anderen stehen unter „Gelöscht“.",
+  "{done} of {count} documents are saved.": "{done} von {count} Dokumenten sind gespeichert.",
+  "{done} of {count} restored": "{done} von {count} wiederhergestellt",
+  "{done} of {count} saved": "{done} von {count} gespeichert",
   "Drop files or folders anywhere on this page. They are encrypted here and only then sent.":
     "Ziehen Sie Dateien oder Ordner irgendwo auf diese Seite. Sie werden hier verschlüsselt und erst dann gesendet.",
   "Drop keys now": "Schlüssel jetzt fallen lassen",
@@ -337,9 +347,12 @@ export const GERMAN = {
     "{moved} von {all} Konten sind umgezogen; {failed} sind gescheitert und werden noch einmal versucht.",
   Name: "Name",
   "Name, A to Z": "Name, A bis Z",
+  "{name} are restored.": "{name} sind wiederhergestellt.",
+  "{name} are saved.": "{name} sind gespeichert.",
   "{name} is off the list.": "{name} ist nicht mehr in der Liste.",
   "{name} is back among your documents.": "{name} ist wieder unter Ihren Dokumenten.",
   "{name} is deleted for good.": "{name} ist endgültig gelöscht.",
+  "{name} is restored.": "{name} ist wiederhergestellt.",
   "Name, Z to A": "Name, Z bis A",
   "named a vault": "hat einen Tresor benannt",
   "{name} are deleted.": "{name} sind gelöscht.",
@@ -467,8 +480,8 @@ export const GERMAN = {
   "REST with DPoP": "REST mit DPoP",
   Restore: "Wiederherstellen",
   "Restore {name}": "{name} wiederherstellen",
-  "Restored.": "Wiederhergestellt.",
   Restoring: "Wiederherstellen",
+  "Restoring {name}": "{name}: wird wiederhergestellt",
   Revoke: "Widerrufen",
   "Revoke the vault {id}": "Den Tresor {id} widerrufen",
   "Revoke the vault {id} of {origin}": "Den Tresor {id} von {origin} widerrufen",

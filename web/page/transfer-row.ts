@@ -3,14 +3,23 @@
 import { CofferError, type Progress } from "#web/browser/index.ts";
 import type { Link } from "./chain.ts";
 import { messageInWords } from "./error-words.ts";
-import { formatBytes, formatKind, formatLeft, formatWait } from "./format.ts";
+import { formatBytes, formatKind, formatLeft, formatNumber, formatWait } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { Pace } from "./pace.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 import { t, type Words } from "./words.ts";
 
 /** What a transfer does. */
-export type Direction = "seal" | "save";
+export type Direction = "seal" | "save" | "delete" | "restore";
+
+/** How far a lot of documents is. `bytes` and `total` where they are what takes the time. */
+export type Counted = {
+  step: "deleting" | "restoring" | "saving";
+  done: number;
+  count: number;
+  bytes?: number;
+  total?: number;
+};
 
 const STEPS: Record<Progress["step"] | "waiting", (direction: Direction) => Words> = {
   waiting: () => "Waiting…",
@@ -20,6 +29,19 @@ const STEPS: Record<Progress["step"] | "waiting", (direction: Direction) => Word
   opening: () => "Opening…",
   finishing: () => "Sealing its name…",
 };
+
+const COUNTS = {
+  deleting: "{done} of {count} deleted",
+  restoring: "{done} of {count} restored",
+  saving: "{done} of {count} saved",
+} as const satisfies Record<Counted["step"], Words>;
+
+const BARS = {
+  seal: "Sealing {name}",
+  save: "Opening {name}",
+  delete: "Deleting {name}",
+  restore: "Restoring {name}",
+} as const satisfies Record<Direction, Words>;
 
 /** How it can be gone on with, and taken away. */
 const AGAIN = {
@@ -32,17 +54,20 @@ const AWAY = {
   remove: { words: "Remove", label: "Remove {name}" },
 } as const satisfies Record<string, Record<"words" | "label", Words>>;
 
-const LINKS: Record<Progress["step"] | "waiting", Link[]> = {
+const LINKS: Record<Progress["step"] | Counted["step"] | "waiting", Link[]> = {
   waiting: [],
   key: ["vault", "edge", "hsm"],
   sealing: ["page", "vault", "edge"],
   opening: ["page", "vault", "edge"],
   finishing: ["vault", "edge"],
+  deleting: ["page", "edge"],
+  restoring: ["page", "vault", "edge"],
+  saving: ["page", "vault", "edge"],
 };
 
 export class CofferTransfer extends TemplateElement {
   readonly #pace = new Pace();
-  #step: Progress["step"] | "waiting" = "waiting";
+  #step: keyof typeof LINKS = "waiting";
   #direction: Direction = "seal";
   #settled = false;
   #name = "";
@@ -64,17 +89,19 @@ export class CofferTransfer extends TemplateElement {
   }
 
   /** Shows a transfer that waits for its turn. */
-  begin(direction: Direction, name: string, type: string, { pausable = false } = {}): void {
+  begin(
+    direction: Direction,
+    name: string,
+    type: string,
+    { pausable = false, kind = formatKind(name, type) } = {},
+  ): void {
     this.#direction = direction;
     this.#pausable = pausable;
     const said = { name: nameInWords(name) };
     part(this, "name").textContent = shownName(name);
     this.#name = said.name;
-    part(this, "kind").textContent = formatKind(name, type);
-    part(this, "bar").setAttribute(
-      "aria-label",
-      direction === "seal" ? t("Sealing {name}", said) : t("Opening {name}", said),
-    );
+    part(this, "kind").textContent = kind;
+    part(this, "bar").setAttribute("aria-label", t(BARS[direction], said));
     part(this, "cancel").setAttribute("aria-label", t("Cancel {name}", said));
     part(this, "retry").setAttribute("aria-label", t("Try {name} again", said));
     part(this, "pause").setAttribute("aria-label", t("Pause {name}", said));
@@ -83,8 +110,13 @@ export class CofferTransfer extends TemplateElement {
   }
 
   /** Shows how far it is. `time` in milliseconds of a steady clock. */
-  progress({ step, bytes, total }: Progress, time: number): void {
-    this.#step = step;
+  progress(progress: Progress | Counted, time: number): void {
+    this.#step = progress.step;
+    if ("count" in progress) {
+      this.#count(progress, time);
+      return;
+    }
+    const { step, bytes, total } = progress;
     const bar = part<HTMLProgressElement>(this, "bar");
     const moving = step === "sealing" || step === "opening";
     part(this, "pause").hidden = !(this.#pausable && step === "sealing");
@@ -108,18 +140,28 @@ export class CofferTransfer extends TemplateElement {
     part(this, "meta").textContent = words.join(" · ");
   }
 
+  #count({ step, done, count, bytes = done, total = count }: Counted, time: number): void {
+    const bar = part<HTMLProgressElement>(this, "bar");
+    bar.max = total || 1;
+    bar.value = bytes;
+    const words: string[] = [t(COUNTS[step], { done: formatNumber(done), count: formatNumber(count) })];
+    const left = this.#pace.left(bytes, total, time);
+    if (left !== undefined && done < count) words.push(formatLeft(left));
+    part(this, "meta").textContent = words.join(" · ");
+  }
+
   /** Shows that the server asked to come later, until there is progress again. */
   wait(milliseconds: number): void {
     if (!this.#settled && this.#step !== "waiting") part(this, "meta").textContent = formatWait(milliseconds);
   }
 
   /** Shows why it failed, with a way to try again. */
-  fail(error: unknown, again: boolean): void {
+  fail(error: unknown, again: boolean, words = messageInWords(error)): void {
     this.toggleAttribute("data-failed", true);
     part(this, "bar").hidden = true;
     part(this, "meta").setAttribute("role", "alert");
     if (error instanceof CofferError) this.dataset.code = error.code;
-    this.#settle(messageInWords(error), { again: again ? "again" : undefined, away: "dismiss" });
+    this.#settle(words, { again: again ? "again" : undefined, away: "dismiss" });
   }
 
   /** Shows that it was paused, by the person. */

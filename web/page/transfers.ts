@@ -1,27 +1,36 @@
 /** The transfers under way: a few at a time, the others wait, each can be cancelled and tried again. */
 
-import { CofferError, isAbort, type ProgressListener } from "#web/browser/index.ts";
+import { CofferError, isAbort, type Progress } from "#web/browser/index.ts";
 import type { Link } from "./chain.ts";
-import type { CofferTransfer, Direction } from "./transfer-row.ts";
+import type { CofferTransfer, Counted, Direction } from "./transfer-row.ts";
 import type { CofferWaiting } from "./waiting-row.ts";
 
 /** Documents under way at a time. A large one already keeps several parts under way. */
 const AT_ONCE = 4;
 /** Rows of those that wait; how many more there are is said in one line. */
 const WAITING_ROWS = 4;
+/** What is over sooner has no row: it would only flicker. Milliseconds. */
+const BRIEF = 400;
 
 /** What is to be done, and how it is called. */
 export interface Task {
   direction: Direction;
   name: string;
   type: string;
-  run: (signal: AbortSignal, onProgress: ProgressListener) => Promise<void>;
+  run: (signal: AbortSignal, onProgress: (progress: Progress | Counted) => void) => Promise<void>;
   /** Whether it can be tried again after a failure; a save cannot ask for its place without a new press. */
   again: boolean;
   /** Whether what was sent stays when it is paused or fails, and `run` goes on with it. */
   pausable?: boolean;
   /** What was sent is to go: the person does not want to go on. */
   discard?: () => void;
+  /** Begun at once, however many wait for their turn. `brief`: its row comes when it takes a while. */
+  atOnce?: boolean;
+  brief?: boolean;
+  /** Letters of its badge, where they are not the kind of its name. */
+  kind?: string;
+  /** What is said of a failure, where it is not the failure's own sentence. */
+  failure?: (error: unknown) => string;
 }
 
 /** An upload of before that can be gone on with. */
@@ -46,7 +55,8 @@ export class Transfers {
   readonly #changed: (working: Set<Link>) => void;
   /** Those that wait for their turn, in order; the first few have rows. */
   readonly #waiting = new Set<Entry>();
-  readonly #rows = new Map<CofferTransfer, AbortController>();
+  readonly #rows = new Set<CofferTransfer>();
+  readonly #underWay = new Set<AbortController>();
   readonly #more: CofferWaiting;
   #running = 0;
 
@@ -65,7 +75,7 @@ export class Transfers {
 
   /** Shows an upload that was stopped before. Returns what takes its row away. */
   stopped({ name, type, sent, total, onChoose, onRemove }: Stopped): () => void {
-    const row = this.#row(new AbortController());
+    const row = this.#row();
     row.begin("seal", name, type);
     row.stopped({ sent, total });
     row.onRetry = onChoose;
@@ -79,23 +89,23 @@ export class Transfers {
   /** Runs a task when its turn comes. Resolves to whether it went through; failures are shown in its row. */
   add(task: Task): Promise<boolean> {
     return new Promise((ended) => {
-      this.#waiting.add({ task, cancelled: new AbortController(), row: undefined, ended });
+      const entry: Entry = { task, cancelled: new AbortController(), row: undefined, ended };
+      if (task.atOnce) return void this.#begin(entry);
+      this.#waiting.add(entry);
       this.#next();
     });
   }
 
   /** The server asked this page to come later: said in each row at work, since all share the user's bound. */
   wait(milliseconds: number): void {
-    for (const row of this.#rows.keys()) row.wait(milliseconds);
+    for (const row of this.#rows) row.wait(milliseconds);
   }
 
   /** Cancels everything, for example when the sign-in ends. */
   cancel(): void {
     this.#cancelWaiting();
-    for (const [row, controller] of this.#rows) {
-      controller.abort();
-      this.#drop(row);
-    }
+    for (const controller of this.#underWay) controller.abort();
+    for (const row of [...this.#rows]) this.#drop(row);
   }
 
   #cancelWaiting(): void {
@@ -116,8 +126,7 @@ export class Transfers {
     for (const entry of this.#waiting) {
       if (this.#running >= AT_ONCE) break;
       this.#waiting.delete(entry);
-      this.#running++;
-      void this.#run(entry);
+      this.#begin(entry);
     }
     let shown = 0;
     for (const entry of this.#waiting) {
@@ -127,12 +136,18 @@ export class Transfers {
     this.#showMore();
   }
 
+  #begin(entry: Entry): void {
+    this.#running++;
+    void this.#run(entry);
+  }
+
   #show(entry: Entry): CofferTransfer {
     if (entry.row) return entry.row;
     const { task, cancelled } = entry;
-    const row = this.#row(cancelled);
+    const row = this.#row();
     entry.row = row;
-    row.begin(task.direction, task.name, task.type, { pausable: task.pausable ?? false });
+    const { pausable = false, kind } = task;
+    row.begin(task.direction, task.name, task.type, { pausable, ...(kind !== undefined && { kind }) });
     row.onPause = () => cancelled.abort(new CofferError("paused"));
     row.onCancel = () => {
       if (this.#waiting.has(entry)) {
@@ -147,18 +162,24 @@ export class Transfers {
 
   async #run(entry: Entry): Promise<void> {
     const { task, cancelled } = entry;
-    const row = this.#show(entry);
+    const shown = task.brief
+      ? setTimeout(() => cancelled.signal.aborted || this.#show(entry), BRIEF)
+      : undefined;
+    if (!task.brief) this.#show(entry);
+    this.#underWay.add(cancelled);
     let through = false;
     try {
       await task.run(cancelled.signal, (progress) => {
-        if (!cancelled.signal.aborted) row.progress(progress, performance.now());
+        if (!cancelled.signal.aborted) entry.row?.progress(progress, performance.now());
         this.#tell();
       });
-      this.#drop(row);
+      if (entry.row) this.#drop(entry.row);
       through = true;
     } catch (error) {
-      this.#failed(task, row, cancelled.signal, error);
+      this.#failed(entry, error);
     } finally {
+      clearTimeout(shown);
+      this.#underWay.delete(cancelled);
       this.#running--;
       this.#next();
       this.#tell();
@@ -166,17 +187,19 @@ export class Transfers {
     }
   }
 
-  #failed(task: Task, row: CofferTransfer, signal: AbortSignal, error: unknown): void {
+  #failed(entry: Entry, error: unknown): void {
+    const { task, cancelled } = entry;
     // To seal once more what may be stored would make two of it.
     const code = error instanceof CofferError ? error.code : undefined;
     const unknown = code === "unknown-whether-stored";
     const paused = code === "paused";
-    if (!unknown && !paused && (signal.aborted || isAbort(error))) {
-      this.#drop(row);
+    if (!unknown && !paused && (cancelled.signal.aborted || isAbort(error))) {
+      if (entry.row) this.#drop(entry.row);
       return;
     }
+    const row = this.#show(entry);
     if (paused) row.pause();
-    else row.fail(error, task.again && !unknown && code !== "another-file");
+    else row.fail(error, task.again && !unknown && code !== "another-file", task.failure?.(error));
     row.onRetry = () => {
       this.#drop(row);
       void this.add(task);
@@ -188,9 +211,9 @@ export class Transfers {
     };
   }
 
-  #row(cancelled: AbortController): CofferTransfer {
+  #row(): CofferTransfer {
     const row = document.createElement("coffer-transfer") as CofferTransfer;
-    this.#rows.set(row, cancelled);
+    this.#rows.add(row);
     const item = document.createElement("li");
     item.append(row);
     this.#list.insertBefore(item, this.#more.isConnected ? this.#more.closest("li") : null);
@@ -217,6 +240,6 @@ export class Transfers {
   }
 
   #tell(): void {
-    this.#changed(new Set([...this.#rows.keys()].flatMap((row) => row.working)));
+    this.#changed(new Set([...this.#rows].flatMap((row) => row.working)));
   }
 }

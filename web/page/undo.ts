@@ -1,4 +1,4 @@
-/** What was deleted last and can be brought back: one line with a button, until it is pressed or dismissed, or the next deletion takes its place. */
+/** What became of the last lot of documents: one line, with a button where it can be taken back, until it is dismissed or the next takes its place. */
 
 import { onPress, part } from "./part.ts";
 
@@ -16,8 +16,9 @@ export class Undo {
     onPress(root, "undo-none", () => this.clear());
   }
 
-  offer(words: string, act: () => void): void {
-    this.#act = act;
+  offer(words: string, act?: () => void): void {
+    this.#act = act ?? (() => {});
+    part(this.#root, "undo-act").hidden = act === undefined;
     part(this.#root, "undo-words").textContent = words;
     part(this.#root, "undo").hidden = false;
   }

@@ -1,0 +1,86 @@
+/** Many documents as one transfer: a few of them at a time, one row that says how many are done, and one press that ends it. */
+
+import { CofferError, type Document, type ErrorCode, isAbort } from "#web/browser/index.ts";
+import type { Counted } from "./transfer-row.ts";
+
+/** Documents of one lot under way at a time. */
+const AT_ONCE = 4;
+/** What the next document would meet as well. */
+const FOR_ALL: ReadonlySet<ErrorCode> = new Set([
+  ...(["signed-out", "no-session", "invalid-token", "offline", "pending-deletion"] as const),
+  ...(["too-many-requests", "vault-unreachable", "port-closed", "hsm-unavailable"] as const),
+]);
+
+/** What is done with each document. `onBytes` takes how many bytes of it are done; what does not look at `signal` ends by itself. */
+export type Work = (
+  document: Document,
+  means: { signal: AbortSignal; onBytes: (bytes: number) => void },
+) => Promise<void>;
+
+export class Lot {
+  readonly #step: Counted["step"];
+  readonly #work: Work;
+  readonly #left: Set<Document>;
+  readonly #done: Document[] = [];
+  /** Bytes of the whole, where the work counts them. */
+  readonly #total: number | undefined;
+  readonly count: number;
+
+  constructor(step: Counted["step"], documents: readonly Document[], work: Work) {
+    this.#step = step;
+    this.#work = work;
+    this.#left = new Set(documents);
+    this.count = this.#left.size;
+    this.#total =
+      step === "saving" ? documents.reduce((sum, { metadata }) => sum + (metadata?.size ?? 0), 0) : undefined;
+  }
+
+  /** Those that are done, in the order in which they were. */
+  get done(): readonly Document[] {
+    return this.#done;
+  }
+
+  /**
+   * Works through those that are not done yet; `signal` has no more begun. A document that fails keeps none of the others, unless they would fail
+   * alike. Throws the first failure in the end; asked again, it goes on with what is left.
+   */
+  async run(signal: AbortSignal, tell: (counted: Counted) => void): Promise<void> {
+    const failures: unknown[] = [];
+    let stopped = false;
+    let ended = this.#done.reduce((sum, { metadata }) => sum + (metadata?.size ?? 0), 0);
+    const underWay = new Map<Document, number>();
+    const say = () => {
+      let bytes = ended;
+      for (const each of underWay.values()) bytes += each;
+      const far = this.#total === undefined ? {} : { bytes, total: this.#total };
+      tell({ step: this.#step, done: this.#done.length, count: this.count, ...far });
+    };
+    const next = [...this.#left].values();
+    const work = async () => {
+      for (const document of next) {
+        if (stopped || signal.aborted) return;
+        try {
+          const onBytes = (bytes: number) => {
+            underWay.set(document, bytes);
+            say();
+          };
+          await this.#work(document, { signal, onBytes });
+          this.#left.delete(document);
+          this.#done.push(document);
+          ended += document.metadata?.size ?? 0;
+        } catch (error) {
+          if (isAbort(error)) return;
+          failures.push(error);
+          stopped ||= error instanceof CofferError && FOR_ALL.has(error.code);
+        } finally {
+          underWay.delete(document);
+          say();
+        }
+      }
+    };
+    say();
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    signal.throwIfAborted();
+    if (failures.length > 0) throw failures[0];
+  }
+}

@@ -1,0 +1,131 @@
+/** What is done with documents of the list, one or thousands: deleted, brought back, saved. What it came to is said in one sentence. */
+
+import { type Coffer, CofferError, type Document } from "#web/browser/index.ts";
+import { messageInWords } from "./error-words.ts";
+import { formatNumber } from "./format.ts";
+import { Lot, type Work } from "./lot.ts";
+import { nameInWords } from "./names.ts";
+import type { Targets } from "./save.ts";
+import type { Counted, Direction } from "./transfer-row.ts";
+import type { Task, Transfers } from "./transfers.ts";
+import { t, type Words } from "./words.ts";
+import { isNamed } from "./zip.ts";
+
+/** The page around them. */
+export interface LotsHost {
+  coffer(): Coffer;
+  transfers: Transfers;
+  /** Takes one out of the list, when it is deleted. */
+  takeOut(document: Document): void;
+  /** The list is another one, here and in other tabs. */
+  changed(): void;
+  /** Says what became of it; `undo` takes it back. */
+  outcome(words: string, undo?: () => void): void;
+}
+
+type Kind = { direction: Direction; step: Counted["step"]; one: Words; many: Words; some: Words };
+
+const DELETE: Kind = {
+  ...{ direction: "delete", step: "deleting" },
+  ...{ one: "{name} is deleted.", many: "{name} are deleted." },
+  some: "{done} of {count} documents are deleted. The others stay.",
+};
+const RESTORE: Kind = {
+  ...{ direction: "restore", step: "restoring" },
+  ...{ one: "{name} is restored.", many: "{name} are restored." },
+  some: "{done} of {count} documents are restored. The others are under Deleted.",
+};
+const SAVE: Kind = {
+  ...{ direction: "save", step: "saving" },
+  ...{ one: "{name} is saved.", many: "{name} are saved." },
+  some: "{done} of {count} documents are saved.",
+};
+
+export class Lots {
+  readonly #host: LotsHost;
+
+  constructor(host: LotsHost) {
+    this.#host = host;
+  }
+
+  /** So that they can be brought back for so many days. */
+  delete(documents: readonly Document[], days: number): void {
+    const host = this.#host;
+    const restorable: Document[] = [];
+    const work: Work = async (document) => {
+      const { id, account } = document;
+      await host
+        .coffer()
+        .remove(id, { account, days })
+        .then(
+          () => restorable.push(document),
+          (error: unknown) => {
+            // Somebody else was faster.
+            if (!(error instanceof CofferError && error.code === "not-found")) throw error;
+          },
+        );
+      host.takeOut(document);
+    };
+    this.#begin(DELETE, documents, work, () => restorable.length > 0 && (() => this.restore(restorable)));
+  }
+
+  restore(documents: readonly Document[]): void {
+    const coffer = this.#host.coffer();
+    this.#begin(
+      RESTORE,
+      documents,
+      ({ id, account }) => coffer.restore(id, { account }),
+      () => {
+        this.#host.changed();
+        return false;
+      },
+    );
+  }
+
+  /** Each into a file of its own. */
+  save(documents: readonly Document[], targets: Targets): void {
+    const coffer = this.#host.coffer();
+    const work: Work = async ({ id, account, metadata }, { signal, onBytes }) => {
+      if (!metadata) return;
+      const onProgress = ({ bytes }: { bytes: number }) => onBytes(bytes);
+      await targets(metadata)(await coffer.open(id, { account, signal, onProgress }), signal);
+    };
+    this.#begin(SAVE, documents.filter(isNamed), work, () => false);
+  }
+
+  /** `end`: when no more of it is under way; answers what takes it back. */
+  #begin(
+    { direction, step, one, many, some }: Kind,
+    documents: readonly Document[],
+    work: Work,
+    end: () => (() => void) | false,
+  ): void {
+    const [first] = documents;
+    if (!first) return;
+    const { transfers } = this.#host;
+    const lot = new Lot(step, documents, work);
+    const { count } = lot;
+    const name =
+      count > 1
+        ? t("{count} documents", { count: formatNumber(count) })
+        : (first.metadata?.name ?? t("A document that cannot be opened"));
+    const finish = () => {
+      const done = lot.done.length;
+      const undo = end();
+      if (done === 0) return;
+      const said = { name: nameInWords(name), done: formatNumber(done), count: formatNumber(count) };
+      this.#host.outcome(t(done < count ? some : count > 1 ? many : one, said), undo || undefined);
+    };
+    const task: Task = {
+      ...{ direction, name, type: first.metadata?.type ?? "", again: true, atOnce: true, brief: count === 1 },
+      ...(count > 1 && { kind: formatNumber(count) }),
+      run: (signal, onProgress) => lot.run(signal, onProgress).finally(finish),
+      failure: (error) => {
+        const left = count - lot.done.length;
+        const why = messageInWords(error);
+        return count > 1 ? t("{count} are left. {why}", { count: formatNumber(left), why }) : why;
+      },
+    };
+    void transfers.add(task);
+  }
+}
