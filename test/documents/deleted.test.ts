@@ -14,6 +14,7 @@ const shown = async () =>
   ).toSorted();
 const button = (name: string) => page.getByRole("button", { name, exact: true });
 const SOON = { timeout: 60_000 };
+const said = () => page.locator("[data-status]").textContent();
 const panel = () => page.getByRole("dialog", { name: "Deleted documents" });
 async function remove(name: string): Promise<void> {
   await button(`Delete ${name}`).click();
@@ -182,14 +183,12 @@ it("says how far a deletion of several is, ends it at a press, says what came of
   await lot.getByRole("button", { name: "Cancel 12 documents" }).click();
   release();
   // What was under way is deleted as well, and no more.
-  const said = "6 of 12 documents are deleted. The others stay.";
-  await page.getByText(said).first().waitFor(SOON);
-  expect(await page.getByRole("status").getByText(said).count()).toBe(1);
+  await expect.poll(said, SOON).toBe("6 of 12 documents are deleted. The others stay.");
   await page.unroute("**/deletion");
   expect(await shown()).toHaveLength(6);
   expect(await lot.count()).toBe(0);
   await button("Undo").click();
-  await page.getByText("6 documents are restored.").first().waitFor(SOON);
+  await expect.poll(said, SOON).toBe("6 documents are restored.");
   await expect.poll(shown, SOON).toEqual(all.toSorted());
   await button("Dismiss").click();
 });
@@ -214,13 +213,13 @@ it("says which of several could not be deleted, and tries those again", async ()
     .getByRole("alert")
     .getByText(/^6 are left\. /)
     .waitFor(SOON);
-  await page.getByText("6 of 12 documents are deleted. The others stay.").first().waitFor();
+  await expect.poll(said, SOON).toBe("6 of 12 documents are deleted. The others stay.");
   expect(await shown()).toHaveLength(6);
   await page.unroute("**/deletion");
   await lot.getByRole("button", { name: "Try 12 documents again" }).click();
-  await page.getByText("12 documents are deleted.", { exact: true }).first().waitFor(SOON);
+  await expect.poll(said, SOON).toBe("12 documents are deleted.");
   await expect.poll(shown, SOON).toEqual([]);
   await button("Undo").click();
-  await page.getByText("12 documents are restored.").first().waitFor(SOON);
+  await expect.poll(said, SOON).toBe("12 documents are restored.");
   await expect.poll(async () => (await shown()).length, SOON).toBe(12);
 });
