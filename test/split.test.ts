@@ -140,6 +140,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "describeKey",
       "endOwnKey",
       "grant",
+      "keptKeys",
       "listDataKeys",
       "listKeys",
       "listPolicies",

@@ -6,6 +6,7 @@ import type {
   DescribedKey,
   ExportRequest,
   GrantKeysRequest,
+  KeptKey,
   KeyChange,
   ListedKeys,
   ListKeysQuery,
@@ -42,6 +43,7 @@ import { orderExport } from "./export.ts";
 import { backEndOf, tenantHsm } from "./hsm.ts";
 import { issueDataKeys } from "./issue.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
+import { keptDataKeys } from "./kept-keys.ts";
 import { changeKey, describeKey, listKeys } from "./key-management.ts";
 import {
   type Granted,
@@ -243,6 +245,11 @@ export class KmsAccountObject extends DurableObject<Env> {
     const changed = await changeKey(this.#door, of, key, change);
     if (changed.ok) await this.#wakeForKeys();
     return changed;
+  }
+
+  /** W8: which of its data keys are in memory here, encrypted. */
+  keptKeys(caller: Caller, account: string): Promise<Result<KeptKey[]>> {
+    return keptDataKeys(this.#door, this.#keys, caller, account);
   }
 
   orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {

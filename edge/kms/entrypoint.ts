@@ -7,6 +7,7 @@ import type {
   DescribedKey,
   ExportRequest,
   GrantKeysRequest,
+  KeptKey,
   KeyChange,
   ListedKeys,
   ListKeysQuery,
@@ -228,6 +229,15 @@ export class Kms extends WorkerEntrypoint<Env> {
     change: KeyChange,
   ): Promise<Result<DescribedKey>> {
     return this.#object(caller, account).changeKey({ caller, account }, versionNamed(key), change);
+  }
+
+  /** `GET /kms/accounts/{account}/kept-keys`. */
+  async keptKeys(caller: Caller, account: string, instance?: string): Promise<Result<{ keys: KeptKey[] }>> {
+    const data = await this.#object(caller, account).keptKeys(caller, account);
+    if (!data.ok) return data;
+    const master =
+      instance === undefined ? ok([]) : await this.#principal(caller).keptMaster(caller, instance);
+    return master.ok ? ok({ keys: [...master.value, ...data.value] }) : master;
   }
 
   /** `PUT /kms/own-keys/{key}`: a key of the tenant itself, with the principal who ordered it. */

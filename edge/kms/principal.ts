@@ -1,6 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { DataKeysRequest, GrantKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
+import type {
+  DataKeysRequest,
+  GrantKeysRequest,
+  KeptKey,
+  MasterKeyRequest,
+} from "#protocol/contract/index.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type {
   LoadAnswer,
@@ -37,6 +42,7 @@ import { endOwnKey } from "./end-own-key.ts";
 import { backEndOf, tenantHsm } from "./hsm.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
+import { keptMaster } from "./kept-keys.ts";
 import {
   type Granted,
   grantSeveral,
@@ -107,6 +113,12 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     if (!released.ok && released.problem.code === "not-recipient")
       this.ctx.waitUntil(this.instancesEnded([caller.instance]));
     return released;
+  }
+
+  /** W8: whether Enc(master) for this instance is in memory here. Of an instance that never asked for it there is nothing. */
+  async keptMaster(caller: Caller, instance: string): Promise<Result<KeptKey[]>> {
+    if (!hasStore(this.ctx)) return ok([]);
+    return keptMaster(this.#door, this.#masters, caller, instance);
   }
 
   /** W12: of instances that were revoked nothing stays. It may be told again, and of instances that never asked for anything. */

@@ -1,8 +1,20 @@
 /** Management of an account's data keys, which the custodian keeps as EDKs (M17): what the KMS knows of each, and its state. */
 
 import { KEY_OPERATIONS } from "../policy/index.ts";
-import { boolean, list, literal, nullable, object, open, seconds, set, text, whole } from "../shape.ts";
-import { keyTags, keyVersion } from "./names.ts";
+import {
+  boolean,
+  list,
+  literal,
+  nullable,
+  type Of,
+  object,
+  open,
+  seconds,
+  set,
+  text,
+  whole,
+} from "../shape.ts";
+import { identifier, keyTags, keyVersion } from "./names.ts";
 import type { AnswerOf, BodyOf, QueryOf, Route } from "./route.ts";
 
 /** Of one page. */
@@ -61,6 +73,22 @@ export const describeKey = {
   problems: ["forbidden", "not-found"],
 } as const satisfies Route;
 export type DescribedKey = AnswerOf<typeof describeKey>;
+
+/** `key`: of a data key its id and version, of the master key its id. `left`: milliseconds until it goes, where nothing ends it before. */
+const keptKey = open({ what: literal("master key", "data key"), key: text(1, 256), left: whole(0) });
+export type KeptKey = Of<typeof keptKey>;
+
+/** Encrypted copies that the KMS has in memory now (W8), of an account's data keys and, with `instance`, of the master key for that one. */
+export const readKeptKeys = {
+  site: "app",
+  method: "GET",
+  path: "/kms/accounts/{account}/kept-keys",
+  authentication: "token",
+  parameters: { account },
+  query: { required: {}, optional: { instance: identifier } },
+  answer: { status: 200, json: open({ keys: list(keptKey, 0, 512) }) },
+  problems: ["forbidden", "not-recipient"],
+} as const satisfies Route;
 
 /** What is named changes. `ends`: seconds since 1970, at least a day ahead; null calls it off as long as it has not come. */
 export const changeKey = {

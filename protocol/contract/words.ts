@@ -97,6 +97,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
     "Rows of the version index of documents that have changed, by pages; the last has its signed head",
   makeShare:
     "The record by which another account opens a document: its key, and no other, under that account's key",
+  readKeptKeys: "Which encrypted keys of an account the KMS has in memory now, and for how long still",
   listShares: "Whom documents of an account are shared with, or one of them",
   withdrawShare: "End a share: nobody loads the document's key by its record any more",
   putShare: "Hand the record to the account that it is for, which may read the document from now on",

@@ -153,7 +153,7 @@ export const PORT_OPERATIONS = {
   /**
    * What it holds and for how long still, milliseconds, and what it has asked the edge for itself since it was asked this last: names and
    * times, no key. Looking counts as no use of a key. `wrapping`: how a data key came here, `under`: how its EDK has it; as their formats name
-   * it. `timing`: the answer's `Server-Timing`.
+   * it. `what` of a request: method, path and status of its answer; `timing`: that answer's `Server-Timing`.
    */
   standing: { params: object({}), result: object({ keys: list(held, 0, 2048), asked: list(asked, 0, 32) }) },
   /** The contexts of messages that were sealed with `keep` and can be gone on with here. */

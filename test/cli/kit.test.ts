@@ -68,6 +68,7 @@ const LIFE: Record<string, Way> = {
   keepDataKey: "key cancel",
   rotateAppKey: "instance rotate-key",
   audit: "audit list",
+  kept: { not: "it is for a picture of where keys are; the KMS's log has its numbers" },
   instances: "instance list",
   revokeInstance: "instance revoke",
   passkeys: "instance passkeys",

@@ -197,6 +197,10 @@ it("enrols, makes keys and rewraps them", async () => {
   const managed = `/kms/accounts/${ann.account}/keys`;
   const listed = json<{ keys: { key: string }[] }>(hold("listKeys", await ann.rest("GET", managed), 200));
   hold("listKeys", await ann.rest("GET", `${managed}?state=lost`), 400);
+  const kept = `/kms/accounts/${ann.account}/kept-keys`;
+  hold("readKeptKeys", await ann.rest("GET", kept), 200);
+  hold("readKeptKeys", await ann.rest("GET", `${kept}?instance=another`), 403);
+  hold("readKeptKeys", await ann.rest("GET", "/kms/accounts/other/kept-keys"), 403);
   const one = `${managed}/${listed.keys[0]?.key}`;
   hold("describeKey", await ann.rest("GET", one), 200);
   hold("describeKey", await ann.rest("GET", `${managed}/none.1`), 404);

@@ -20,6 +20,7 @@ export {
   type Held,
   type Identity,
   type Instance,
+  type KeptKey,
   isAbort,
   type ListOptions,
   type Metadata,

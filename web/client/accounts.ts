@@ -8,12 +8,14 @@ import {
   createAccount,
   type DataKeyVersion,
   type DeletionRequest,
+  type KeptKey,
   listAccountStates,
   listInstances,
   listKeyVersions,
   listPasskeys,
   readAccount,
   readAudit,
+  readKeptKeys,
   removePasskey,
   renewAccountKey,
   revokeInstance,
@@ -25,7 +27,7 @@ import { callEmpty, callJson } from "./call.ts";
 import type { RestClient } from "./rest.ts";
 import type { Held } from "./steps.ts";
 
-export type { DataKeyVersion, DeletionRequest };
+export type { DataKeyVersion, DeletionRequest, KeptKey };
 export type AccountState = AnswerOf<typeof readAccount>;
 export type Instance = AnswerOf<typeof listInstances>["instances"][number];
 
@@ -55,8 +57,8 @@ export class Accounts {
   readonly rotateAppKey: () => Promise<void>;
 
   /**
-   * Which decrypted keys the vault holds, and for how many milliseconds still; and what it has asked the edge for itself, since this was
-   * asked last. No key is used or given for it, and nobody but the vault is asked.
+   * Which decrypted keys the vault holds, and for how many milliseconds still; and what it has asked the edge for itself, with the status
+   * of each answer, since this was asked last. No key is used or given for it, and nobody but the vault is asked.
    *
    * @example
    * const { keys, drop } = await coffer.manage((life) => life.held());
@@ -168,6 +170,15 @@ export class Accounts {
 
   keepDataKey(account: string, key: string): Promise<void> {
     return callEmpty(this.#rest, cancelKeyDeletion, { account, key }, undefined, { tries: 3 });
+  }
+
+  /**
+   * Encrypted copies that the KMS has in memory now, of the account's data keys at levels `account` and `master`, and for how many
+   * milliseconds still; with the id of one of the user's instances, also of the master key for that one. None is fetched for it.
+   */
+  async kept(account: string, instance?: string): Promise<KeptKey[]> {
+    const of = { account, ...(instance !== undefined && { instance }) };
+    return (await callJson(this.#rest, readKeptKeys, of, undefined)).keys;
   }
 
   /**

@@ -22,7 +22,7 @@ import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
-import { type Held, type StepListener, telling } from "./steps.ts";
+import { type Held, OF_DOCUMENTS, OF_SHARES, type StepListener, type Telling, telling } from "./steps.ts";
 import type { UploadStore } from "./upload-store.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
@@ -59,6 +59,7 @@ export class Custodian {
   readonly microservice: Microservice;
   readonly keys: DataKeys;
   readonly documents: Documents;
+  readonly #telling: Telling | undefined;
   /** Accounts, their keys, and the user's instances. */
   readonly life: Accounts;
   readonly members: Members;
@@ -92,7 +93,8 @@ export class Custodian {
     const keys = new DataKeys(rest, microservice, custody);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     const documents = new Documents({ rest, microservice, keys, tenant, accounts, lists });
-    this.documents = onStep ? telling(documents, onStep) : documents;
+    if (onStep) this.#telling = telling(onStep);
+    this.documents = this.#telling?.(documents, OF_DOCUMENTS) ?? documents;
     this.life = new Accounts(
       rest,
       () => session.authorize("GET", app, true),
@@ -184,12 +186,13 @@ export class Custodian {
   /** Documents that are shared between accounts. */
   get sharing(): Sharing {
     const { rest, microservice, keys, documents } = this;
-    return new Sharing({
+    const sharing = new Sharing({
       ...{ rest, microservice, keys, documents },
       tenant: () => this.signedIn.tenant,
       account: (wanted) => this.account(wanted),
       accounts: () => this.accounts,
     });
+    return this.#telling?.(sharing, OF_SHARES) ?? sharing;
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */

@@ -13,6 +13,7 @@ export type {
   DataKeyVersion,
   DeletionRequest,
   Instance,
+  KeptKey,
   Passkey,
   RotateDataKeyOptions,
 } from "./accounts.ts";

@@ -107,6 +107,10 @@ const sharing = open({ record: recorded });
 /** What a record says, as far as it is looked at here: the microservice verifies it before it opens anything. */
 type Said = { account: string; name: string; document: string; messageId: string; headerDigest: string };
 
+/** Why a document is not shared whose key is not its own: above level `data` one key opens all of an account (docs/decisions/0086). */
+const UNSHARED =
+  "Its key opens other documents too, or may not be passed on: it cannot be shared. Seal it in an account that both of you are members of.";
+
 /** Documents whose names are read at a time. */
 const READING = 4;
 
@@ -127,13 +131,10 @@ export class Sharing {
     const account = this.#means.account(wanted);
     const edk = await documents.keyOf(id, { account });
     const until = expires && { expires: Math.floor(expires.getTime() / 1000) };
-    const made = await callJson(
-      rest,
-      makeShare,
-      { account },
-      { document: id, to, edk, ...until },
-      { tries: 3 },
-    );
+    const asked = { document: id, to, edk, ...until };
+    const made = await callJson(rest, makeShare, { account }, asked, { tries: 3 }).catch((error: unknown) => {
+      throw codeOf(error) === "key-unusable" ? new CofferError("key-unusable", { message: UNSHARED }) : error;
+    });
     const { share, record } = made;
     const put = { to, record, expires: made.expires };
     await callEmpty(rest, putShare, { account, id, share }, put, { tries: 3 }).catch(

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type Step, telling } from "./steps.ts";
+import { OF_DOCUMENTS, OF_SHARES, type Step, telling } from "./steps.ts";
 
 it("tells when a document is deleted and when it is brought back, each from its begin to its end", async () => {
   const steps: Step[] = [];
@@ -8,7 +8,8 @@ it("tells when a document is deleted and when it is brought back, each from its 
     if (id === "gone") throw new Error(id);
     return id;
   };
-  const told = telling({ remove: work, restore: work, named: work }, (step) => void steps.push(step));
+  const tell = telling((step) => void steps.push(step));
+  const told = tell({ remove: work, restore: work, named: work }, OF_DOCUMENTS);
   expect(await told.remove("one")).toBe("one");
   await expect(told.restore("gone")).rejects.toThrow("gone");
   expect(await told.named("two")).toBe("two");
@@ -21,4 +22,17 @@ it("tells when a document is deleted and when it is brought back, each from its 
     { step: "end", id: 2 },
     { what: "two" },
   ]);
+});
+
+it("tells of shares what is told of documents, and never of two operations by one id", async () => {
+  const steps: Step[] = [];
+  const tell = telling((step) => void steps.push(step));
+  const work = async () => {};
+  const documents = tell({ open: work }, OF_DOCUMENTS);
+  const shares = tell({ share: work, withdraw: work, decline: work, open: work, received: work }, OF_SHARES);
+  await documents.open();
+  for (const name of ["share", "withdraw", "decline", "open", "received"] as const) await shares[name]();
+  const begun = steps.flatMap((each) => (each.step === "begin" ? [`${each.id} ${each.operation}`] : []));
+  expect(begun).toEqual(["1 open", "2 share", "3 withdraw", "4 decline", "5 openReceived"]);
+  expect(steps.filter(({ step }) => step === "end")).toHaveLength(5);
 });

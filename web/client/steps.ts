@@ -16,7 +16,11 @@ export type OperationName =
   | "remove"
   | "restore"
   | "reEncrypt"
-  | "reEncryptAll";
+  | "reEncryptAll"
+  | "share"
+  | "withdraw"
+  | "decline"
+  | "openReceived";
 
 /** A request of the page that was answered. `status`: of HTTP, 0 where there was no answer; `timing`: its `Server-Timing`. */
 export type RequestStep = { what: string; at: number; ms: number; status: number; timing: string };
@@ -30,28 +34,43 @@ export type Step =
 
 export type StepListener = (step: Step) => void;
 
-const OPERATIONS: ReadonlySet<PropertyKey> = new Set<OperationName>([
-  ...(["seal", "resume", "open", "openRanged", "list"] as const),
-  ...(["finish", "remove", "restore", "reEncrypt", "reEncryptAll"] as const),
-]);
+/** Methods of documents and of shares that a person would call an operation, and how. */
+export const OF_DOCUMENTS = {
+  ...{
+    seal: "seal",
+    resume: "resume",
+    open: "open",
+    openRanged: "openRanged",
+    list: "list",
+    finish: "finish",
+  },
+  ...{ remove: "remove", restore: "restore", reEncrypt: "reEncrypt", reEncryptAll: "reEncryptAll" },
+} as const satisfies Record<string, OperationName>;
+export const OF_SHARES = {
+  ...{ share: "share", withdraw: "withdraw", decline: "decline", open: "openReceived" },
+} as const satisfies Record<string, OperationName>;
 
-/** The same, telling when an operation begins and ends. */
-export function telling<T extends object>(documents: T, tell: StepListener): T {
+/** What makes of documents, and of shares, the same, telling when an operation begins and ends. */
+export type Telling = <T extends object>(of: T, operations: Readonly<Record<string, OperationName>>) => T;
+
+export function telling(tell: StepListener): Telling {
   let last = 0;
-  return new Proxy(documents, {
-    get(target, name) {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== "function") return method;
-      if (!OPERATIONS.has(name)) return method.bind(target);
-      return async (...given: unknown[]) => {
-        const id = ++last;
-        tell({ step: "begin", operation: name as OperationName, id, at: Date.now() });
-        try {
-          return await method.apply(target, given);
-        } finally {
-          tell({ step: "end", id, at: Date.now() });
-        }
-      };
-    },
-  });
+  return (of, operations) =>
+    new Proxy(of, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== "function") return method;
+        const operation = typeof name === "string" ? operations[name] : undefined;
+        if (operation === undefined) return method.bind(target);
+        return async (...given: unknown[]) => {
+          const id = ++last;
+          tell({ step: "begin", operation, id, at: Date.now() });
+          try {
+            return await method.apply(target, given);
+          } finally {
+            tell({ step: "end", id, at: Date.now() });
+          }
+        };
+      },
+    });
 }

@@ -63,6 +63,7 @@ export const ACTIONS: Readonly<Record<string, Words>> = {
   "kms:rotate-key": "rotated a data key",
   "kms:change-key": "changed a data key",
   "kms:list-keys": "read the list of keys",
+  "kms:kept-keys": "looked at which keys the KMS keeps",
   "kms:describe-key": "read about a key",
   "kms:release-account-key": "loaded the account key",
   "kms:release-master-key": "loaded the master key",

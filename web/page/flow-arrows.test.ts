@@ -19,7 +19,10 @@ const said = (arrows: ReturnType<typeof arrowsOf>) =>
 
 it("draws what was told, each request with what was done for it, in order", () => {
   const asked = [
-    { what: "POST /kms/retained-keys", at: 120, ms: 9, timing: 'gateway;dur=8, kms-hsm;dur=2;desc="Get"' },
+    {
+      ...{ what: "POST /kms/retained-keys 200", at: 120, ms: 9 },
+      timing: 'gateway;dur=8, kms-hsm;dur=2;desc="Get"',
+    },
   ];
   const arrows = arrowsOf(flow(load, loads), { asked, held });
   expect(said(arrows)).toEqual([
@@ -64,7 +67,14 @@ it("draws nothing out of a header that is not of the edge's form, and no ids", (
   expect(arrow?.what).toBe("GET /accounts/…/documents/…/content");
 });
 
-it("says what failed", () => {
+it("says what failed, of the page's requests and of the vault's own", () => {
+  const asked = [403, 200].map((status) => {
+    return { what: `POST /instances/master-key ${status}`, at: 1, ms: 9, timing: "" };
+  });
+  expect(arrowsOf(flow(), { asked, held }).map(({ what, failed }) => `${what} ${failed}`)).toEqual([
+    "POST /instances/master-key 403",
+    "POST /instances/master-key undefined",
+  ]);
   const [refused] = arrowsOf(flow({ ...loads, status: 403, timing: "" }), { asked: [], held });
   expect(refused?.failed).toBe("403");
   const [away] = arrowsOf(flow({ ...loads, status: 0, timing: "" }), { asked: [], held });

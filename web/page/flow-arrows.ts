@@ -1,4 +1,9 @@
-/** The arrows of a sequence diagram, out of what was told of an operation. None is made up, and none left out. */
+/**
+ * The arrows of a sequence diagram, out of what was told of an operation. None is made up. What nobody tells is not among them (0088): how
+ * far a request came that was refused, what IAM and RA ask of an HSM of their own, the renewal of a sign-in, a look at these views
+ * themselves, and of what a vault asks by itself what had no answer, and all but the last 32
+ * answers since it was asked.
+ */
 
 import type { Held } from "#web/browser/index.ts";
 import type { Flow } from "./flow-log.ts";
@@ -37,11 +42,9 @@ export function arrowsOf({ messages }: Pick<Flow, "messages">, { asked, held }: 
       const keys = loaded.map(({ keyId, keyVersion }) => moveOf(`${keyId}.${keyVersion}`, keysNow));
       return { at, arrows: [{ ...between("page", "vault"), what, ms, keys, ...(code && { failed: code }) }] };
     }
-    const { what, status, timing } = message;
-    const failed = status === 0 ? "offline" : status >= 400 ? String(status) : undefined;
-    return { at, arrows: requested("page", { what, ms, timing }, failed) };
+    return { at, arrows: requested("page", message) };
   });
-  const own: Timed[] = asked.map((one) => ({ at: one.at, arrows: requested("vault", one) }));
+  const own: Timed[] = asked.map((one) => ({ at: one.at, arrows: requested("vault", answered(one)) }));
   return [...told, ...own].sort((one, other) => one.at - other.at).flatMap(({ arrows }) => arrows);
 }
 
@@ -56,9 +59,9 @@ const METRIC = /(?:^|, )([a-z]+)-([a-z]+);dur=(\d{1,7});desc="([\w* ]{0,512})"/g
 
 function requested(
   from: "page" | "vault",
-  { what, ms, timing }: { what: string; ms: number; timing: string },
-  failed?: string,
+  { what, ms, timing, status }: { what: string; ms: number; timing: string; status: number },
 ): Arrow[] {
+  const failed = status === 0 ? "offline" : status >= 400 ? String(status) : undefined;
   const request = { ...between(from, "gateway"), what: withoutIds(what), ms, keys: [] };
   const steps = [...timing.matchAll(METRIC)].flatMap(([, by, to, duration, operations = ""]) =>
     isParty(by) && isParty(to)
@@ -66,6 +69,12 @@ function requested(
       : [],
   );
   return [{ ...request, ...(failed && { failed }) }, ...steps];
+}
+
+/** A vault says in one what it asked for and with what status that was answered. */
+function answered({ what, ms, timing }: Known["asked"][number]) {
+  const [, request = what, status = "200"] = /^(.+) (\d{3})$/.exec(what) ?? [];
+  return { what: request, ms, timing, status: Number(status) };
 }
 
 function between(from: Party, to: Party): Pick<Arrow, "from" | "to" | "wire"> {

@@ -88,7 +88,7 @@ export class FlowLog extends EventTarget {
     } else if (step.step === "end") {
       this.#underWay.delete(step.id);
       if (last && this.#underWay.size === 0) last.ended = step.at;
-    } else if (step.step === "vault" && step.what === "standing") {
+    } else if (isLook(step)) {
       // Looking is no part of what is looked at.
       return;
     } else if (last && step.at >= last.began && step.at <= (last.ended ?? step.at)) {
@@ -97,6 +97,10 @@ export class FlowLog extends EventTarget {
     }
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function isLook(step: Message): boolean {
+  return step.step === "vault" ? step.what === "standing" : step.what.endsWith("/kept-keys");
 }
 
 /** The page's own. */

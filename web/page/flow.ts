@@ -20,6 +20,10 @@ const OPERATIONS: Readonly<Record<OperationName, Words>> = {
   restore: "Restoring",
   reEncrypt: "Sealing again",
   reEncryptAll: "Sealing all again",
+  share: "Sharing a document",
+  withdraw: "Withdrawing a document",
+  decline: "Taking a document off the list",
+  openReceived: "Opening a shared document",
 };
 
 const PARTY_WORDS: Readonly<Record<Party, Words>> = {

@@ -130,6 +130,7 @@ export const GERMAN = {
   "Data key {key} came in by {wrapping}. At rest: {under}.":
     "Datenschlüssel {key} kam herein durch {wrapping}. In Ruhe: {under}.",
   "Data keys": "Datenschlüssel",
+  "Data keys in the KMS's memory": "Datenschlüssel im Speicher des KMS",
   "Data keys in this vault": "Datenschlüssel in diesem Tresor",
   Decisions: "Entscheidungen",
   Del: "Entf",
@@ -160,8 +161,6 @@ export const GERMAN = {
   Document: "Dokument",
   Documents: "Dokumente",
   "Documents at most": "Dokumente höchstens",
-  "Documents can be shared only where each has a key of its own.":
-    "Dokumente lassen sich nur teilen, wo jedes seinen eigenen Schlüssel hat.",
   "{done} of {all} documents sealed again": "{done} von {all} Dokumenten neu versiegelt",
   "{done} of {count} deleted": "{done} von {count} gelöscht",
   "{done} of {count} documents are deleted. The others stay.":
@@ -180,8 +179,8 @@ export const GERMAN = {
   "Each document has a key of its own.": "Jedes Dokument hat einen eigenen Schlüssel.",
   "Each entry is a link of a hash chain, whose ends are signed in the key store. Here you see what the server says. An operator exports the whole log, and anybody with the deployment's root key checks the file:":
     "Jeder Eintrag ist ein Glied einer Hash-Kette, deren Enden der Schlüsselspeicher signiert. Hier sehen Sie, was der Server sagt. Wer die Anlage betreibt, exportiert das ganze Protokoll, und wer ihren Wurzelschlüssel hat, prüft die Datei:",
-  "Each key is encrypted under the one above it. What stands here of the vault, the vault has said just now. No key is asked for to show this.":
-    "Jeder Schlüssel ist unter dem über ihm verschlüsselt. Was hier vom Tresor steht, hat der Tresor eben gesagt. Um das zu zeigen, wird kein Schlüssel angefordert.",
+  "Each key is encrypted under the one above it. What stands here, the vault and the KMS have said just now. No key is asked for to show this.":
+    "Jeder Schlüssel ist unter dem über ihm verschlüsselt. Was hier steht, haben Tresor und KMS eben gesagt. Um das zu zeigen, wird kein Schlüssel angefordert.",
   Elsewhere: "Anderswo",
   "emulated platform": "emulierte Plattform",
   "encrypted by AWS KMS": "von AWS KMS verschlüsselt",
@@ -257,8 +256,10 @@ export const GERMAN = {
     "In den Köpfen Ihrer Dokumente, verschlüsselt unter dem Kontoschlüssel.",
   "In the key store (HSM), where it wraps account keys.":
     "Im Schlüsselspeicher (HSM), wo er Kontoschlüssel verschlüsselt.",
+  "In the KMS's memory, encrypted:": "Im Speicher des KMS, verschlüsselt:",
   "In the list of documents": "In der Liste der Dokumente",
   "In this browser": "In diesem Browser",
+  "In this vault:": "In diesem Tresor:",
   Into: "In",
   "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it has to sign in and enrol again.":
     "bekommt von da an keinen Schlüssel mehr. Was er geladen hat, endet binnen 8 Stunden; wer ihn benutzt, muss sich und ihn neu anmelden.",
@@ -281,6 +282,8 @@ export const GERMAN = {
     "Es öffnet sich in der Anzeige Ihres Browsers, in einem eigenen Tab.",
   "It was changed meanwhile. Reload the list and try again.":
     "Es wurde inzwischen geändert. Laden Sie die Liste neu und versuchen Sie es noch einmal.",
+  "Its key opens other documents too, or may not be passed on: it cannot be shared. Seal it in an account that both of you are members of.":
+    "Sein Schlüssel öffnet auch andere Dokumente oder darf nicht weitergegeben werden: Es lässt sich nicht teilen. Versiegeln Sie es in einem Konto, in dem Sie beide Mitglied sind.",
   "its keys are destroyed, and no document of it opens again. Until then it is closed.":
     "werden seine Schlüssel vernichtet, und keines seiner Dokumente lässt sich mehr öffnen. Bis dahin ist es geschlossen.",
   "Its name": "Sein Name",
@@ -317,6 +320,7 @@ export const GERMAN = {
   "loaded the master key": "hat den Hauptschlüssel geladen",
   "Locked by your passkey: unlock it in the bar below.":
     "Durch Ihren Passkey gesperrt: Entsperren Sie den Tresor in der Leiste unten.",
+  "looked at which keys the KMS keeps": "hat angesehen, welche Schlüssel das KMS behält",
   "Looking at the documents…": "Die Dokumente werden durchgesehen …",
   "made a new version of the data key": "hat eine neue Version des Datenschlüssels erzeugt",
   "made another account": "hat ein weiteres Konto angelegt",
@@ -329,6 +333,7 @@ export const GERMAN = {
   "Making keys and enrolling the vault…": "Schlüssel werden erzeugt, der Tresor wird angemeldet …",
   "Making new keys and enrolling again…": "Neue Schlüssel werden erzeugt, der Tresor wird neu angemeldet …",
   "Master key": "Hauptschlüssel",
+  "Master keys in the KMS's memory": "Hauptschlüssel im Speicher des KMS",
   "Master keys in this vault": "Hauptschlüssel in diesem Tresor",
   "Measured code": "Gemessener Code",
   "Megabytes at most": "Megabyte höchstens",
@@ -404,6 +409,7 @@ export const GERMAN = {
   "Open {name}": "{name} öffnen",
   "opened an attestation": "hat einen Nachweis eröffnet",
   "opened an enrolment": "hat eine Anmeldung eröffnet",
+  "Opening a shared document": "Öffnen eines geteilten Dokuments",
   "Opening Coffer…": "Coffer wird geöffnet …",
   "Opening {bytes} of {total}": "Geöffnet: {bytes} von {total}",
   "Opening {name}": "{name} wird geöffnet",
@@ -549,6 +555,7 @@ export const GERMAN = {
   "Shared with others": "Mit anderen geteilt",
   "Shared with you": "Mit Ihnen geteilt",
   Sharing: "Teilen",
+  "Sharing a document": "Teilen eines Dokuments",
   Shift: "Umschalt",
   Show: "Zeigen",
   "Show the group {group}": "Die Gruppe {group} zeigen",
@@ -587,6 +594,7 @@ export const GERMAN = {
   Take: "Entziehen",
   "Take the role {role} from {user}": "Die Rolle {role} von {user} entziehen",
   "Take this role?": "Diese Rolle entziehen?",
+  "Taking a document off the list": "Entfernen eines Dokuments aus der Liste",
   "That did not work. Try again.": "Das hat nicht geklappt. Versuchen Sie es noch einmal.",
   "That is what the account may use, from the next request on.":
     "Das darf das Konto brauchen, von der nächsten Anfrage an.",
@@ -603,6 +611,9 @@ export const GERMAN = {
     "Das Konto {name} ist angelegt, mit eigenen Schlüsseln.",
   "The account's id is copied.": "Die Kennung des Kontos ist kopiert.",
   "The document above or below": "Das Dokument darüber oder darunter",
+  "The KMS has no key in its memory now.": "Das KMS hat jetzt keinen Schlüssel im Speicher.",
+  "The KMS keeps no key in its memory at this level: each document brings its own.":
+    "Auf dieser Stufe behält das KMS keinen Schlüssel im Speicher: Jedes Dokument bringt seinen eigenen mit.",
   "The pages of the PDF": "Die Seiten des PDF",
   "The keys are dropped.": "Die Schlüssel sind fallen gelassen.",
   "The list of your documents is an earlier one than this browser has seen: something was undone on the server. Tell your administrator.":
@@ -819,6 +830,7 @@ export const GERMAN = {
   "Withdraw…": "Zurückziehen …",
   "Withdraw {name} from {account}": "{name} von {account} zurückziehen",
   "Withdraw this document?": "Dieses Dokument zurückziehen?",
+  "Withdrawing a document": "Zurückziehen eines Dokuments",
   "{words}, {failed} could not be": "{words}, {failed} ließen sich nicht neu versiegeln",
   "X25519 and ML-KEM-768 to the vault's hybrid keys":
     "X25519 und ML-KEM-768 für die hybriden Schlüssel des Tresors",

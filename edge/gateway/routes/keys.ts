@@ -9,6 +9,8 @@ export const keys = {
   describeKey: ({ c, caller, input: { account, key } }) => c.env.KMS.describeKey(caller, account, key),
   changeKey: ({ c, caller, input: { account, key }, body }) =>
     c.env.KMS.changeKey(caller, account, key, body),
+  readKeptKeys: ({ c, caller, input: { account, instance } }) =>
+    c.env.KMS.keptKeys(caller, account, instance),
   endOwnKey: ({ c, caller, input: { key }, body: { ends } }) => c.env.KMS.endOwnKey(caller, key, ends),
   metadataKey: ({ c, caller, input: { account } }) => c.env.KMS.metadataKey(caller, account),
   readVersions: ({ c, caller, input: { account, after } }) =>

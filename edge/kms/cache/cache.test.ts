@@ -71,6 +71,24 @@ it("W8 serves while the HSM is away until its time is over, and again once it is
   expect(await get("a")).toBe("a1");
 });
 
+it("W8 says what it keeps and for how long still, which is no use of it and asks nobody", async () => {
+  const { hsm, cache, get, pass } = setup();
+  hsm.marks.set("b", "1");
+  expect(cache.left()).toEqual([]);
+  await get("a");
+  pass(400);
+  expect(cache.left()).toEqual([
+    { name: "a", left: 600 },
+    { name: "b", left: 600 },
+  ]);
+  cache.drop("b");
+  expect(cache.left()).toEqual([{ name: "a", left: 600 }]);
+  pass(600);
+  expect(cache.left()).toEqual([]);
+  expect([hsm.fetched, hsm.looked]).toEqual([1, 0]);
+  expect(cache.counts).toEqual({ hit: 0, miss: 1, stale: 0, evicted: 0 });
+});
+
 it("tells how often it had what was asked for, when that has changed", async () => {
   const info = vi.spyOn(console, "info").mockImplementation(() => {});
   const { cache, get } = setup();

@@ -78,6 +78,14 @@ export class KeyCache<V> {
     return this.#kept.get(name)?.value;
   }
 
+  /** Names of what is kept, and for how many milliseconds still at the most. Nobody is asked, and it counts as no use. */
+  left(): { name: string; left: number }[] {
+    const now = this.#now();
+    return [...this.#kept]
+      .map(([name, { fetched }]) => ({ name, left: fetched + this.#times.keep - now }))
+      .filter(({ left }) => left > 0);
+  }
+
   /** The key was changed or deleted here: it is fetched again, or is gone. */
   drop(name: string): void {
     for (const { changed } of this.#flights) changed.add(name);

@@ -31,16 +31,20 @@ const ownOrigin = globalThis.origin;
 const rootKey = decodeBase64url(__COFFER_ROOT_KEY__);
 
 type Asked = NonNullable<ReturnType<NonNullable<MicroserviceOptions["asked"]>>>[number];
-let asked: Asked[] = [];
+const asked: Asked[] = [];
 
-/** Remembers of the last requests what they were and what their answers tell of the steps that were taken for them. */
+/** Remembers of the last requests that were answered what they were and their status, and what answers tell of the steps that were taken for them. */
 const send: typeof fetch = async (url, init) => {
   const at = Date.now();
   const response = await fetchOf(url, init);
-  const what = `${init?.method} ${new URL(`${url}`).pathname}`;
-  // No longer than the port takes; and a clock can be set back.
-  const timing = response.headers.get("server-timing")?.slice(0, 4096) ?? "";
-  asked = [...asked.slice(1 - MAX_ASKED), { what, at, ms: Math.max(0, Date.now() - at), timing }];
+  asked.push({
+    what: `${init?.method} ${new URL(response.url).pathname} ${response.status}`,
+    at,
+    // A clock can be set back; and the header is no longer than the port takes.
+    ms: Math.max(0, Date.now() - at),
+    timing: response.headers.get("server-timing")?.slice(0, 4096) ?? "",
+  });
+  asked.splice(0, asked.length - MAX_ASKED);
   return response;
 };
 
