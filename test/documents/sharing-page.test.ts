@@ -14,6 +14,20 @@ async function openSharing(page: Page): Promise<Locator> {
   return page.getByRole("dialog", { name: "Sharing" });
 }
 
+/** The steps of the newest operation with this name that has one of them, as they are read out. */
+async function stepsOf(page: Page, operation: string): Promise<string[]> {
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Flow", exact: true }).click();
+  const flow = page.getByRole("dialog", { name: "What happened" });
+  const choice = flow.getByRole("combobox", { name: "Operation" });
+  const option = choice.locator("option", { hasText: operation }).first();
+  await expect.poll(() => option.count()).toBe(1);
+  await choice.selectOption({ label: (await option.textContent()) ?? "" });
+  const steps = await flow.getByRole("list", { name: "Steps" }).getByRole("listitem").allTextContents();
+  await page.keyboard.press("Escape");
+  return steps;
+}
+
 let ada: Page;
 let bea: Page;
 let beasAccount: string;
@@ -67,23 +81,9 @@ it("Sharing on the page gives a document to another account, which saves it, and
   await bea.keyboard.press("Escape");
   const after = await openSharing(bea);
   await after.getByText("Nobody has shared a document with you.").waitFor();
-});
 
-/** The steps of the newest operation with this name that has one of them, as they are read out. */
-async function stepsOf(page: Page, operation: string): Promise<string[]> {
-  await page.keyboard.press("Escape");
-  await page.getByRole("button", { name: "Flow", exact: true }).click();
-  const flow = page.getByRole("dialog", { name: "What happened" });
-  const choice = flow.getByRole("combobox", { name: "Operation" });
-  const option = choice.locator("option", { hasText: operation }).first();
-  await expect.poll(() => option.count()).toBe(1);
-  await choice.selectOption({ label: (await option.textContent()) ?? "" });
-  const steps = await flow.getByRole("list", { name: "Steps" }).getByRole("listitem").allTextContents();
-  await page.keyboard.press("Escape");
-  return steps;
-}
-
-it("draws what sharing has asked of whom: its key in the HSM, the end of it, and that it was refused afterwards", async () => {
+  // What that has asked of whom: the key within the HSM, the end of it, and that it was refused afterwards.
+  await after.getByRole("button", { name: "Close" }).click();
   const shared = await stepsOf(ada, "Sharing a document");
   const at = (steps: string[], what: RegExp) => steps.filter((step) => what.test(step));
   expect(at(shared, /^Page to Gateway.*POST \/kms\/accounts\/.*\/shares/)).toHaveLength(1);
