@@ -14,7 +14,7 @@ type Stored = { account: string; complete: boolean; metadata?: Uint8Array; parts
 type Read = (response: Response) => Promise<unknown>;
 
 /** A datastore in memory that knows ranges, and a port whose cipher is a header before the plaintext. */
-function setup({ failPart = false, honest = false, short = 0 } = {}) {
+function setup({ failPart = false, honest = false, short = 0, taken = "" } = {}) {
   const stored = new Map<string, Stored>();
   const loaded: string[] = [];
   const asked: string[] = [];
@@ -37,6 +37,7 @@ function setup({ failPart = false, honest = false, short = 0 } = {}) {
         documents: all.map(([id, { account }], i) => ({ id, account, size: 1, created: i })),
       });
     }
+    if (id === taken && method === "PUT") throw new CofferError("conflict", { status: 409 });
     if (method === "PUT" && what === undefined) {
       const { content, metadata } = json as { content: string; metadata: string };
       const bytes = decodeBase64url(content);
@@ -290,4 +291,12 @@ it("deletes nothing of a short document that never went up", async () => {
   const reason = new Error("no");
   await expect(documents.seal(bytes, "a", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   expect(asked).toEqual([]);
+});
+
+it("deletes nothing where its id is another document's, which somebody has sealed again meanwhile", async () => {
+  const taken = crypto.randomUUID();
+  const { documents, asked } = setup({ short: 2000, taken });
+  const sealing = documents.seal(bytes, "a", {}, taken);
+  await expect(sealing).rejects.toMatchObject({ code: "conflict" });
+  expect(asked).not.toContain("DELETE");
 });

@@ -293,7 +293,13 @@ export class Documents {
       };
       // The datastore answers it again as the first time.
       const repeated = { signal, tries: COMPLETIONS };
-      const { size } = await callJson(this.#rest, storeDocument, place, body, repeated);
+      const { size } = await callJson(this.#rest, storeDocument, place, body, repeated).catch(
+        (error: unknown) => {
+          // Another document has this id, or this one was deleted meanwhile: there is nothing to undo.
+          if (codeOf(error) === "conflict") completing = false;
+          throw error;
+        },
+      );
       if (size !== sealed.length) throw new CofferError("unexpected-response");
       this.#opened.set(nameOf(place), opened);
       const entered = await this.#enter(place, content, sealedMetadata);
