@@ -47,12 +47,14 @@ export class Unwritten {
 
   /** Identifiers of those that have all these entries, and all of one of `anyOf`, in order of creation. */
   find(entries: readonly IndexEntry[], anyOf?: readonly (readonly IndexEntry[])[]): string[] {
+    const wanted = entries.map(entryKey);
+    const sets = anyOf?.map((set) => set.map(entryKey));
     const found: string[] = [];
     for (const object of this.#objects.values()) {
       object.keys ??= new Set(object.entries.map(entryKey));
       const { keys } = object;
-      const hasAll = (wanted: readonly IndexEntry[]) => wanted.every((entry) => keys.has(entryKey(entry)));
-      if (hasAll(entries) && (!anyOf || anyOf.some(hasAll))) found.push(object.uid);
+      const has = (key: string) => keys.has(key);
+      if (wanted.every(has) && (!sets || sets.some((set) => set.every(has)))) found.push(object.uid);
     }
     return found;
   }
