@@ -18,6 +18,8 @@ export function createUploadStore(vault: string): UploadStore {
   const database = databaseOf<Schema>("coffer-uploads", (db) => {
     for (const name of ["uploads", "contents", "keys"] as const) db.createObjectStore(name);
   });
+  // A tab that stays sends what one that is closed has left.
+  const tabs = new BroadcastChannel(`coffer-uploads ${vault}`);
   // An array is greater than any text, and so than any key that begins in this way (Indexed Database API, "compare two keys").
   const below = (...begin: string[]) => IDBKeyRange.bound([vault, ...begin], [vault, ...begin, []]);
   return {
@@ -33,6 +35,7 @@ export function createUploadStore(vault: string): UploadStore {
         await transaction.objectStore("contents").put(content, key);
         await transaction.objectStore("uploads").put(row, key);
         await transaction.done;
+        tabs.postMessage("added");
       } catch (error) {
         // Told by what has failed.
         transaction.done.catch(() => {});
@@ -83,6 +86,10 @@ export function createUploadStore(vault: string): UploadStore {
       await transaction.done;
     },
     alone: (work) => navigator.locks.request(`coffer-uploads ${vault}`, work),
-    onWake: (listener) => addEventListener("online", listener),
+    isAway: () => !navigator.onLine,
+    onWake(listener) {
+      addEventListener("online", listener);
+      tabs.addEventListener("message", listener);
+    },
   };
 }

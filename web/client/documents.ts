@@ -161,6 +161,12 @@ type SealingApart<T> = {
   signal: AbortSignal | undefined;
   copied?: boolean;
 };
+/** Told, instead of `unknown-whether-stored`, of what went up in one request whose answer is lost. */
+type Unsure = (
+  place: Place,
+  sealed: Pick<SealedApart<Uint8Array<ArrayBuffer>>, "content" | "name" | "metadata" | "listed">,
+  described: Metadata,
+) => Promise<void>;
 type SealedApart<T> = {
   content: T;
   name: ContentName;
@@ -222,10 +228,10 @@ export class Documents {
   async seal(
     source: Source,
     account: string,
-    options: SealOptions,
+    options: SealOptions & { unsure?: Unsure },
     id: string = createDocumentId(),
   ): Promise<Document> {
-    const { signal, onProgress } = options;
+    const { signal, onProgress, unsure } = options;
     const metadata = describe(source, options);
     const total = source instanceof ReadableStream ? options.size : metadata.size;
     const tell: Tell = (step, bytes) => onProgress?.({ step, bytes, total });
@@ -233,6 +239,7 @@ export class Documents {
       source instanceof Blob && options.resumable === true ? this.#stopped.get(source) : undefined;
     if (source instanceof Blob && stopped !== undefined) {
       this.#stopped.delete(source);
+      options.onUpload?.({ ...stopped });
       const again = {
         account: stopped.account,
         ...(signal && { signal }),
@@ -253,7 +260,7 @@ export class Documents {
     const place = { account, id };
     const { size } = metadata;
     if (!(source instanceof ReadableStream) && size <= this.#short)
-      return this.#sendShort({ place, edk }, source, metadata, { tell, signal });
+      return this.#sendShort({ place, edk }, source, metadata, { tell, signal, unsure });
     const { partSize } = await this.#begin(place);
     // One part is sealed again sooner than anybody could go on with it.
     const keep = options.resumable === true && source instanceof Blob && source.size > partSize;
@@ -270,17 +277,18 @@ export class Documents {
     { place, edk }: Pick<Upload, "place" | "edk">,
     source: Exclude<Source, ReadableStream>,
     metadata: Metadata,
-    { tell, signal }: Pick<SealOptions, "signal"> & { tell: Tell },
+    { tell, signal, unsure }: Pick<SealOptions, "signal"> & { tell: Tell; unsure: Unsure | undefined },
   ): Promise<Document> {
     const { account, id } = place;
     let completing = false;
+    let apart: SealedApart<Uint8Array<ArrayBuffer>> | undefined;
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
       const short = this.#short + SEALED_MORE;
       const keep = (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => readAll(stream, short);
       const of = { edk, source, metadata, keep, signal, copied: true };
-      const apart = await this.sealApart(place, of);
+      apart = await this.sealApart(place, of);
       const { content: sealed, name: content, metadata: sealedMetadata, listed, opened } = apart;
       const { key } = opened;
       tell("finishing", metadata.size);
@@ -315,6 +323,16 @@ export class Documents {
     } catch (error) {
       // Before its one request there is nothing to delete.
       if (!completing) throw signal?.aborted ? signal.reason : asCofferError(error);
+      if (unsure && apart && !signal?.aborted && !isUndone(error)) {
+        const told = unsure(place, apart, metadata);
+        if (
+          await told.then(
+            () => true,
+            () => false,
+          )
+        )
+          throw new CofferError("offline", { cause: error });
+      }
       throw await this.#undo(place, error, { completing, signal });
     }
   }
@@ -572,11 +590,34 @@ export class Documents {
     return { content, metadata: opened.metadata };
   }
 
-  async #openAt(
+  /** Opens what is sealed and not stored yet, out of what is kept of it. */
+  async openKept(
     place: Place,
+    { content, metadata: sealed }: { content: Blob; metadata: Uint8Array<ArrayBuffer> },
+    options: Pick<OpenOptions, "signal" | "onProgress">,
+  ): Promise<OpenDocument> {
+    const { signal, onProgress } = options;
+    try {
+      onProgress?.({ step: "key", bytes: 0, total: undefined });
+      const { metadata, content: named } = await this.named(place, sealed, signal);
+      const head = new Uint8Array(await content.slice(0, HEAD).arrayBuffer());
+      if (!named || !sameContent(named, await contentName(head))) throw new CofferError("decrypt-failed");
+      const stream = () => content.stream() as ReadableStream<Uint8Array<ArrayBuffer>>;
+      return await this.#openContent(place, { content: { head, stream }, metadata }, options);
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : asCofferError(error);
+    }
+  }
+
+  async #openAt(place: Place, options: Pick<OpenOptions, "signal" | "onProgress">): Promise<OpenDocument> {
+    return this.#openContent(place, await this.#find(place, options.signal), options);
+  }
+
+  async #openContent(
+    place: Place,
+    { content, metadata }: { content: Pick<Content, "head" | "stream">; metadata: Metadata },
     { signal, onProgress }: Pick<OpenOptions, "signal" | "onProgress">,
   ): Promise<OpenDocument> {
-    const { content, metadata } = await this.#find(place, signal);
     const enrolled = await this.#microservice.use();
     const { context } = await this.#loadFor(enrolled, content.head, place, "document", signal);
     const plain = enrolled.port.open({ context }, content.stream(), { signal, give: true });

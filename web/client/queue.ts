@@ -16,7 +16,16 @@ import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import { createDocumentId } from "./belonging.ts";
 import { blobOf } from "./blob.ts";
 import { callEmpty, callJson } from "./call.ts";
-import { type Documents, describe, IN_FLIGHT, type SealOptions, SHORT_SEALED } from "./documents.ts";
+import type { Document } from "./document-list.ts";
+import {
+  type Documents,
+  describe,
+  IN_FLIGHT,
+  type OpenDocument,
+  type OpenOptions,
+  type SealOptions,
+  SHORT_SEALED,
+} from "./documents.ts";
 import { asCofferError, isTransient } from "./error.ts";
 import { ASKED_AT_ONCE, inTurns } from "./in-turns.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
@@ -24,7 +33,14 @@ import { encodeMetadata, type Metadata } from "./metadata.ts";
 import type { Microservice } from "./microservice.ts";
 import { sendParts } from "./parts.ts";
 import type { RestClient } from "./rest.ts";
-import { requireRoom, type UploadStore, type WaitingUpload } from "./upload-store.ts";
+import {
+  noKeyAtHand,
+  QUEUE_BYTES,
+  QUEUE_COUNT,
+  requireRoom,
+  type UploadStore,
+  type WaitingUpload,
+} from "./upload-store.ts";
 
 /** Keys that are had loaded for documents which are sealed without the network. */
 const READY = 8;
@@ -43,6 +59,8 @@ export interface Queued {
   /** Bytes of ciphertext, and how many of them the datastore has taken since this page sends it. */
   size: number;
   sent: number;
+  /** Whether this page sends it now; another tab may. */
+  sending: boolean;
   /** Undefined where its key is not loaded here and cannot be now. */
   metadata: Metadata | undefined;
   /** Why it is not sent again by itself: `send` tries again, `cancel` gives it up. */
@@ -54,7 +72,7 @@ export interface UploadQueueOptions {
   rest: Pick<RestClient, "json" | "send">;
   microservice: Pick<Microservice, "use">;
   keys: Pick<DataKeys, "have" | "ready" | "take">;
-  documents: Pick<Documents, "sealApart" | "named" | "listedCopy" | "enter" | "remove">;
+  documents: Pick<Documents, "seal" | "sealApart" | "named" | "openKept" | "listedCopy" | "enter" | "remove">;
   /** Whose uploads these are. Error: `signed-out`. */
   owner: () => string;
   /** The user's accounts as they are now, asked for anew. */
@@ -64,11 +82,23 @@ export interface UploadQueueOptions {
   onChange?: (() => void) | undefined;
 }
 
-type QueueOptions = Pick<SealOptions, "name" | "type" | "modified" | "folder" | "signal">;
+type QueueOptions = Pick<SealOptions, "name" | "type" | "modified" | "folder" | "signal" | "onProgress">;
+/** What is kept of an upload, beside where and when. */
+type Kept = Pick<WaitingUpload, "metadata" | "asked"> & {
+  content: Blob;
+  name: WaitingUpload["content"];
+  listed?: WaitingUpload["listed"] | undefined;
+};
 type Sending = { id: string; sent: number; stop: AbortController };
 
 export class UploadQueue {
+  /** What may wait here at the most, of each person: documents, and bytes of ciphertext. */
+  readonly most = { count: QUEUE_COUNT, bytes: QUEUE_BYTES };
   readonly #options: UploadQueueOptions;
+  /** What was opened of their metadata, while this page lives. Never written to storage. */
+  readonly #named = new Map<string, Metadata>();
+  /** The last that was tried found no network. */
+  #away = false;
   #sending: Sending | undefined;
   #going = false;
   #more = false;
@@ -78,7 +108,10 @@ export class UploadQueue {
   /** Begins to send what an earlier page has left. */
   constructor(options: UploadQueueOptions) {
     this.#options = options;
-    options.store.onWake?.(() => this.#wake());
+    options.store.onWake?.(() => {
+      this.#changed();
+      this.#wake();
+    });
     this.#wake();
   }
 
@@ -98,6 +131,41 @@ export class UploadQueue {
   }
 
   /**
+   * Seals a source and stores it, as the kit's `seal` does. Where there is no network, or none any more before it is known to be stored, it
+   * waits here. What has begun and can be gone on with (`resumable`) is not put here. Errors: as of `seal`, and of `add` where it would wait.
+   */
+  async seal(
+    source: Blob | Uint8Array<ArrayBuffer>,
+    account: string,
+    options: QueueOptions & Pick<SealOptions, "resumable" | "onUpload"> = {},
+  ): Promise<{ stored: Document } | { waits: Queued }> {
+    const { store, documents } = this.#options;
+    if (this.#away || store.isAway?.()) return { waits: await this.add(source, account, options) };
+    const owner = this.#options.owner();
+    const come: { waits?: Queued; begun?: true } = {};
+    try {
+      const stored = await documents.seal(source, account, {
+        ...options,
+        onUpload: (upload) => {
+          come.begun = true;
+          options.onUpload?.(upload);
+        },
+        // It is asked for again as the same, until somebody knows.
+        unsure: async (place, { content, metadata, ...sealed }, described) => {
+          const kept = { ...sealed, metadata, content: new Blob([content]), asked: true } as const;
+          come.waits = await this.#keep(owner, place, described, kept);
+        },
+      });
+      return { stored };
+    } catch (error) {
+      const { waits, begun } = come;
+      if (waits) return { waits };
+      if (begun || codeOf(error) !== "offline") throw error;
+      return { waits: await this.add(source, account, options) };
+    }
+  }
+
+  /**
    * Seals a source and puts it into the queue; resolves once it is there, with the network or without. Errors: `queue-full`, `offline` where
    * no key is loaded and none can be had, `name-too-long`, and as of `seal`.
    */
@@ -106,49 +174,82 @@ export class UploadQueue {
     account: string,
     options: QueueOptions = {},
   ): Promise<Queued> {
-    const { store, documents, now } = this.#options;
-    const { signal } = options;
+    const { store, documents } = this.#options;
+    const { signal, onProgress } = options;
     const metadata = describe(source, options);
     encodeMetadata(metadata);
     const owner = this.#options.owner();
     // Before anything is sealed for nothing; the store looks again.
     requireRoom(await store.rows(owner), metadata.size);
     const edk = await this.#key(owner, account, signal);
+    onProgress?.({ step: "sealing", bytes: 0, total: metadata.size });
     const place = { account, id: createDocumentId() };
     const keep = (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => blobOf(stream, "");
     const sealed = await documents.sealApart(place, { edk, source, metadata, keep, signal });
     signal?.throwIfAborted();
-    // Signed out, or somebody else by now.
-    if (this.#options.owner() !== owner) throw new CofferError("signed-out");
     const { content, name, metadata: message } = sealed;
-    const row: WaitingUpload = {
-      ...place,
-      created: now(),
-      size: content.size,
-      metadata: message,
-      content: name,
-    };
-    await store.add(owner, row, content);
-    this.#changed();
-    this.#wake();
-    void this.prepare(account).catch(() => {});
-    return this.#shown(row, metadata);
+    return this.#keep(owner, place, metadata, { content, name, metadata: message });
   }
 
-  /** What waits, oldest first. */
+  async #keep(
+    owner: string,
+    place: { id: string; account: string },
+    described: Metadata,
+    { content, name, metadata, listed, asked }: Kept,
+  ): Promise<Queued> {
+    const { store, now } = this.#options;
+    // Signed out, or somebody else by now.
+    if (this.#options.owner() !== owner) throw new CofferError("signed-out");
+    const row: WaitingUpload = {
+      ...place,
+      ...{ created: now(), size: content.size, metadata, content: name },
+      ...(listed && { listed }),
+      ...(asked && { asked }),
+    };
+    await store.add(owner, row, content);
+    this.#named.set(row.id, described);
+    this.#changed();
+    this.#wake();
+    void this.prepare(place.account).catch(() => {});
+    return this.#shown(row);
+  }
+
+  /** What waits, oldest first; whatever of it can be opened now. */
   async list(): Promise<Queued[]> {
-    const { store, documents, keys, microservice } = this.#options;
-    const rows = await store.rows(this.#options.owner());
-    if (rows.length === 0) return [];
+    const rows = await this.#options.store.rows(this.#options.owner());
+    const unnamed = rows.filter(({ id }) => !this.#named.has(id));
+    // Without a vault nobody reads their names, and they can be given up all the same.
+    if (unnamed.length > 0) await this.#name(unnamed).catch(() => {});
+    return rows.map((row) => this.#shown(row));
+  }
+
+  async #name(rows: readonly WaitingUpload[]): Promise<void> {
+    const { documents, keys, microservice } = this.#options;
     const { port } = await microservice.use();
     const headers = await Promise.all(inTurns(rows, ASKED_AT_ONCE, ({ metadata }) => port.inspect(metadata)));
     const loaded = await keys.have([...new Set(headers.map(({ edk }) => edk))]);
-    const shown: Queued[] = [];
-    for (const [at, row] of rows.entries()) {
-      const named = loaded.has(headers[at]?.edk ?? "") ? documents.named(row, row.metadata) : undefined;
-      shown.push(this.#shown(row, (await named?.catch(() => undefined))?.metadata));
+    for (const [at, row] of rows.entries())
+      if (loaded.has(headers[at]?.edk ?? ""))
+        this.#named.set(row.id, (await documents.named(row, row.metadata)).metadata);
     }
-    return shown;
+  }
+
+  /** Opens one that waits, out of what is kept here: its key may be loaded still, and where it is not, it is asked for. Errors: `not-found`, `offline`, `decrypt-failed`. */
+  async open(id: string, options: Pick<OpenOptions, "signal" | "onProgress"> = {}): Promise<OpenDocument> {
+    const { store, documents } = this.#options;
+    const owner = this.#options.owner();
+    const row = await this.#row(owner, id);
+    const content = await store.content(owner, id);
+    // Sent meanwhile.
+    if (!content) throw new CofferError("not-found");
+    const { account, metadata } = row;
+    return documents.openKept({ account, id }, { content, metadata }, options);
+  }
+
+  async #row(owner: string, id: string): Promise<WaitingUpload> {
+    const row = (await this.#options.store.rows(owner)).find((each) => each.id === id);
+    if (!row) throw new CofferError("not-found");
+    return row;
   }
 
   /** Sends what waits, what was refused as well. Resolves when all has been tried; errors: of what may pass, `offline` say, and `signed-out`. */
@@ -163,8 +264,7 @@ export class UploadQueue {
   async cancel(id: string): Promise<void> {
     const { store } = this.#options;
     const owner = this.#options.owner();
-    const row = (await store.rows(owner)).find((each) => each.id === id);
-    if (!row) throw new CofferError("not-found");
+    const row = await this.#row(owner, id);
     if (this.#sending?.id === id) this.#sending.stop.abort(new CofferError("cancelled"));
     if (row.asked) await this.#deleteAt(row);
     const removed = await store.remove(owner, id);
@@ -184,6 +284,7 @@ export class UploadQueue {
   async clear(owner: string | undefined): Promise<void> {
     clearTimeout(this.#timer);
     this.#sending?.stop.abort(new CofferError("signed-out"));
+    this.#named.clear();
     await this.#options.store.clear(owner);
   }
 
@@ -194,7 +295,10 @@ export class UploadQueue {
     if (findsKeys(enrolled)) return undefined;
     for (;;) {
       const edk = await store.takeKey(owner, account);
-      if (edk === undefined) return keys.take(account, signal);
+      if (edk === undefined)
+        return keys.take(account, signal).catch((error: unknown) => {
+          throw codeOf(error) === "offline" ? noKeyAtHand(error) : error;
+        });
       // Loaded into an instance that is not there any more, or too long ago: it stays unused.
       if (await enrolled.port.has(edk)) return edk;
     }
@@ -219,7 +323,9 @@ export class UploadQueue {
         const owner = this.#options.owner();
         await this.#options.store.alone(() => this.#sendAll(owner));
         this.#failures = 0;
+        this.#away = false;
       } catch (error) {
+        this.#away = codeOf(error) === "offline";
         if (!ENDED.has(codeOf(error))) this.#later();
       }
     }
@@ -257,6 +363,7 @@ export class UploadQueue {
     const { store } = this.#options;
     const stop = new AbortController();
     this.#sending = { id: row.id, sent: 0, stop };
+    this.#changed();
     try {
       await this.#send(owner, row, stop.signal);
       await store.remove(owner, row.id);
@@ -364,9 +471,11 @@ export class UploadQueue {
       .catch(() => undefined);
   }
 
-  #shown({ id, account, created, size, refused }: WaitingUpload, metadata: Metadata | undefined): Queued {
-    const sent = this.#sending?.id === id ? this.#sending.sent : 0;
-    return { id, account, created: new Date(created), size, sent, metadata, refused };
+  #shown({ id, account, created, size, refused }: WaitingUpload): Queued {
+    const sending = this.#sending?.id === id;
+    const sent = sending ? (this.#sending?.sent ?? 0) : 0;
+    const metadata = this.#named.get(id);
+    return { id, account, created: new Date(created), size, sent, sending, metadata, refused };
   }
 
   #changed(): void {

@@ -50,7 +50,9 @@ export interface UploadStore {
   clear(owner?: string): Promise<void>;
   /** Does the work when nobody else sends from here. */
   alone<T>(work: () => Promise<T>): Promise<T>;
-  /** Calls when the network may be back. */
+  /** Whether the host knows that there is no network; that it says nothing means nothing. */
+  isAway?(): boolean;
+  /** Calls when the network may be back, and when something else of this host has put something here. */
   onWake?(listener: () => void): void;
 }
 
@@ -60,8 +62,16 @@ export function requireRoom(rows: readonly Pick<WaitingUpload, "size">[], size: 
   if (rows.length >= QUEUE_COUNT || bytes > QUEUE_BYTES) throw queueFull();
 }
 
-/** With its sentence, since nothing of this is loaded at the start. */
+/** With their sentences, since nothing of this is loaded at the start. `cause`: the host's own refusal. */
 export function queueFull(cause?: unknown): CofferError {
-  const message = "Too much waits to be sent already. Connect to the network, or cancel what waits.";
+  const message = cause
+    ? "There is no room on this device to keep it until it is sent. Free some, or connect to the network, and try again."
+    : "Too much waits to be sent already. Connect to the network, or cancel what waits.";
   return new CofferError("queue-full", { message, cause });
+}
+
+export function noKeyAtHand(cause: unknown): CofferError {
+  const message =
+    "There is no key here to seal with while the server cannot be reached. Connect to the network, and try again.";
+  return new CofferError("offline", { message, cause });
 }

@@ -22,6 +22,7 @@ import { News } from "./news.ts";
 import type { CofferNotice } from "./notice.ts";
 import { Panels } from "./panels.ts";
 import { element, onPress, part } from "./part.ts";
+import { QueuedUploads } from "./queued.ts";
 import type { CofferRename } from "./rename.ts";
 import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import type { CofferSharing } from "./sharing.ts";
@@ -57,6 +58,7 @@ export class CofferApp extends HTMLElement {
   #undo!: Undo;
   #lots!: Lots;
   #leaving: number | undefined;
+  #queued!: QueuedUploads;
   readonly #news = new News(() => {
     if (this.#coffer?.identity) void this.#reload();
   });
@@ -64,7 +66,7 @@ export class CofferApp extends HTMLElement {
   connectedCallback(): void {
     this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
     onPress(this, "sign-in", () => this.#attempt(() => this.#connected.signIn()));
-    onPress(this, "sign-out", () => this.#attempt(() => this.#connected.signOut()));
+    onPress(this, "sign-out", () => this.#attempt(() => this.#signOut()));
     this.#desk = new Desk(this, {
       open: (document) => this.#open(document),
       rename: (document) => void this.#rename(document),
@@ -81,6 +83,16 @@ export class CofferApp extends HTMLElement {
       changed: () => this.#changed(),
       outcome: (...of) => this.#outcome(...of),
     });
+    this.#queued = new QueuedUploads(this, {
+      open: (document) => this.#open(document),
+      save: (document) => this.#save(document),
+      sent: (names) => this.#sent(names),
+      ask: (question) => element<CofferConfirm>(this, "coffer-confirm").ask(question),
+      attempt: (work) => this.#attempt(work),
+    });
+    // Keys that are at hand when the network goes.
+    addEventListener("online", () => this.#prepareQueue());
+    part(this, "into").addEventListener("change", () => this.#prepareQueue());
     for (const name of ["files", "folders"]) {
       const input = part<HTMLInputElement>(this, name);
       onPress(this, name === "files" ? "choose" : "choose-folder", () => input.click());
@@ -151,7 +163,8 @@ export class CofferApp extends HTMLElement {
     if (!coffer.identity) return;
     this.#panels.start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
-    void this.#reload();
+    void this.#reload().then(() => this.#prepareQueue());
+    void this.#quietly(() => this.#queued.start(coffer));
     void this.#quietly(() => this.#showStopped());
     // A colleague may have shared an account since this browser signed in, and an admin have given a role.
     const before = accountsOf(coffer);
@@ -201,6 +214,7 @@ export class CofferApp extends HTMLElement {
       this.#sealed.clear();
       this.#stopped.clear();
       this.#undo.clear();
+      this.#queued.clear();
       this.#desk.clear();
     }
     this.#showState();
@@ -279,8 +293,29 @@ export class CofferApp extends HTMLElement {
     offerAccounts(label, part<HTMLSelectElement>(this, "into"), this.#coffer?.identity?.accounts ?? []);
   }
 
+  /** The account that is sealed into. */
+  get #into(): string | undefined {
+    const chosen = part<HTMLSelectElement>(this, "into").value;
+    return chosen || this.#coffer?.identity?.accounts[0]?.id;
+  }
+
+  #prepareQueue(): void {
+    if (this.#coffer?.identity) void this.#quietly(() => this.#queued.prepare(this.#into));
+  }
+
+  async #signOut(): Promise<void> {
+    if (await this.#queued.mayLeave()) await this.#connected.signOut();
+  }
+
+  /** What waited is stored now. */
+  #sent(names: readonly (string | undefined)[]): void {
+    this.#changed();
+    for (const name of names)
+      if (name !== undefined) this.#say(t("{name} is sent.", { name: nameInWords(name) }));
+  }
+
   #seal(files: readonly Incoming[]): void {
-    const account = part<HTMLSelectElement>(this, "into").value || undefined;
+    const account = this.#into;
     for (const { file, folder } of files) {
       let begun: { id: string; account: string } | undefined;
       void this.#transfers.add({
@@ -291,17 +326,17 @@ export class CofferApp extends HTMLElement {
         pausable: file.size > PAUSABLE,
         discard: () => begun && this.#discard(begun),
         run: async (signal, onProgress) => {
-          const onUpload = (upload: { id: string; account: string }) => (begun = upload);
-          this.#show(
-            await this.#connected.seal(file, {
-              signal,
-              onProgress,
-              resumable: true,
-              onUpload,
-              ...(folder !== "" && { folder }),
-              ...(account && { account }),
-            }),
-          );
+          if (account === undefined) throw new CofferError("no-account");
+          const onUpload = (upload: { id: string; account: string }) => {
+            begun = upload;
+          };
+          const options = {
+            ...{ signal, onProgress, resumable: true, onUpload },
+            ...(folder !== "" && { folder }),
+          };
+          const come = await this.#connected.queue((queue) => queue.seal(file, account, options));
+          if ("stored" in come) this.#show(come.stored);
+          else this.#say(t("{name} is sealed, and waits for the network.", { name: nameInWords(file.name) }));
         },
       });
     }
@@ -379,10 +414,11 @@ export class CofferApp extends HTMLElement {
 
   #open(entry: Document): void {
     const viewer = element<CofferViewer>(this, "coffer-viewer");
-    viewer
-      .show(this.#connected, entry)
-      .catch((error: unknown) => this.notify(error, () => this.#open(entry)));
+    const from = this.#queued.has(entry.id) ? { open: this.#opener } : this.#connected;
+    viewer.show(from, entry).catch((error: unknown) => this.notify(error, () => this.#open(entry)));
   }
+
+  readonly #opener = (id: string, options: OpenOptions = {}) => this.#queued.open(id, options);
 
   #save(entry: Document): void {
     if (!entry.metadata) return;
@@ -431,7 +467,7 @@ export class CofferApp extends HTMLElement {
       type,
       again: true,
       run: async (signal, onProgress) => {
-        await target(await this.#connected.open(id, { account, signal, onProgress }), signal);
+        await target(await this.#opener(id, { account, signal, onProgress }), signal);
         this.#say(t("{name} is saved.", { name: nameInWords(name) }));
       },
     });

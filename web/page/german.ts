@@ -11,6 +11,7 @@ export const GERMAN = {
   "Account keys in this vault": "Kontoschlüssel in diesem Tresor",
   "90 days": "90 Tagen",
   "A document that cannot be opened": "Ein Dokument, das sich nicht öffnen lässt",
+  "A document whose name cannot be read now": "Ein Dokument, dessen Name sich jetzt nicht lesen lässt",
   "AES-GCM under a key that is wrapped to the account key":
     "AES-GCM unter einem Schlüssel, der für den Kontoschlüssel verschlüsselt ist",
   "AES-GCM under the account key": "AES-GCM unter dem Kontoschlüssel",
@@ -221,8 +222,10 @@ export const GERMAN = {
   "gave a role": "hat eine Rolle gegeben",
   "gave the list's names another key": "hat den Namen in der Liste einen anderen Schlüssel gegeben",
   "Getting its key from the key store…": "Der Schlüssel kommt aus dem Schlüsselspeicher …",
+  "Give it up": "Aufgeben",
   "Give role": "Rolle geben",
   "Give the account new keys?": "Dem Konto neue Schlüssel geben?",
+  "Give this document up?": "Dieses Dokument aufgeben?",
   "Gives it another name": "Gibt ihm einen anderen Namen",
   "Going on with sealing": "Weiterversiegeln",
   "go from the list. Under Deleted you can restore them for {days} days.":
@@ -267,6 +270,8 @@ export const GERMAN = {
     "bekommt von da an keinen Schlüssel mehr. Was er geladen hat, endet binnen 8 Stunden; wer ihn benutzt, soll ihn neu anmelden und muss dafür angemeldet sein.",
   "is given nothing from then on: the next request is refused. A key that their vault has loaded already ends within 8 hours, and opens until then what they have kept.":
     "bekommt von da an nichts mehr: Die nächste Anfrage wird verweigert. Ein Schlüssel, den der Tresor schon geladen hat, endet binnen 8 Stunden und öffnet bis dahin, was aufbewahrt wurde.",
+  "is kept in this browser alone. It goes from here, and is not sent.":
+    "liegt nur in diesem Browser. Es verschwindet von hier und wird nicht gesendet.",
   "is no {role} any more, from the next request on.": "ist von der nächsten Anfrage an nicht mehr {role}.",
   "is not given to the other account from then on. A key that one of its devices has loaded ends within the hour; what they have saved is theirs.":
     "wird dem anderen Konto von da an nicht mehr gegeben. Ein Schlüssel, den eines seiner Geräte geladen hat, endet innerhalb einer Stunde; was dort gespeichert wurde, bleibt dort.",
@@ -369,6 +374,8 @@ export const GERMAN = {
   "{name} is saved.": "{name} ist gespeichert.",
   "{name} is sealed under a new key.": "{name} ist unter einem neuen Schlüssel versiegelt.",
   "{name} is sealed.": "{name} ist versiegelt.",
+  "{name} is sealed, and waits for the network.": "{name} ist versiegelt und wartet auf das Netz.",
+  "{name} is sent.": "{name} ist gesendet.",
   "{name}: member from now on.": "{name}: von jetzt an Mitglied.",
   "{name}: owner from now on.": "{name}: von jetzt an Eigentümer.",
   "{name}: reader from now on.": "{name}: von jetzt an Leser.",
@@ -525,6 +532,8 @@ export const GERMAN = {
     "Alle unter neuen Schlüsseln neu versiegeln. Das geht im Hintergrund weiter, auch nach einem Neuladen.",
   Sequence: "Abfolge",
   "Seal files…": "Dateien versiegeln …",
+  "Sealed, and kept in this browser alone: {count} of {most}, {bytes} of {mostBytes}.":
+    "Versiegelt und nur in diesem Browser aufbewahrt: {count} von {most}, {bytes} von {mostBytes}.",
   "Sealed here, before it leaves.": "Hier versiegelt, ehe es hinausgeht.",
   "sealed {when}": "versiegelt {when}",
   Sealing: "Versiegeln",
@@ -544,6 +553,8 @@ export const GERMAN = {
   "Selects it, or no more": "Wählt es aus, oder nicht mehr",
   "Selects more": "Wählt mehr aus",
   "Selects none": "Wählt keines aus",
+  "Sending…": "Wird gesendet …",
+  "Sending {name}": "{name} wird gesendet",
   "sent a part of a document": "hat einen Teil eines Dokuments gesendet",
   Server: "Server",
   "service binding": "Dienstbindung",
@@ -567,6 +578,7 @@ export const GERMAN = {
   "Shows these shortcuts": "Zeigt diese Tastenkürzel",
   "Sign in": "Anmelden",
   "Sign out": "Abmelden",
+  "Sign out, and lose what waits?": "Abmelden und verlieren, was wartet?",
   "signed in": "hat sich angemeldet",
   "signed out": "hat sich abgemeldet",
   "since {day}": "seit {day}",
@@ -580,6 +592,7 @@ export const GERMAN = {
   Space: "Leertaste",
   "Starting…": "Startet …",
   Status: "Zustand",
+  "Stay signed in": "Angemeldet bleiben",
   Steps: "Schritte",
   Stop: "Anhalten",
   "Stopped at {bytes} of {total}. Choose the file again to go on.":
@@ -639,6 +652,8 @@ export const GERMAN = {
   "{time} left": "noch {time}",
   "Under way…": "Läuft…",
   Vault: "Tresor",
+  "wait for the network and are kept in this browser alone. If you sign out, they are lost.":
+    "warten auf das Netz und liegen nur in diesem Browser. Melden Sie sich ab, sind sie verloren.",
   "What happened": "Was geschehen ist",
   "{what}, {moment}": "{what}, {moment}",
   Undo: "Rückgängig",
@@ -728,15 +743,22 @@ export const GERMAN = {
   "There is a new version.": "Es gibt eine neue Version.",
   "There is no group yet. Policies speak of groups.":
     "Es gibt noch keine Gruppe. Von Gruppen ist in Richtlinien die Rede.",
+  "There is no key here to seal with while the server cannot be reached. Connect to the network, and try again.":
+    "Hier ist kein Schlüssel, um zu versiegeln, solange der Server nicht erreichbar ist. Verbinden Sie sich mit dem Netz und versuchen Sie es noch einmal.",
   "There is no other.": "Es gibt keinen anderen.",
+  "There is no room on this device to keep it until it is sent. Free some, or connect to the network, and try again.":
+    "Auf diesem Gerät ist kein Platz, um es aufzubewahren, bis es gesendet ist. Schaffen Sie Platz oder verbinden Sie sich mit dem Netz, und versuchen Sie es noch einmal.",
   "There is no vault of theirs.": "Es gibt keinen Tresor dieser Person.",
   "There is nothing of this id here.": "Mit dieser Kennung gibt es hier nichts.",
   "There is room for no more members.": "Für weitere Mitglieder ist kein Platz.",
   "There is room for no more, or this deployment allows no more.":
     "Für mehr ist kein Platz, oder diese Anlage erlaubt nicht mehr.",
   "This account will be deleted": "Dieses Konto wird gelöscht",
+  "This browser keeps them until they are sent.": "Dieser Browser bewahrt sie auf, bis sie gesendet sind.",
   "This browser makes no passkeys in a vault's frame.":
     "Dieser Browser legt im Rahmen eines Tresors keine Passkeys an.",
+  "This browser may delete them when it runs out of room: connect soon.":
+    "Dieser Browser kann sie löschen, wenn ihm der Platz ausgeht: Verbinden Sie sich bald.",
   "This computer's clock is wrong. Set it right and try again.":
     "Die Uhr dieses Computers geht falsch. Stellen Sie sie richtig und versuchen Sie es noch einmal.",
   "This deployment allows an account {documents} documents and {bytes}.":
@@ -783,6 +805,8 @@ export const GERMAN = {
   "Too large to show here.": "Zu groß, um es hier zu zeigen.",
   "Too many requests at once. Wait a moment and try again.":
     "Zu viele Anfragen auf einmal. Warten Sie einen Moment und versuchen Sie es noch einmal.",
+  "Too much waits to be sent already. Connect to the network, or cancel what waits.":
+    "Es wartet schon zu viel darauf, gesendet zu werden. Verbinden Sie sich mit dem Netz, oder brechen Sie ab, was wartet.",
   "took a role": "hat eine Rolle entzogen",
   "took somebody out of a group": "hat jemanden aus einer Gruppe genommen",
   "Try again": "Noch einmal",
@@ -805,6 +829,10 @@ export const GERMAN = {
   "Version {version}, the newest": "Version {version}, die neueste",
   "Versions of the data key": "Versionen des Datenschlüssels",
   "Waiting…": "Wartet …",
+  "Waiting for the network": "Wartet auf das Netz",
+  "Waits for the network": "Wartet auf das Netz",
+  "waits for the network and is kept in this browser alone. If you sign out, it is lost.":
+    "wartet auf das Netz und liegt nur in diesem Browser. Melden Sie sich ab, ist es verloren.",
   "was given a document's key": "bekam den Schlüssel eines Dokuments",
   "was signed in to an app": "wurde bei einer App angemeldet",
   "was to get the account key": "sollte den Kontoschlüssel bekommen",

@@ -1,6 +1,6 @@
 /** `<coffer-viewer>`: a document, open. Fires `coffer-save`. Its plaintext is let go when it closes. */
 
-import { type Coffer, CofferError, type Document, isAbort } from "#web/browser/index.ts";
+import { type Coffer, CofferError, type Document, isAbort, type Metadata } from "#web/browser/index.ts";
 import { playFrom } from "#web/browser/service-worker.ts";
 import { messageInWords } from "./error-words.ts";
 import { formatBytes, formatWait } from "./format.ts";
@@ -15,6 +15,9 @@ const PDF_FAILURES: Readonly<Record<Exclude<PdfOutcome, "shown">, Words>> = {
   broken: "This PDF cannot be drawn here.",
   late: "This PDF takes too long to be drawn here.",
 };
+
+/** Where a document is opened from. */
+export type Opener = Pick<Coffer, "open"> & Partial<Pick<Coffer, "openRanged">>;
 
 export class CofferViewer extends TemplateElement {
   #reading: AbortController | undefined;
@@ -37,8 +40,8 @@ export class CofferViewer extends TemplateElement {
     });
   }
 
-  /** Opens a document and shows it. Rejects with the reason when it cannot be opened; the viewer is closed then. */
-  async show(coffer: Coffer, document: Document): Promise<void> {
+  /** Opens a document and shows it; `from` one without ranges, what plays comes whole. Rejects with the reason when it cannot be opened; the viewer is closed then. */
+  async show(from: Opener, document: Document): Promise<void> {
     const { metadata } = document;
     if (!metadata) return;
     this.#document = document;
@@ -62,8 +65,12 @@ export class CofferViewer extends TemplateElement {
     this.#dialog.showModal();
     this.#opening = reading;
     try {
-      if (kind === "audio" || kind === "video") return await this.#play(kind, coffer, document, signal);
-      const open = await coffer.open(document.id, {
+      const plays = kind === "audio" || kind === "video";
+      if (plays && from.openRanged) {
+        const ranged = await from.openRanged(document.id, { account: document.account, signal });
+        return await this.#play(kind, ranged, (onError) => playFrom(ranged, { signal, onError }), signal);
+      }
+      const open = await from.open(document.id, {
         account: document.account,
         signal,
         onProgress: ({ step, bytes, total }) => {
@@ -77,7 +84,8 @@ export class CofferViewer extends TemplateElement {
       const blob = await open.blob();
       signal.throwIfAborted();
       this.#opening = undefined;
-      if (kind === "image") this.#image(blob, metadata.name);
+      if (plays) await this.#play(kind, metadata, async () => this.#hold(blob), signal);
+      else if (kind === "image") this.#image(blob, metadata.name);
       else if (kind === "text") this.#text(await blob.text());
       else if (await isPdf(blob)) await this.#pdf(blob, signal);
       else
@@ -129,10 +137,14 @@ export class CofferViewer extends TemplateElement {
     this.#fill(image);
   }
 
-  /** Its parts are fetched as they are played; what cannot be is said by why. */
-  async #play(kind: "audio" | "video", coffer: Coffer, { id, account }: Document, signal: AbortSignal) {
+  /** What cannot be played is said by why. `source` gives its address, and tells what fails there. */
+  async #play(
+    kind: "audio" | "video",
+    { name, type }: Pick<Metadata, "name" | "type">,
+    source: (onError: (error: unknown) => void) => Promise<string>,
+    signal: AbortSignal,
+  ) {
     const player = document.createElement(kind);
-    const ranged = await coffer.openRanged(id, { account, signal });
     const refused = () =>
       this.#say(
         t(
@@ -142,7 +154,7 @@ export class CofferViewer extends TemplateElement {
         ),
         t("Save it to this device to look at it with another program."),
       );
-    if (player.canPlayType(ranged.type) === "") return refused();
+    if (player.canPlayType(type) === "") return refused();
     let failure: unknown;
     const end = () => this.#say(messageInWords(failure), t("Nothing more of it is shown."));
     const onError = (error: unknown) => {
@@ -150,14 +162,14 @@ export class CofferViewer extends TemplateElement {
       // The element would ask again and again for what stays as it is.
       if (error instanceof CofferError && error.code === "decrypt-failed") end();
     };
-    player.src = await playFrom(ranged, { signal, onError });
+    player.src = await source(onError);
     player.addEventListener("error", () => {
       if (signal.aborted) return;
       if (failure === undefined) refused();
       else end();
     });
     player.controls = true;
-    player.setAttribute("aria-label", ranged.name);
+    player.setAttribute("aria-label", name);
     this.#fill(player);
     player.focus();
   }
