@@ -1,11 +1,14 @@
 import { parseArgs } from "node:util";
+import { seconds } from "#protocol/clock.ts";
 import { isPrincipalId, principalId } from "#protocol/principal.ts";
 import { groupName, isTenantRole, TENANT_ROLES } from "#protocol/roles.ts";
 import { fits } from "#protocol/shape.ts";
 import type { GroupMember } from "#web/client/administration.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
+import { isVersion } from "./data-key.ts";
 import { BY_NAME } from "./development-issuer.ts";
+import { deletionOf } from "./life.ts";
 import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
@@ -22,6 +25,10 @@ coffer admin group add GROUP USER, or remove GROUP USER: groups of people, which
 coffer admin instance list USER
 coffer admin instance revoke USER ID: no key is released to that microservice of theirs any more; their others go on
 
+coffer admin key list USER: keys of the tenant itself that they have ordered
+coffer admin key delete USER KEY [--days N], or cancel USER KEY: given to nobody from then on, and gone on its day; who has
+ordered the key cannot call that off
+
 coffer admin quota show ACCOUNT
 coffer admin quota set ACCOUNT [--documents N] [--bytes N]: what the account may use, which is no more than the deployment
 allows; what is left out is as the deployment has it
@@ -30,6 +37,7 @@ The first admins are named by the deployment's setting (admins in COFFER_TENANTS
 given or taken holds from the next request on, and is in the audit log. An admin opens nobody's documents.
 
   --json        one JSON value on standard output
+  --days N      with key delete: when, in 7 to 30 days       (30)
   USER          a user's id of 32 characters, or the subject at its issuer
   --issuer URL  whose subject that is                  (development: the name signed in with)
 ${SESSION_HELP}
@@ -50,6 +58,7 @@ export async function admin(args: string[]): Promise<number> {
       issuer: { type: "string", default: BY_NAME },
       documents: { type: "string" },
       bytes: { type: "string" },
+      days: { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -58,19 +67,23 @@ export async function admin(args: string[]): Promise<number> {
   const work = Object.hasOwn(WORK, name) ? WORK[name] : undefined;
   if (work === undefined)
     throw new CommandError(
-      "coffer admin: say standing, or role, group, instance or quota, and what. Try --help.",
+      "coffer admin: say standing, or role, group, instance, key or quota, and what. Try --help.",
       2,
     );
   const { issuer } = values;
   const quota = quotaOf(values);
   if (name !== "quota set" && Object.keys(quota).length > 0)
     throw new CommandError("--documents and --bytes go with `coffer admin quota set`.", 2);
-  const { lines = [], value } = await withClient(values, (client) => work(client, rest, { issuer, quota }));
+  const { days = 30 } = deletionOf(values);
+  if (name !== "key delete" && values.days !== undefined)
+    throw new CommandError("--days goes with `coffer admin key delete`.", 2);
+  const options = { issuer, quota, days };
+  const { lines = [], value } = await withClient(values, (client) => work(client, rest, options));
   tell(values.json, lines.join("\n"), value);
   return 0;
 }
 
-type Options = { issuer: string; quota: { documents?: number; bytes?: number } };
+type Options = { issuer: string; days: number; quota: { documents?: number; bytes?: number } };
 /** What was found, for a person in lines, or what was done. */
 type Answer = { lines?: string[]; value: unknown };
 type Work = (client: Client, rest: string[], options: Options) => Promise<Answer>;
@@ -119,6 +132,18 @@ const WORK: Readonly<Record<string, Work>> = {
     await client.administration.revokeUserInstance(of, id);
     return { value: { user: of, instance: id } };
   },
+  "key list": async (client, [user = "", ...rest], { issuer }) => {
+    expectNone(rest);
+    const keys = await client.administration.userKeys(await userOf(client, user, issuer));
+    const lines = keys.map(({ key, purpose, created, ends, client: app }) => {
+      const end = ends === undefined ? "" : `  will be deleted ${dateOf(ends)}`;
+      return `${key}  ${dateOf(created)}  ${shown(purpose)}  ${shown(app)}${end}`;
+    });
+    return { lines, value: keys };
+  },
+  "key delete": (client, rest, { issuer, days }) =>
+    endKey(client, rest, issuer, seconds(Date.now()) + days * 86_400),
+  "key cancel": (client, rest, { issuer }) => endKey(client, rest, issuer, null),
   "quota show": async ({ administration }, rest) => {
     const value = await administration.quota(accountIn(rest));
     const { used, quota, most, set } = value;
@@ -174,6 +199,20 @@ async function changeGroup(
   const [name, id] = [groupOf(group), await userOf(client, user, issuer)];
   await client.administration[change](name, id);
   return { value: { group: name, user: id } };
+}
+
+async function endKey(
+  client: Client,
+  [user = "", key = "", ...rest]: string[],
+  issuer: string,
+  ends: number | null,
+): Promise<Answer> {
+  expectNone(rest);
+  if (!isVersion(key))
+    throw new CommandError("A version is ID.NUMBER, as `coffer admin key list` has it.", 2);
+  const of = await userOf(client, user, issuer);
+  await client.administration.endUserKey(of, key, ends);
+  return { value: { user: of, key, ends } };
 }
 
 /** A subject is found by no directory: its id follows from it. */

@@ -43,6 +43,7 @@ identifier, and rotate takes a FILE with the EDK of a key's newest version (- re
   --limit N     with list at level data: one page of so many, up to 100; standard error tells where there are more
   --after KEY   with list at level data: those behind this one
   --by instance with rotate: made by this program, encrypted under the account key, instead of by the HSM
+  --own         with create, delete and cancel: a key of the tenant itself instead of an account's, which who ordered it can end
   KEY           a version as the list has it: ID.NUMBER. To delete: at levels account and master not the newest, which another one
                 replaces first
 ${ACCOUNT_HELP_LINE}
@@ -79,6 +80,10 @@ export async function key(args: string[]): Promise<number> {
   if (verb === "rotate" && rest.length > 0 && values.by !== undefined)
     throw new CommandError("--by and a file do not go together.", 2);
   deletionOf(values);
+  if (values.own && values.account !== undefined)
+    throw new CommandError("--own and --account do not go together.", 2);
+  if (values.own && values.immediately)
+    throw new CommandError("With --own there is none at once: say --days.", 2);
   makerOf(values.by);
   await withClient(values, (client) => work(client, values, rest));
   return 0;
@@ -116,7 +121,8 @@ const VERBS: Verbs = {
     tell(json, lines.join("\n"), versions);
   },
   async create(client, values) {
-    const made = await client.managed.create(accountOf(client, values.account), orderOf(values));
+    const account = values.own ? undefined : accountOf(client, values.account);
+    const made = await client.managed.create(account, orderOf(values));
     tell(values.json, made.map(({ edk }) => edk).join("\n"), made);
   },
   async describe(client, { account, json }, [key = ""]) {
@@ -138,7 +144,12 @@ const VERBS: Verbs = {
     tell(json, `${made.keyId}.${made.keyVersion}`, made);
   },
   async delete(client, values, [key = ""]) {
-    const { json, immediately } = values;
+    const { json, immediately, own } = values;
+    if (own) {
+      const ends = endOf(values);
+      await client.life.endOwnKey(key, ends);
+      return tell(json, `${key} will be deleted ${dateOf(ends)}.`, { key, ends });
+    }
     const account = accountOf(client, values.account);
     if (await isOfAccount(client, account, key)) {
       const ends = await client.life.deleteDataKey(account, key, deletionOf(values));
@@ -147,19 +158,28 @@ const VERBS: Verbs = {
         ends,
       });
     }
-    const { days = 30 } = deletionOf(values);
     if (immediately) throw new CommandError(`${key} is not a version that is deleted at once: say --days.`);
-    const ends = seconds(Date.now()) + days * 86_400;
+    const ends = endOf(values);
     await client.managed.change(account, key, { ends });
     tell(json, `${key} will be deleted ${dateOf(ends)}.`, { key, ends });
   },
   async cancel(client, values, [key = ""]) {
+    if (values.own) {
+      await client.life.endOwnKey(key, null);
+      return tell(values.json, `${key} is kept.`, { key });
+    }
     const account = accountOf(client, values.account);
     if (await isOfAccount(client, account, key)) await client.life.keepDataKey(account, key);
     else await client.managed.change(account, key, { ends: null });
     tell(values.json, `${key} is kept.`, { key });
   },
 };
+
+/** When a version is deleted that is not deleted at once. */
+function endOf(values: LifeValues): number {
+  const { days = 30 } = deletionOf(values);
+  return seconds(Date.now()) + days * 86_400;
+}
 
 async function turn(client: Client, values: LifeValues, key: string, state: "enabled" | "disabled") {
   const known = await client.managed.change(accountOf(client, values.account), key, { state });

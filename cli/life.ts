@@ -55,6 +55,7 @@ export type LifeValues = {
   days?: string;
   immediately: boolean;
   by?: string;
+  own?: boolean;
 } & Partial<Record<keyof typeof KEY_OPTIONS, string>>;
 
 /** What a verb does with what stands behind it. */
@@ -64,7 +65,10 @@ export type Verbs = Readonly<
 
 /** A command line of `coffer COMMAND VERB …`, with the options of accounts and keys. Errors: `CommandError` for a verb that there is not. */
 export function verbOf(command: string, args: string[], verbs: Verbs) {
-  const options = { ...LIFE_OPTIONS, ...END_OPTIONS, ...KEY_OPTIONS, by: text } as const;
+  const options = {
+    ...{ ...LIFE_OPTIONS, ...END_OPTIONS, ...KEY_OPTIONS, by: text },
+    own: { type: "boolean", default: false },
+  } as const;
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const [verb = "", ...rest] = positionals;
   const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
@@ -76,6 +80,8 @@ export function verbOf(command: string, args: string[], verbs: Verbs) {
     );
   if (values.by !== undefined && !(command === "key" && verb === "rotate"))
     throw new CommandError("--by goes with `coffer key rotate`.", 2);
+  if (values.own && !(command === "key" && ["create", "delete", "cancel"].includes(verb)))
+    throw new CommandError("--own goes with `coffer key create`, `delete` and `cancel`.", 2);
   const stray = command === "key" ? undefined : Object.keys(KEY_OPTIONS).find((name) => name in values);
   if (stray !== undefined) throw new CommandError(`--${stray} goes with \`coffer key\`.`, 2);
   return { values, verb, rest, work };

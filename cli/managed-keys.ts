@@ -38,9 +38,10 @@ export class ManagedKeys {
     this.#microservice = microservice;
   }
 
-  /** Nothing is made again after a lost answer: a key that nobody was given an EDK of opens nothing. */
-  async create(account: string, { count, ...of }: KeyOrder): Promise<NamedEdk[]> {
-    const { edks } = await callJson(this.#rest, makeDataKeys, {}, { account, count, ...kindOf(of) });
+  /** Of an account, or of the tenant itself. Nothing is made again after a lost answer: a key that nobody was given an EDK of opens nothing. */
+  async create(account: string | undefined, { count, ...of }: KeyOrder): Promise<NamedEdk[]> {
+    const whose = account === undefined ? {} : { account };
+    const { edks } = await callJson(this.#rest, makeDataKeys, {}, { ...whose, count, ...kindOf(of) });
     return edks.map(named);
   }
 

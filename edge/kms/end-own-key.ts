@@ -1,13 +1,19 @@
-/** The end of a data key of the tenant itself (M6), for the principal who ordered it: given to nobody from the decision on, and forgotten on its day (M11). */
+/** The end of a data key of the tenant itself (M6), for the principal who ordered it and for admins: given to nobody from the decision on, and forgotten on its day (M11). */
 
 import { seconds } from "#protocol/clock.ts";
+import type { AnswerOf, listUserKeys } from "#protocol/contract/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { type Decision, ok, type Result, refuse } from "../result.ts";
+import type { Store } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import { type Door, noMember } from "./context.ts";
-import { keepEnd, NOTICE_SECONDS } from "./key-management.ts";
+import { keepEnd, NOTICE_SECONDS, versionOf } from "./key-management.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
+
+type Row = { client: string; owner: string; purpose: string; ends: number | null; ended_by: string | null };
+/** Keys of one page. */
+const PAGE = 100;
 
 /** Through the door of the caller's own object. `ends`: seconds since 1970; null calls it off. Errors: `forbidden`, `not-found`, `conflict`. */
 export async function endOwnKey(
@@ -16,31 +22,94 @@ export async function endOwnKey(
   key: Version,
   ends: number | null,
 ): Promise<Result<null>> {
-  const resource = `key/${nameOf(key)}`;
-  const about = { action: "kms:end-own-key", caller, resource, requestId: caller.requestId };
+  const about = aboutKey("kms:end-own-key", caller, key);
   const signedIn = await neighbours.IAM.signedIn(caller);
   if (!signedIn.ok) return turnAway(about, noMember(signedIn.problem));
   const kms = await enter();
   return authorize<null>(kms.store, about, (sql) => {
-    const [row] = sql
-      .exec<{ purpose: string; ends: number | null }>(
-        `SELECT purpose, ends FROM data_keys LEFT JOIN key_management USING (id, version)
-          WHERE id = ? AND version = ? AND client = ? AND owner = ?`,
-        ...[key.id, key.version, caller.client, caller.user],
-      )
-      .toArray();
-    if (row === undefined) return refuse("not-found", "no such data key of this app and principal");
+    const row = find(sql, key);
+    if (row?.client !== caller.client || row.owner !== caller.user)
+      return refuse("not-found", "no such data key of this app and principal");
     const facts = factsOfCaller(caller, {
       ...{ action: "create", resource: `keys/${key.id}`, account: null },
       ...{ purpose: row.purpose, person: signedIn.value },
     });
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
-    const now = seconds(Date.now());
-    if (row.ends !== null && row.ends <= now) return refuse("conflict", "key is deleted");
-    if (ends !== null && ends < now + NOTICE_SECONDS)
-      return refuse("conflict", "a deletion takes a day's notice");
-    keepEnd(sql, key, ends);
-    return ok(null);
+    if (row.ended_by !== null) return refuse("forbidden", "an admin has decided on its end");
+    return end(sql, key, row, ends);
   });
+}
+
+/** In the object of who ordered it, for an admin, who was asked for before. Errors: `not-found`, `conflict`. */
+export function endKeyOfUser(store: Store, caller: Caller, key: Version, ends: number | null): Result<null> {
+  return authorize<null>(store, aboutKey(END_KEY_OF_USER, caller, key), (sql) => {
+    const row = find(sql, key);
+    if (row === undefined) return refuse("not-found", "no such data key of this principal");
+    const decided = end(sql, key, row, ends);
+    if (decided.ok) {
+      const by = ends === null ? null : caller.user;
+      sql.exec(
+        "UPDATE key_management SET ended_by = ? WHERE id = ? AND version = ?",
+        by,
+        key.id,
+        key.version,
+      );
+    }
+    return decided;
+  });
+}
+
+export const END_KEY_OF_USER = "kms:end-key-of-user";
+
+/** The same, and an order about a key. */
+export function aboutKey(action: string, caller: Caller, key: Version) {
+  return { action, caller, resource: `key/${nameOf(key)}`, requestId: caller.requestId };
+}
+
+/** All that the principal of this object has ordered, for an admin, by pages. */
+export function keysOfUser(
+  store: Store,
+  caller: Caller,
+  after: string | undefined,
+): Result<AnswerOf<typeof listUserKeys>> {
+  const [id, version] = after === undefined ? ["", 0] : versionOf(after);
+  const about = { action: "kms:list-keys-of-user", caller, resource: "keys", requestId: caller.requestId };
+  return authorize(store, about, (sql) => {
+    // One more than is told says whether there are more.
+    const rows = sql
+      .exec<Row & { id: string; version: number; created: number; expires: number | null }>(
+        `SELECT id, version, client, owner, purpose, created, expires, ends, ended_by
+          FROM data_keys LEFT JOIN key_management USING (id, version)
+          WHERE (id, version) > (?, ?) ORDER BY id, version LIMIT ?`,
+        ...[id, version, PAGE + 1],
+      )
+      .toArray();
+    const keys = rows.slice(0, PAGE).map(({ client, purpose, created, expires, ends, ...key }) => ({
+      ...{ key: nameOf(key), client, purpose, created },
+      ...(expires !== null && { expires }),
+      ...(ends !== null && { ends }),
+    }));
+    return ok({ keys, more: rows.length > PAGE });
+  });
+}
+
+function find(sql: SqlStorage, { id, version }: Version): Row | undefined {
+  const [row] = sql
+    .exec<Row>(
+      `SELECT client, owner, purpose, ends, ended_by FROM data_keys LEFT JOIN key_management USING (id, version)
+        WHERE id = ? AND version = ?`,
+      ...[id, version],
+    )
+    .toArray();
+  return row;
+}
+
+function end(sql: SqlStorage, key: Version, before: Pick<Row, "ends">, ends: number | null): Decision<null> {
+  const now = seconds(Date.now());
+  if (before.ends !== null && before.ends <= now) return refuse("conflict", "key is deleted");
+  if (ends !== null && ends < now + NOTICE_SECONDS)
+    return refuse("conflict", "a deletion takes a day's notice");
+  keepEnd(sql, key, ends);
+  return ok(null);
 }

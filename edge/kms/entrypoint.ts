@@ -12,6 +12,7 @@ import type {
   ListedKeys,
   ListKeysQuery,
   listPolicies,
+  listUserKeys,
   MasterKeyRequest,
   PolicyChange,
   RotateKeyRequest,
@@ -243,6 +244,23 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** `PUT /kms/own-keys/{key}`: a key of the tenant itself, with the principal who ordered it. */
   async endOwnKey(caller: Caller, key: string, ends: number | null): Promise<Result<null>> {
     return this.#principal(caller).endOwnKey(caller, versionNamed(key), ends);
+  }
+
+  /** `GET /admin/users/{user}/keys`. */
+  async keysOfUser(
+    caller: Caller,
+    user: string,
+    after: string | undefined,
+  ): Promise<Result<AnswerOf<typeof listUserKeys>>> {
+    const admin = await neighboursOf(this.env).IAM.administrator(caller, `user/${user}/keys`);
+    return admin.ok ? this.#principal({ tenant: caller.tenant, user }).keysOfUser(caller, after) : admin;
+  }
+
+  /** `PUT /admin/users/{user}/keys/{key}`. */
+  async endKeyOfUser(caller: Caller, user: string, key: string, ends: number | null): Promise<Result<null>> {
+    const admin = await neighboursOf(this.env).IAM.administrator(caller, `user/${user}/keys`);
+    if (!admin.ok) return admin;
+    return this.#principal({ tenant: caller.tenant, user }).endKeyOfUser(caller, versionNamed(key), ends);
   }
 
   /** `POST /instances/master-key`: Enc(master) for an instance at level `master` (W6). */

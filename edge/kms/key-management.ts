@@ -175,7 +175,7 @@ async function decided<T>(
   return authorize(kms.store, about, (sql) => check(sql, kms, member.value));
 }
 
-function versionOf(name: string): [string, number] {
+export function versionOf(name: string): [string, number] {
   const at = name.lastIndexOf(".");
   return [name.slice(0, at), Number(name.slice(at + 1))];
 }

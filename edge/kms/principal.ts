@@ -1,9 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type {
+  AnswerOf,
   DataKeysRequest,
   GrantKeysRequest,
   KeptKey,
+  listUserKeys,
   MasterKeyRequest,
 } from "#protocol/contract/index.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
@@ -38,7 +40,7 @@ import {
   removeOf,
   wakeForNext,
 } from "./encrypted-master.ts";
-import { endOwnKey } from "./end-own-key.ts";
+import { aboutKey, END_KEY_OF_USER, endKeyOfUser, endOwnKey, keysOfUser } from "./end-own-key.ts";
 import { backEndOf, tenantHsm } from "./hsm.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
@@ -161,6 +163,27 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const decision = await endOwnKey(this.#door, caller, key, ends);
     if (decision.ok) await wakeForRetained(this.ctx.storage);
     return decision;
+  }
+
+  /** The same for an admin of the tenant, whom the IAM has said to be one. */
+  async endKeyOfUser(caller: Caller, key: Version, ends: number | null): Promise<Result<null>> {
+    if (!hasStore(this.ctx)) {
+      // Anyone can name a principal: nothing is written of one that has had no key made, but with who asks.
+      const { action, resource } = aboutKey(END_KEY_OF_USER, caller, key);
+      const none = refuse("not-found", "no such data key of this principal");
+      return this.env.KMS_PRINCIPAL_OBJECT.getByName(`${caller.tenant}/${caller.user}`).refused(
+        ...([caller, action, none, resource] as const),
+      );
+    }
+    const decision = endKeyOfUser(this.#open().store, caller, key, ends);
+    if (decision.ok) await wakeForRetained(this.ctx.storage);
+    return decision;
+  }
+
+  /** What an admin can end here. */
+  keysOfUser(caller: Caller, after: string | undefined): Result<AnswerOf<typeof listUserKeys>> {
+    if (!hasStore(this.ctx)) return ok({ keys: [], more: false });
+    return keysOfUser(this.#open().store, caller, after);
   }
 
   /** M11: keys of the tenant that were made for this principal and are retained here, for the instance that asks. */

@@ -105,6 +105,8 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   SEED_CHANNELS_TABLE,
   APP_KEYS_TABLE,
   `${RETAINED_KEYS_TABLE}${PACES}`,
+  // The admin by whose decision it ends: then who has ordered it cannot call that off.
+  "ALTER TABLE key_management ADD COLUMN ended_by TEXT;",
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */

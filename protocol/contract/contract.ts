@@ -26,6 +26,7 @@ import * as sessions from "./session.ts";
 import * as shares from "./shares.ts";
 import { token } from "./token.ts";
 import * as userInstances from "./user-instances.ts";
+import * as userKeys from "./user-keys.ts";
 import * as versionIndex from "./version-index.ts";
 
 /** These files export routes and types alone, so that a new one is here by itself. */
@@ -53,6 +54,7 @@ export const contract = {
   ...clients,
   ...policies,
   ...userInstances,
+  ...userKeys,
   ...quotas,
   readAudit,
 } satisfies Record<string, Route>;

@@ -66,4 +66,5 @@ export * from "./session.ts";
 export * from "./shares.ts";
 export * from "./token.ts";
 export * from "./user-instances.ts";
+export * from "./user-keys.ts";
 export * from "./version-index.ts";

@@ -54,6 +54,8 @@ export const summaries: Partial<Record<OperationId, string>> = {
   beginRotation: "Move all account keys under the master key that the HSM has now",
   listUserInstances: "A user's instances in all apps, newest first, for an admin",
   revokeUserInstance: "End an instance of a user, as an admin; no key is released to it any more",
+  listUserKeys: "Data keys of the tenant itself that a user has ordered, for an admin",
+  endUserKey: "Schedule the deletion of one of them, as an admin, or call that off",
   readQuota: "What an account uses and may use, for an admin",
   setQuota: "Let an account use less than the deployment allows, as an admin",
   orderExport: "Order an export; recorded in the audit log",

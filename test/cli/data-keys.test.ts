@@ -13,7 +13,7 @@ const coffer = (args: string[], input?: string) => run(args, folder, input);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "coffer-data-keys-"));
-  server = start(["start", ...(await freePorts())], folder);
+  server = start(["start", "--admin", "ada", ...(await freePorts())], folder);
   await server.says("Coffer is running.");
 }, 120_000);
 afterAll(async () => {
@@ -112,4 +112,40 @@ it("M17 coffer key tags, disables, schedules the deletion of, and rotates a key 
   expect(JSON.parse(third.stdout)).toMatchObject({ key: key.replace(/\.1$/, ".3") });
   expect((await refused("-", "no key")).message).toBe("- holds no EDK.");
   expect((await refused("absent.edk")).message).toBe("absent.edk cannot be read.");
+}, 240_000);
+
+it("M11 a key of the tenant itself is ended by who ordered it, or by an admin, who is not overruled", async () => {
+  const [eve, ada] = [
+    ["--user", "eve"],
+    ["--user", "ada"],
+  ];
+  const [made] = await json<Made[]>(["create", "--own", ...eve]);
+  const key = made!.key;
+  const said = async (...args: string[]) => coffer(args);
+  expect(await said("key", "cancel", key, "--own", ...eve)).toMatchObject({
+    code: 0,
+    stdout: `${key} is kept.\n`,
+  });
+  expect((await said("key", "delete", key, "--own", "--days", "9", ...eve)).stdout).toMatch(
+    new RegExp(`^${key} will be deleted \\d{4}-\\d\\d-\\d\\d`),
+  );
+  // It is none of an account's, and nobody else's.
+  expect(await said("key", "delete", key, ...eve)).toMatchObject({ code: 1 });
+  expect(await said("key", "cancel", key, "--own", ...ada)).toMatchObject({ code: 1 });
+  expect((await said("admin", "key", "list", "eve", ...ada)).stdout).toMatch(
+    new RegExp(`^${key}  .*document.*will be deleted`),
+  );
+  expect(await said("admin", "key", "cancel", "eve", key, ...ada)).toMatchObject({ code: 0 });
+  expect((await said("admin", "key", "list", "eve", ...ada)).stdout).not.toContain("will be deleted");
+  expect(await said("admin", "key", "delete", "eve", key, ...eve)).toMatchObject({ code: 1 });
+  expect(await said("admin", "key", "delete", "eve", key, "--days", "20", ...ada)).toMatchObject({ code: 0 });
+  expect(await said("key", "cancel", key, "--own", ...eve)).toMatchObject({ code: 1 });
+  const wrong = [
+    ["key", "delete", key, "--own", "--immediately", ...eve],
+    ["key", "describe", key, "--own", ...eve],
+    ["key", "cancel", key, "--own", "--account", "x", ...eve],
+    ["admin", "key", "delete", "eve", "nothing", ...ada],
+    ["admin", "key", "cancel", "eve", key, "--days", "9", ...ada],
+  ];
+  for (const args of wrong) expect(await said(...args), args.join(" ")).toMatchObject({ code: 2 });
 }, 240_000);

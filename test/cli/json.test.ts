@@ -81,6 +81,11 @@ const ROWS: Row[] = [
     (verb): Row => ({ line: ({ key }) => ["key", verb, key!, ...ada] }),
   ),
   { line: ({ key }) => ["key", "tag", key!, "case=7", ...ada] },
+  {
+    ...row("key", "create", "--own", ...ada),
+    keep: ({ key }) => ({ own: key! }),
+  },
+  ...["delete", "cancel"].map((verb): Row => ({ line: ({ own }) => ["key", verb, own!, "--own", ...ada] })),
   { line: () => ["key", "rotate", "-", ...ada], input: ({ edk }) => edk! },
   {
     ...row("instance", "list", ...ada),
@@ -120,6 +125,12 @@ const ROWS: Row[] = [
     keep: ({ id }) => ({ instance: id! }),
   },
   { line: ({ instance }) => ["admin", "instance", "revoke", "ada", instance!, ...ada] },
+  row("admin", "key", "list", "ada", ...ada),
+  ...["delete", "cancel"].map(
+    (verb): Row => ({
+      line: ({ own }) => ["admin", "key", verb, "ada", own!, ...ada],
+    }),
+  ),
   { line: ({ account }) => ["admin", "quota", "set", account!, "--documents", "9", ...ada] },
   { line: ({ account }) => ["admin", "quota", "show", account!, ...ada] },
   { ...row("admin", "role", "list", "--user", "eve"), code: 1 },

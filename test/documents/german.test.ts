@@ -52,6 +52,15 @@ it("speaks German to who reads it, from the start page to a question, and Englis
     await fits(name);
     await dialog.getByRole("button", { name: "Schließen" }).click();
   }
+  await page.context().setOffline(true);
+  const card = { name: "Karte.txt", mimeType: "text/plain", buffer: Buffer.from("Ein Gruß") };
+  await page.getByLabel("Dateien zum Versiegeln").setInputFiles(card);
+  const waiting = page.getByRole("region", { name: "Wartet auf das Netz" });
+  await waiting.getByRole("button", { name: "Karte.txt öffnen" }).waitFor();
+  await waiting.getByText("nur in diesem Browser aufbewahrt: 1 von 100").waitFor();
+  await fits("waiting");
+  await page.context().setOffline(false);
+  await list.getByRole("button", { name: "Karte.txt öffnen" }).waitFor();
   await page.getByRole("button", { name: "Brief.txt löschen" }).click();
   const question = page.getByRole("alertdialog", { name: "Dieses Dokument löschen?" });
   await question.getByText("verschwindet aus der Liste").waitFor();

@@ -521,6 +521,17 @@ it("administers", async () => {
   hold("revokeUserInstance", await ann.rest("DELETE", `${instances}/${instance}`), 204);
   hold("revokeUserInstance", await ann.rest("DELETE", `${instances}/unknown`), 404);
   hold("revokeUserInstance", await bob.rest("DELETE", `${instances}/${instance}`), 403);
+  const owned = await bob.rest("POST", "/kms/data-keys", { count: 1, purpose: "document" });
+  const own = jwsParts(json<{ edks: string[] }>(owned).edks[0]!).payload;
+  const { keyId, keyVersion } = JSON.parse(new TextDecoder().decode(own)) as Edk;
+  const keys = `/admin/users/${user}/keys`;
+  hold("listUserKeys", await ann.rest("GET", keys), 200);
+  hold("listUserKeys", await bob.rest("GET", keys), 403);
+  const end = `${keys}/${keyId}.${keyVersion}`;
+  hold("endUserKey", await ann.rest("PUT", end, asPublished("endUserKey", { ends: null })), 204);
+  hold("endUserKey", await ann.rest("PUT", end, { ends: 1 }), 409);
+  hold("endUserKey", await ann.rest("PUT", `${keys}/none.1`, { ends: null }), 404);
+  hold("endUserKey", await bob.rest("PUT", end, { ends: null }), 403);
   const quota = `/admin/accounts/${bob.account}/quota`;
   const few = asPublished("setQuota", { documents: 10 });
   hold("setQuota", await ann.rest("PUT", quota, few), 204);

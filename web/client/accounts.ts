@@ -8,6 +8,7 @@ import {
   createAccount,
   type DataKeyVersion,
   type DeletionRequest,
+  endOwnKey,
   type KeptKey,
   listAccountStates,
   listInstances,
@@ -179,6 +180,14 @@ export class Accounts {
   async kept(account: string, instance?: string): Promise<KeptKey[]> {
     const of = { account, ...(instance !== undefined && { instance }) };
     return (await callJson(this.#rest, readKeptKeys, of, undefined)).keys;
+  }
+
+  /**
+   * When a data key of the tenant itself that the user has ordered in this app (`<keyId>.<keyVersion>`) is deleted, at least a day ahead; null calls it off.
+   * It is given to nobody from now on. Errors: `forbidden` where an admin has decided on it, `not-found`, `conflict`.
+   */
+  endOwnKey(key: string, ends: number | null): Promise<void> {
+    return callEmpty(this.#rest, endOwnKey, { key }, { ends }, { tries: 3 });
   }
 
   /**

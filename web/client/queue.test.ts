@@ -5,6 +5,7 @@ import { memoryUploadStore } from "./memory-upload-store.ts";
 import { UploadQueue, type UploadQueueOptions } from "./queue.ts";
 import { QUEUE_BYTES, QUEUE_COUNT, type WaitingUpload } from "./upload-store.ts";
 
+type Unsure = (place: object, sealed: object, described: object) => Promise<void>;
 const CONTENT = { messageId: "m".repeat(43), headerDigest: "h".repeat(43) };
 
 /** A queue whose ciphertext is its plaintext, and a datastore that answers by `answer`. */
@@ -13,6 +14,16 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
   const stored = new Map<string, Map<string, string>>();
   const [entered, removed, loaded]: [string[], string[], Set<string>] = [[], [], new Set()];
   let signedIn = "t/ada";
+  let under = 0;
+  /** A call of a port, which takes 32 at once. */
+  const counted =
+    <A extends unknown[], R>(call: (...given: A) => Promise<R>) =>
+    async (...given: A): Promise<R> => {
+      if (++under > 32) throw new CofferError("busy");
+      await Promise.resolve();
+      under--;
+      return call(...given);
+    };
   const options = {
     store,
     rest: {
@@ -26,7 +37,13 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
       },
     },
     microservice: {
-      use: async () => ({ instance: {}, port: { has: async (edk: string) => loaded.has(edk) } }),
+      use: async () => ({
+        instance: {},
+        port: {
+          has: counted(async (edk: string) => loaded.has(edk)),
+          inspect: counted(async () => ({ edk: "edk" })),
+        },
+      }),
     },
     keys: {
       have: async (edks: string[]) => new Set(edks),
@@ -40,6 +57,14 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
       },
     },
     documents: {
+      async seal(source: Blob, account: string, { name, unsure }: { name: string; unsure: Unsure }) {
+        const place = { account, id: crypto.randomUUID() };
+        const failed = answer("/documents");
+        if (!failed) return place;
+        const sealed = { content: utf8(await source.text()), name: CONTENT, metadata: utf8("sealed") };
+        if (failed.status === undefined) await unsure(place, sealed, { name, type: "b", size: 4 });
+        throw failed;
+      },
       async sealApart(
         _place: object,
         { source, keep }: { source: Blob; keep: (s: unknown) => Promise<Blob> },
@@ -49,7 +74,11 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
       named: async () => ({ metadata: { name: "a", type: "b", size: 4 }, content: CONTENT }),
       listedCopy: async () => undefined,
       enter: async ({ id }: { id: string }) => void entered.push(id),
-      remove: async (id: string) => void removed.push(id),
+      async remove(id: string) {
+        const refused = answer("/documents");
+        if (refused) throw refused;
+        removed.push(id);
+      },
     },
     owner: () => signedIn,
     accounts: async () => [{ id: "one" }],
@@ -137,16 +166,46 @@ it("M18 an account that is not the user's any more has nothing waiting, after it
   ]);
 });
 
-it("M18 what may be stored already is deleted there before it is given up", async () => {
+it("M18 what may be stored already can be given up without the network, and is deleted there once it is back", async () => {
   let away = true;
-  const { queue, store, removed } = setup(() => (away ? new CofferError("offline") : undefined));
+  const { queue, store, removed, stored } = setup(() => (away ? new CofferError("offline") : undefined));
   await queue.prepare("one");
   const { id } = await queue.add(new Blob(["text"]), "one");
   await queue.send().catch(() => {});
   expect((await store.rows("t/ada"))[0]?.asked).toBe(true);
   await queue.cancel(id);
-  expect(removed).toEqual([id]);
+  expect(await queue.list()).toEqual([]);
+  expect(await queue.cancel(id).catch(codeOf)).toBe("not-found");
+  expect(removed).toEqual([]);
   away = false;
   await queue.send();
+  expect(removed).toEqual([id]);
+  expect(stored.size).toBe(0);
+  expect(await store.rows("t/ada")).toEqual([]);
+});
+
+it("M18 lists as many as may wait, of which a port takes no more than so many calls at once", async () => {
+  const { queue, store } = setup(() => new CofferError("offline"));
+  for (let at = 0; at < QUEUE_COUNT; at++) await store.add("t/ada", row(`row-${at}`, 1), new Blob());
+  const waiting = await queue.list();
+  expect(waiting.filter(({ metadata }) => metadata?.name === "a").length).toBe(QUEUE_COUNT);
+});
+
+it("M18 seals into the queue where the network is away, and where the last answer is lost; what was refused is the caller's", async () => {
+  let answer: CofferError | undefined = new CofferError("offline");
+  const { queue, store, stored } = setup(() => answer);
+  await queue.prepare("one");
+  const first = await queue.seal(new Blob(["text"]), "one", { name: "lost.txt" });
+  expect(first).toMatchObject({ waits: { size: 4, metadata: { name: "lost.txt" } } });
+  // It may be stored: it is asked for again as the same.
+  expect((await store.rows("t/ada"))[0]?.asked).toBe(true);
+  await queue.send().catch(() => {});
+  expect(await queue.seal(new Blob(["more"]), "one")).toHaveProperty("waits");
+  answer = undefined;
+  await queue.send();
+  expect(await queue.seal(new Blob(["text"]), "one")).toHaveProperty("stored");
+  expect(stored.size).toBe(2);
+  answer = new CofferError("quota-exceeded", { status: 403 });
+  expect(await queue.seal(new Blob(["text"]), "one").catch(codeOf)).toBe("quota-exceeded");
   expect(await store.rows("t/ada")).toEqual([]);
 });

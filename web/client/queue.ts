@@ -216,7 +216,8 @@ export class UploadQueue {
 
   /** What waits, oldest first; whatever of it can be opened now. */
   async list(): Promise<Queued[]> {
-    const rows = await this.#options.store.rows(this.#options.owner());
+    const all = await this.#options.store.rows(this.#options.owner());
+    const rows = all.filter(({ cancelled }) => !cancelled);
     const unnamed = rows.filter(({ id }) => !this.#named.has(id));
     // Without a vault nobody reads their names, and they can be given up all the same.
     if (unnamed.length > 0) await this.#name(unnamed).catch(() => {});
@@ -247,7 +248,7 @@ export class UploadQueue {
   }
 
   async #row(owner: string, id: string): Promise<WaitingUpload> {
-    const row = (await this.#options.store.rows(owner)).find((each) => each.id === id);
+    const row = (await this.#options.store.rows(owner)).find((each) => each.id === id && !each.cancelled);
     if (!row) throw new CofferError("not-found");
     return row;
   }
@@ -260,13 +261,19 @@ export class UploadQueue {
     await store.alone(() => this.#sendAll(owner));
   }
 
-  /** Gives an upload up. Errors: `not-found`; `offline` and the like where it may be stored already, so that it has to be deleted there. */
+  /** Gives an upload up, with the network or without: what may be stored already is deleted there as soon as that can be. Error: `not-found`. */
   async cancel(id: string): Promise<void> {
     const { store } = this.#options;
     const owner = this.#options.owner();
     const row = await this.#row(owner, id);
     if (this.#sending?.id === id) this.#sending.stop.abort(new CofferError("cancelled"));
-    if (row.asked) await this.#deleteAt(row);
+    if (row.asked) {
+      // Before anything else: should this page end now, it is not sent.
+      await store.update(owner, { ...row, cancelled: true });
+      this.#changed();
+      this.#wake();
+      return;
+    }
     const removed = await store.remove(owner, id);
     // Another tab has come so far meanwhile.
     if (removed?.asked && !row.asked) await this.#deleteAt(row);
@@ -344,6 +351,8 @@ export class UploadQueue {
   async #sendAll(owner: string): Promise<void> {
     const tried = new Set<string>();
     let failed: unknown;
+    // What is asked for may be stored: nothing is asked where nobody can hear it.
+    if (this.#options.store.isAway?.()) throw new CofferError("offline");
     for (;;) {
       const rows = (await this.#options.store.rows(owner)).filter(
         ({ id, refused }) => !refused && !tried.has(id),
@@ -365,14 +374,17 @@ export class UploadQueue {
     this.#sending = { id: row.id, sent: 0, stop };
     this.#changed();
     try {
-      await this.#send(owner, row, stop.signal);
-      await store.remove(owner, row.id);
+      if (row.cancelled) await this.#deleteAt(row);
+      else await this.#send(owner, row, stop.signal);
+      const removed = await store.remove(owner, row.id);
+      // Given up in another tab meanwhile.
+      if (removed?.cancelled && !row.cancelled) await this.#deleteAt(row);
     } catch (error) {
       if (stop.signal.aborted) return undefined;
       const code = codeOf(error);
       if (code === "offline" || ENDED.has(code)) throw error;
       if (isTransient(error)) return error;
-      if (await this.#isGone(row.account, code)) await store.remove(owner, row.id);
+      if (row.cancelled || (await this.#isGone(row.account, code))) await store.remove(owner, row.id);
       else await store.update(owner, { ...row, refused: code });
     } finally {
       this.#sending = undefined;

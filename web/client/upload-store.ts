@@ -23,6 +23,8 @@ export interface WaitingUpload {
   asked?: true;
   /** Why it is not sent again by itself. */
   refused?: ErrorCode;
+  /** The person has given it up where nobody could tell the datastore: it is deleted there instead of sent. */
+  cancelled?: true;
 }
 
 /** What waits in one place at the most, of one person: bytes of ciphertext, and how many. */

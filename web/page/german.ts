@@ -133,6 +133,10 @@ export const GERMAN = {
   "Data keys": "Datenschlüssel",
   "Data keys in the KMS's memory": "Datenschlüssel im Speicher des KMS",
   "Data keys in this vault": "Datenschlüssel in diesem Tresor",
+  "decided on the end of an organization's key":
+    "hat über das Ende eines Schlüssels der Organisation entschieden",
+  "decided on the end of an organization's key of another":
+    "hat über das Ende eines Schlüssels der Organisation entschieden, den jemand anderes hat",
   Decisions: "Entscheidungen",
   Del: "Entf",
   Delete: "Löschen",
@@ -457,6 +461,8 @@ export const GERMAN = {
   "read an encrypted data key": "hat einen verschlüsselten Datenschlüssel gelesen",
   "read the groups": "hat die Gruppen gelesen",
   "read the list of documents": "hat die Liste der Dokumente gelesen",
+  "read which organization's keys another has":
+    "hat gelesen, welche Schlüssel der Organisation jemand anderes hat",
   "read the list of keys": "hat die Liste der Schlüssel gelesen",
   "read the list of members": "hat die Liste der Mitglieder gelesen",
   "read the list of passkeys": "hat die Liste der Passkeys gelesen",

@@ -3,12 +3,13 @@
  * It may import web/browser and nothing else of this repository; nothing imports it.
  */
 
-import { discover } from "#web/browser/discovery.ts";
-import { connect } from "#web/browser/index.ts";
+import { type Discovery, discover } from "#web/browser/discovery.ts";
+import { CofferError, connect } from "#web/browser/index.ts";
 import { CofferActivity } from "./activity.ts";
 import { CofferAdministration } from "./administration.ts";
 import { CofferApp } from "./app.ts";
 import { CofferChain } from "./chain.ts";
+import { choice, keepChoice } from "./choices.ts";
 import { CofferConfirm } from "./confirm.ts";
 import { CofferDeleted } from "./deleted.ts";
 import { CofferDocument } from "./document-row.ts";
@@ -55,15 +56,30 @@ customElements.define("coffer-ladder", CofferLadder);
 customElements.define("coffer-administration", CofferAdministration);
 customElements.define("coffer-app", CofferApp);
 
+const VAULT = "coffer-vault";
+
 const app = element<CofferApp>(document, "coffer-app");
 
 async function start(): Promise<void> {
   try {
-    const { vault, development } = await discover();
+    const { vault, development } = await discovered();
     if (development) app.dataset.environment = "development";
     app.start(await connect({ vault, container: app.vaultContainer }));
   } catch (error) {
     app.notify(error, () => void start());
+  }
+}
+
+/** Without a network the vault is the one that it was: what is kept in this browser opens, and what is sealed waits. */
+async function discovered(): Promise<Discovery> {
+  try {
+    const found = await discover();
+    keepChoice(VAULT, JSON.stringify(found));
+    return found;
+  } catch (error) {
+    const before = choice(VAULT);
+    if (!(error instanceof CofferError && error.code === "offline") || before === undefined) throw error;
+    return JSON.parse(before) as Discovery;
   }
 }
 

@@ -1,0 +1,129 @@
+/** M11: an admin of a tenant sees and ends the tenant's own keys that others have ordered, and nobody else does. */
+
+import { expect, it } from "vitest";
+import { seconds } from "#protocol/clock.ts";
+import { jwsParts } from "#protocol/jws.ts";
+import type { Edk, RetainedKeys } from "#protocol/keys/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { type Instance, instanceOf } from "../support/instance.ts";
+import { retainedRequest } from "../support/retained.ts";
+import { readRows, useSystem } from "../system/index.ts";
+
+const system = useSystem({ otherApps: ["board"], otherTenants: ["umbrella"], admins: ["Ada"] });
+const signedIn = (name: string) => EdgeClient.signedIn(system, name);
+const userOf = ({ tokens }: EdgeClient) => tokens.user.id;
+const inDays = (days: number) => seconds(Date.now()) + days * 24 * 3600;
+const NOBODY = "a".repeat(32);
+
+type Listed = { key: string; client: string; purpose: string; ends?: number };
+const list = async (by: EdgeClient, user: string) =>
+  json<{ keys: Listed[]; more: boolean }>(await by.rest("GET", `/admin/users/${user}/keys`));
+async function end(by: EdgeClient, user: string, key: string, ends: number | null): Promise<string> {
+  const answer = await by.rest("PUT", `/admin/users/${user}/keys/${key}`, { ends });
+  return answer.status === 204 ? "ok" : problem(answer);
+}
+async function endOwn(by: EdgeClient, key: string, ends: number | null): Promise<string> {
+  const answer = await by.rest("PUT", `/kms/own-keys/${key}`, { ends });
+  return answer.status === 204 ? "ok" : problem(answer);
+}
+
+/** A key of the tenant itself that the KMS retains. */
+async function retain({ client }: Instance): Promise<string> {
+  const order = { count: 1, purpose: "document", custody: "kms" };
+  const { edks } = json<{ edks: [string] }>(await client.rest("POST", "/kms/data-keys", order));
+  const said = JSON.parse(new TextDecoder().decode(jwsParts(edks[0]).payload)) as Edk;
+  return `${said.keyId}.${said.keyVersion}`;
+}
+
+/** What the KMS answers to the instance of who has ordered it. */
+async function load(of: Instance, key: string): Promise<string> {
+  const request = await retainedRequest(of, { account: undefined, owner: userOf(of.client), keys: [key] });
+  const answer = await of.client.vaultPost("/retained-keys", request, { cookie: "" });
+  return answer.status === 200 ? String(json<RetainedKeys>(answer).keys.length) : problem(answer);
+}
+
+const rows = (action: string) =>
+  readRows(system.edgeDir, "links")
+    .map(({ entry }) => JSON.parse(String(entry)) as Record<string, string>)
+    .filter((entry) => entry.action === action)
+    .map(({ outcome, user, resource }) => ({ outcome, user, resource }));
+
+it("M11 an admin lists and ends a key that somebody else has ordered: nobody is given it from then on, and its owner does not bring it back", async () => {
+  const [ada, bob] = [await signedIn("Ada"), await instanceOf(await signedIn("Bob"))];
+  const user = userOf(bob.client);
+  expect(await list(ada, user)).toEqual({ keys: [], more: false });
+  const [key, other] = [await retain(bob), await retain(bob)];
+  const listed = await list(ada, user);
+  expect(listed.keys.map((each) => each.key).toSorted()).toEqual([key, other].toSorted());
+  expect(listed.keys[0]).toMatchObject({ client: expect.any(String), purpose: "document" });
+  expect([await load(bob, key), await load(bob, other)]).toEqual(["1", "1"]);
+
+  const ends = inDays(8);
+  expect(await end(ada, user, key, ends)).toBe("ok");
+  expect([await load(bob, key), await load(bob, other)]).toEqual(["403 forbidden", "1"]);
+  expect((await list(ada, user)).keys.find((each) => each.key === key)?.ends).toBe(ends);
+  expect([await endOwn(bob.client, key, null), await endOwn(bob.client, key, inDays(80))]).toEqual([
+    "403 forbidden",
+    "403 forbidden",
+  ]);
+  expect(await load(bob, key)).toBe("403 forbidden");
+  // Called off by an admin it is its owner's again.
+  expect(await end(ada, user, key, null)).toBe("ok");
+  expect(await load(bob, key)).toBe("1");
+  expect(await endOwn(bob.client, key, inDays(2))).toBe("ok");
+  expect(await end(ada, user, key, seconds(Date.now()) + 60)).toBe("409 conflict");
+
+  const allowed = { outcome: "allow", user: userOf(ada), resource: `key/${key}` };
+  await expect
+    .poll(() => rows("kms:end-key-of-user"))
+    .toEqual([allowed, allowed, { ...allowed, outcome: "deny" }]);
+});
+
+it("M11 a key of others is seen and ended by an admin alone: not by its owner or a neighbour, in another app or tenant, or by who was an admin", async () => {
+  const [ada, cleo, dan] = [
+    await signedIn("Ada"),
+    await signedIn("Cleo"),
+    await instanceOf(await signedIn("Dan")),
+  ];
+  const user = userOf(dan.client);
+  const key = await retain(dan);
+  const refusals = async (by: EdgeClient) => [
+    problem(await by.rest("GET", `/admin/users/${user}/keys`)),
+    await end(by, user, key, inDays(8)),
+  ];
+  const forbidden = ["403 forbidden", "403 forbidden"];
+  expect(await refusals(cleo)).toEqual(forbidden);
+  expect(await refusals(dan.client)).toEqual(forbidden);
+  expect(await refusals(await EdgeClient.signedIn(system.tenant("umbrella"), "Ada"))).toEqual(forbidden);
+  const board = { appOrigin: system.origin("board"), vaultOrigin: system.vaultOrigin };
+  expect(await refusals(await EdgeClient.signedIn(board, "Ada"))).toEqual(forbidden);
+  const role = `/admin/roles/admin/${userOf(cleo)}`;
+  expect((await ada.rest("PUT", role)).status).toBe(204);
+  expect((await list(cleo, user)).keys.map((each) => each.key)).toEqual([key]);
+  expect((await ada.rest("DELETE", role)).status).toBe(204);
+  expect(await refusals(cleo)).toEqual(forbidden);
+  expect((await ada.rest("PUT", `/admin/roles/auditor/${userOf(cleo)}`)).status).toBe(204);
+  expect(await refusals(cleo)).toEqual(forbidden);
+  expect(await load(dan, key)).toBe("1");
+  expect(rows("kms:end-key-of-user").filter(({ resource }) => resource === `key/${key}`)).toEqual([]);
+});
+
+it("M11 M20 an admin ends no key by the name of another user or of nobody, and of nobody an object is made", async () => {
+  const [ada, eve, fay] = [await signedIn("Ada"), await signedIn("Eve"), await signedIn("Fay")];
+  const [hers, other] = [await instanceOf(eve), await instanceOf(fay)];
+  const [key] = [await retain(hers), await retain(other)];
+  const nobody = NOBODY.replace(/^a/, "b");
+  expect(await end(ada, userOf(fay), key, inDays(8))).toBe("404 not-found");
+  expect(await end(ada, nobody, key, inDays(8))).toBe("404 not-found");
+  expect(await list(ada, nobody)).toEqual({ keys: [], more: false });
+  expect(await end(ada, userOf(eve), "none.1", inDays(8))).toBe("404 not-found");
+  expect(await end(ada, "no user", key, inDays(8))).toBe("400 bad-request");
+  expect(await load(hers, key)).toBe("1");
+  const denied = { outcome: "deny", user: userOf(ada), resource: `key/${key}` };
+  await expect
+    .poll(() => rows("kms:end-key-of-user").filter(({ resource }) => resource === `key/${key}`))
+    .toEqual([denied, denied]);
+  const objects = readRows(system.edgeDir, "store_identity").map((row) => JSON.stringify(row));
+  expect(objects.filter((row) => row.includes(nobody))).toEqual([]);
+});
