@@ -181,9 +181,8 @@ it("M18 on the page: giving one up and signing out ask first, and say what is lo
 
   const out = page.getByRole("button", { name: "Sign out", exact: true }).first();
   await out.click();
-  await asked
-    .getByText("waits for the network and is kept in this browser alone. If you sign out, it is lost.")
-    .waitFor();
+  const lost = "waits for the network and is kept in this browser alone. If you sign out, it is lost.";
+  await expect.poll(() => asked.getByText(lost).isVisible()).toBe(true);
   await shootViews(page, "waiting-sign-out");
   await answer("Stay signed in");
   expect(await waits(page, "two.txt").count()).toBe(1);

@@ -74,6 +74,15 @@ it("M18 in Node: what is sealed with the network cut waits as ciphertext, and is
     [letter.id, "letter.txt"],
     [volume.id, "volume.bin"],
   ]);
+  // Opened out of what is kept, to its last byte.
+  for (const [{ id }, plain] of [
+    [letter, utf8(LETTER)],
+    [volume, large],
+  ] as const) {
+    const opened = await first.queue.open(id);
+    expect(Buffer.compare(new Uint8Array(await (await opened.blob()).arrayBuffer()), plain)).toBe(0);
+  }
+  expect(await first.queue.open("none").catch(codeOf)).toBe("not-found");
   const kept = await filesOf(dir);
   expect(kept.length).toBeGreaterThan(large.length);
   for (const secret of [LETTER, "letter.txt", "volume.bin"]) expect(kept.includes(secret)).toBe(false);
