@@ -134,7 +134,7 @@ const WORK: Readonly<Record<string, Work>> = {
   },
   "key list": async (client, [user = "", ...rest], { issuer }) => {
     expectNone(rest);
-    const keys = await client.administration.userKeys(await userOf(client, user, issuer));
+    const keys = await client.userKeys.list(await userOf(client, user, issuer));
     const lines = keys.map(({ key, purpose, created, ends, client: app }) => {
       const end = ends === undefined ? "" : `  will be deleted ${dateOf(ends)}`;
       return `${key}  ${dateOf(created)}  ${shown(purpose)}  ${shown(app)}${end}`;
@@ -211,7 +211,7 @@ async function endKey(
   if (!isVersion(key))
     throw new CommandError("A version is ID.NUMBER, as `coffer admin key list` has it.", 2);
   const of = await userOf(client, user, issuer);
-  await client.administration.endUserKey(of, key, ends);
+  await client.userKeys.end(of, key, ends);
   return { value: { user: of, key, ends } };
 }
 

@@ -32,6 +32,8 @@ export {
   type Passkey,
   type Progress,
   type ProgressListener,
+  QUEUE_BYTES,
+  QUEUE_COUNT,
   type Queued,
   type RangedDocument,
   type ReceivedDocument,

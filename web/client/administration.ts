@@ -4,7 +4,6 @@ import {
   type AccountQuota,
   type AnswerOf,
   addToGroup,
-  endUserKey,
   grantRole,
   listClients,
   listGroup,
@@ -12,7 +11,6 @@ import {
   listPolicies,
   listRoles,
   listUserInstances,
-  listUserKeys,
   putPolicy,
   type RegisteredClient,
   readQuota,
@@ -36,7 +34,6 @@ export type RoleHolder = AnswerOf<typeof listRoles>["roles"][number];
 export type Group = AnswerOf<typeof listGroups>["groups"][number];
 export type { AccountQuota };
 export type UserInstance = AnswerOf<typeof listUserInstances>["instances"][number];
-export type UserKey = AnswerOf<typeof listUserKeys>["keys"][number];
 export type GroupMember = AnswerOf<typeof listGroup>["members"][number];
 
 /** Users are named by their ids. Errors: `forbidden` for who is no admin, and those of every request. */
@@ -109,31 +106,6 @@ export class Administration {
   /** No key is released to it any more; the user's others go on. Errors: `not-found`. */
   revokeUserInstance(user: string, id: string): Promise<void> {
     return callEmpty(this.#rest, revokeUserInstance, { user, id }, {});
-  }
-
-  /** Data keys of the tenant itself that a user has ordered, in all apps. */
-  async userKeys(user: string): Promise<UserKey[]> {
-    const found: UserKey[] = [];
-    for (let after: string | undefined; ; ) {
-      const { keys, more } = await callJson(
-        this.#rest,
-        listUserKeys,
-        { user, ...(after && { after }) },
-        undefined,
-      );
-      found.push(...keys);
-      const last = keys.at(-1)?.key;
-      if (!more || last === undefined || last === after) return found;
-      after = last;
-    }
-  }
-
-  /**
-   * When one of them is deleted, seconds since 1970, at least a day ahead; null calls it off. It is given to nobody from now on, and the user cannot call
-   * that off. Errors: `not-found`, `conflict`.
-   */
-  endUserKey(user: string, key: string, ends: number | null): Promise<void> {
-    return callEmpty(this.#rest, endUserKey, { user, key }, { ends }, { tries: 3 });
   }
 
   /** What an account uses and may use; sizes in bytes of ciphertext. Errors: `not-found`. */

@@ -596,17 +596,11 @@ export class Documents {
     { content, metadata: sealed }: { content: Blob; metadata: Uint8Array<ArrayBuffer> },
     options: Pick<OpenOptions, "signal" | "onProgress">,
   ): Promise<OpenDocument> {
-    const { signal, onProgress } = options;
-    try {
-      onProgress?.({ step: "key", bytes: 0, total: undefined });
-      const { metadata, content: named } = await this.named(place, sealed, signal);
-      const head = new Uint8Array(await content.slice(0, HEAD).arrayBuffer());
-      if (!named || !sameContent(named, await contentName(head))) throw new CofferError("decrypt-failed");
-      const stream = () => content.stream() as ReadableStream<Uint8Array<ArrayBuffer>>;
-      return await this.#openContent(place, { content: { head, stream }, metadata }, options);
-    } catch (error) {
-      throw signal?.aborted ? signal.reason : asCofferError(error);
-    }
+    const { metadata, content: named } = await this.named(place, sealed, options.signal);
+    const head = new Uint8Array(await content.slice(0, HEAD).arrayBuffer());
+    if (!named || !sameContent(named, await contentName(head))) throw new CofferError("decrypt-failed");
+    const stream = () => content.stream() as ReadableStream<Uint8Array<ArrayBuffer>>;
+    return this.#openContent(place, { content: { head, stream }, metadata }, options);
   }
 
   async #openAt(place: Place, options: Pick<OpenOptions, "signal" | "onProgress">): Promise<OpenDocument> {

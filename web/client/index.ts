@@ -60,5 +60,5 @@ export {
 } from "./sign-in.ts";
 export type { SignInHost } from "./sign-in-host.ts";
 export type { Held, OperationName, Step } from "./steps.ts";
-export type { UploadStore, WaitingUpload } from "./upload-store.ts";
+export { QUEUE_BYTES, QUEUE_COUNT, type UploadStore, type WaitingUpload } from "./upload-store.ts";
 export type { Vault } from "./vault.ts";

@@ -33,14 +33,7 @@ import { encodeMetadata, type Metadata } from "./metadata.ts";
 import type { Microservice } from "./microservice.ts";
 import { sendParts } from "./parts.ts";
 import type { RestClient } from "./rest.ts";
-import {
-  noKeyAtHand,
-  QUEUE_BYTES,
-  QUEUE_COUNT,
-  requireRoom,
-  type UploadStore,
-  type WaitingUpload,
-} from "./upload-store.ts";
+import { requireRoom, type UploadStore, type WaitingUpload } from "./upload-store.ts";
 
 /** Keys that are had loaded for documents which are sealed without the network. */
 const READY = 8;
@@ -92,8 +85,6 @@ type Kept = Pick<WaitingUpload, "metadata" | "asked"> & {
 type Sending = { id: string; sent: number; stop: AbortController };
 
 export class UploadQueue {
-  /** What may wait here at the most, of each person: documents, and bytes of ciphertext. */
-  readonly most = { count: QUEUE_COUNT, bytes: QUEUE_BYTES };
   readonly #options: UploadQueueOptions;
   /** What was opened of their metadata, while this page lives. Never written to storage. */
   readonly #named = new Map<string, Metadata>();
@@ -229,9 +220,10 @@ export class UploadQueue {
     const { port } = await microservice.use();
     const headers = await Promise.all(inTurns(rows, ASKED_AT_ONCE, ({ metadata }) => port.inspect(metadata)));
     const loaded = await keys.have([...new Set(headers.map(({ edk }) => edk))]);
-    for (const [at, row] of rows.entries())
-      if (loaded.has(headers[at]?.edk ?? ""))
-        this.#named.set(row.id, (await documents.named(row, row.metadata)).metadata);
+    for (const [at, row] of rows.entries()) {
+      if (!loaded.has(headers[at]?.edk ?? "")) continue;
+      const opened = await documents.named(row, row.metadata).catch(() => undefined);
+      if (opened) this.#named.set(row.id, opened.metadata);
     }
   }
 
@@ -302,10 +294,7 @@ export class UploadQueue {
     if (findsKeys(enrolled)) return undefined;
     for (;;) {
       const edk = await store.takeKey(owner, account);
-      if (edk === undefined)
-        return keys.take(account, signal).catch((error: unknown) => {
-          throw codeOf(error) === "offline" ? noKeyAtHand(error) : error;
-        });
+      if (edk === undefined) return keys.take(account, signal);
       // Loaded into an instance that is not there any more, or too long ago: it stays unused.
       if (await enrolled.port.has(edk)) return edk;
     }

@@ -64,16 +64,8 @@ export function requireRoom(rows: readonly Pick<WaitingUpload, "size">[], size: 
   if (rows.length >= QUEUE_COUNT || bytes > QUEUE_BYTES) throw queueFull();
 }
 
-/** With their sentences, since nothing of this is loaded at the start. `cause`: the host's own refusal. */
+/** With its sentence, since nothing of this is loaded at the start. `cause`: the host's own refusal, where it has no room. */
 export function queueFull(cause?: unknown): CofferError {
-  const message = cause
-    ? "There is no room on this device to keep it until it is sent. Free some, or connect to the network, and try again."
-    : "Too much waits to be sent already. Connect to the network, or cancel what waits.";
+  const message = "Too much waits to be sent already. Connect to the network, or cancel what waits.";
   return new CofferError("queue-full", { message, cause });
-}
-
-export function noKeyAtHand(cause: unknown): CofferError {
-  const message =
-    "There is no key here to seal with while the server cannot be reached. Connect to the network, and try again.";
-  return new CofferError("offline", { message, cause });
 }

@@ -22,7 +22,7 @@ import { News } from "./news.ts";
 import type { CofferNotice } from "./notice.ts";
 import { Panels } from "./panels.ts";
 import { element, onPress, part } from "./part.ts";
-import { QueuedUploads } from "./queued.ts";
+import { QueuedUploads, whyNotKept } from "./queued.ts";
 import type { CofferRename } from "./rename.ts";
 import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import type { CofferSharing } from "./sharing.ts";
@@ -334,7 +334,11 @@ export class CofferApp extends HTMLElement {
             ...{ signal, onProgress, resumable: true, onUpload },
             ...(folder !== "" && { folder }),
           };
-          const come = await this.#connected.queue((queue) => queue.seal(file, account, options));
+          const come = await this.#connected
+            .queue((queue) => queue.seal(file, account, options))
+            .catch((error: unknown) => {
+              throw begun ? error : whyNotKept(error);
+            });
           if ("stored" in come) this.#show(come.stored);
           else this.#say(t("{name} is sealed, and waits for the network.", { name: nameInWords(file.name) }));
         },

@@ -6,6 +6,8 @@ import {
   type Document,
   type OpenDocument,
   type OpenOptions,
+  QUEUE_BYTES,
+  QUEUE_COUNT,
   type Queued,
 } from "#web/browser/index.ts";
 import type { Question } from "./confirm.ts";
@@ -22,8 +24,6 @@ export interface QueuedActs {
   ask(question: Question): Promise<boolean>;
   attempt(work: () => Promise<unknown>): Promise<void>;
 }
-
-type Most = { count: number; bytes: number };
 
 export class QueuedUploads {
   readonly #root: ParentNode;
@@ -112,13 +112,13 @@ export class QueuedUploads {
     while (this.#old && this.#coffer) {
       this.#old = false;
       const coffer = this.#coffer;
-      const [uploads, most] = await coffer.queue(async (queue) => [await queue.list(), queue.most] as const);
+      const uploads = await coffer.queue((queue) => queue.list());
       // Signed out meanwhile.
-      if (this.#coffer === coffer) this.#show(uploads, most);
+      if (this.#coffer === coffer) this.#show(uploads);
     }
   }
 
-  #show(uploads: readonly Queued[], most: Most): void {
+  #show(uploads: readonly Queued[]): void {
     const ids = new Set(uploads.map(({ id }) => id));
     const gone = this.#uploads.filter(({ id }) => !ids.has(id));
     this.#uploads = uploads;
@@ -130,7 +130,7 @@ export class QueuedUploads {
     }
     for (const upload of uploads) this.#row(upload).upload = upload;
     section.hidden = uploads.length === 0;
-    if (uploads.length > 0) void this.#say(uploads, most);
+    if (uploads.length > 0) void this.#say(uploads);
     // The row that had the focus is gone.
     if (focused && !section.contains(document.activeElement))
       part(this.#root, section.hidden ? "heading" : "queued-title").focus();
@@ -157,12 +157,12 @@ export class QueuedUploads {
     return row;
   }
 
-  async #say(uploads: readonly Queued[], most: Most): Promise<void> {
+  async #say(uploads: readonly Queued[]): Promise<void> {
     const said = part(this.#root, "queued-words");
     const bytes = uploads.reduce((sum, { size }) => sum + size, 0);
     const words = t("Sealed, and kept in this browser alone: {count} of {most}, {bytes} of {mostBytes}.", {
-      ...{ count: uploads.length, most: most.count },
-      ...{ bytes: formatBytes(bytes), mostBytes: formatBytes(most.bytes) },
+      ...{ count: uploads.length, most: QUEUE_COUNT },
+      ...{ bytes: formatBytes(bytes), mostBytes: formatBytes(QUEUE_BYTES) },
     });
     this.#kept ??= persistent();
     const promised = (await this.#kept)
@@ -200,6 +200,24 @@ async function persistent(): Promise<boolean> {
 
 function nameOf({ metadata }: Queued): string {
   return metadata?.name ?? t("A document whose name cannot be read now");
+}
+
+/** Why a document could not be kept here to be sent later, and what can be done. */
+export function whyNotKept(error: unknown): unknown {
+  if (!(error instanceof CofferError)) return error;
+  const { code, cause } = error;
+  // The browser's own refusal.
+  const message =
+    code === "queue-full" && cause
+      ? t(
+          "There is no room on this device to keep it until it is sent. Free some, or connect to the network, and try again.",
+        )
+      : code === "offline"
+        ? t(
+            "There is no key here to seal with while the server cannot be reached. Connect to the network, and try again.",
+          )
+        : undefined;
+  return message === undefined ? error : new CofferError(code, { message, cause });
 }
 
 /** As the list has it. */
