@@ -16,8 +16,9 @@ import {
   type KeyAlgorithm,
   type SecretAlgorithm,
 } from "#protocol/keys/algorithm.ts";
+import { fits, open, text, whole } from "#protocol/shape.ts";
 import { callJson } from "#web/client/call.ts";
-import { documentKeyOf } from "#web/client/document-key.ts";
+import { saidBy } from "#web/client/document-key.ts";
 import type { Microservice } from "#web/client/microservice.ts";
 import type { RestClient } from "#web/client/rest.ts";
 import { CommandError } from "./command-error.ts";
@@ -25,6 +26,8 @@ import { CommandError } from "./command-error.ts";
 export type Purpose = "document" | "data" | "signature";
 export type KeyOrder = { purpose?: Purpose | undefined; algorithm?: KeyAlgorithm | undefined; count: number };
 type Filter = Omit<ListKeysQuery, "limit">;
+/** What an EDK says of its name, of an account or of the tenant itself. */
+const version = open({ keyId: text(1, 128), keyVersion: whole(1) });
 /** The name of a version, and what its custodian keeps. */
 export type NamedEdk = { key: string; edk: string };
 
@@ -95,7 +98,7 @@ function kindOf({ purpose, algorithm }: Omit<KeyOrder, "count">) {
 }
 
 function named(edk: string): NamedEdk {
-  const key = documentKeyOf(edk);
-  if (key === undefined) throw new CommandError("What came in the place of an EDK is none.");
-  return { key: `${key.id}.${key.version}`, edk };
+  const said = saidBy(edk);
+  if (!fits(version, said)) throw new CommandError("What came in the place of an EDK is none.");
+  return { key: `${said.keyId}.${said.keyVersion}`, edk };
 }
