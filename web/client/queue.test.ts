@@ -14,16 +14,6 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
   const stored = new Map<string, Map<string, string>>();
   const [entered, removed, loaded]: [string[], string[], Set<string>] = [[], [], new Set()];
   let signedIn = "t/ada";
-  let under = 0;
-  /** A call of a port, which takes 32 at once. */
-  const counted =
-    <A extends unknown[], R>(call: (...given: A) => Promise<R>) =>
-    async (...given: A): Promise<R> => {
-      if (++under > 32) throw new CofferError("busy");
-      await Promise.resolve();
-      under--;
-      return call(...given);
-    };
   const options = {
     store,
     rest: {
@@ -40,8 +30,8 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
       use: async () => ({
         instance: {},
         port: {
-          has: counted(async (edk: string) => loaded.has(edk)),
-          inspect: counted(async () => ({ edk: "edk" })),
+          has: async (edk: string) => loaded.has(edk),
+          inspect: async () => ({ edk: "edk" }),
         },
       }),
     },
@@ -182,13 +172,6 @@ it("M18 what may be stored already can be given up without the network, and is d
   expect(removed).toEqual([id]);
   expect(stored.size).toBe(0);
   expect(await store.rows("t/ada")).toEqual([]);
-});
-
-it("M18 lists as many as may wait, of which a port takes no more than so many calls at once", async () => {
-  const { queue, store } = setup(() => new CofferError("offline"));
-  for (let at = 0; at < QUEUE_COUNT; at++) await store.add("t/ada", row(`row-${at}`, 1), new Blob());
-  const waiting = await queue.list();
-  expect(waiting.filter(({ metadata }) => metadata?.name === "a").length).toBe(QUEUE_COUNT);
 });
 
 it("M18 seals into the queue where the network is away, and where the last answer is lost; what was refused is the caller's", async () => {
