@@ -129,6 +129,32 @@ describe.each([chromium, firefox, webkit])("in $name", (engine) => {
       await quiet("reloaded");
     });
 
+    it("gives a document another name, deletes it, and takes that back", async () => {
+      await pressWhenVisible(driver, `input[aria-label="Select note.txt"]`);
+      await pressWhenVisible(driver, "[data-chosen-rename]");
+      await until(driver, visible("coffer-rename dialog[open] [data-new-name]"));
+      await driver.run(`document.querySelector("[data-new-name]").value = "letter.txt"`);
+      await driver.press("coffer-rename [type=submit]");
+      await pressWhenVisible(driver, button("Delete letter.txt"));
+      // Held back until a person can have read the question.
+      await pressWhenVisible(driver, "coffer-confirm dialog[open] [data-yes]:enabled");
+      const said = (words: string) =>
+        `document.querySelector("[data-status]").textContent === ${JSON.stringify(words)}`;
+      await until(driver, said("letter.txt is deleted."));
+      expect(
+        await driver.run(`return !!document.querySelector(${JSON.stringify(button("Open letter.txt"))})`),
+      ).toBe(false);
+      await pressWhenVisible(driver, "[data-undo-act]");
+      await until(driver, said("letter.txt is restored."));
+      await pressWhenVisible(driver, button("Open letter.txt"));
+      await until(driver, visible("dialog pre"));
+      expect(await driver.run(`return document.querySelector("dialog pre").textContent`)).toBe(
+        String(NOTE.bytes),
+      );
+      await driver.press("dialog[open] [data-close]");
+      await quiet("renamed, deleted and restored");
+    });
+
     it("is known at the vault while it is signed in, and signs out for good", async () => {
       // A test of its own: it may be the only one that is asked for.
       if (!(await isSignedIn())) await signIn();
