@@ -178,7 +178,7 @@ export class Accounts {
    * milliseconds still; with the id of one of the user's instances, also of the master key for that one. None is fetched for it.
    */
   async kept(account: string, instance?: string): Promise<KeptKey[]> {
-    const of = { account, ...(instance !== undefined && { instance }) };
+    const of = { account, ...(instance && { instance }) };
     return (await callJson(this.#rest, readKeptKeys, of, undefined)).keys;
   }
 

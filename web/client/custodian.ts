@@ -22,7 +22,7 @@ import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
-import { type Held, OF_DOCUMENTS, OF_SHARES, type StepListener, type Telling, telling } from "./steps.ts";
+import { type Held, type StepListener, type Telling, telling } from "./steps.ts";
 import type { UploadStore } from "./upload-store.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
@@ -94,7 +94,7 @@ export class Custodian {
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     const documents = new Documents({ rest, microservice, keys, tenant, accounts, lists });
     if (onStep) this.#telling = telling(onStep);
-    this.documents = this.#telling?.(documents, OF_DOCUMENTS) ?? documents;
+    this.documents = this.#telling?.(documents) ?? documents;
     this.life = new Accounts(
       rest,
       () => session.authorize("GET", app, true),
@@ -192,7 +192,7 @@ export class Custodian {
       account: (wanted) => this.account(wanted),
       accounts: () => this.accounts,
     });
-    return this.#telling?.(sharing, OF_SHARES) ?? sharing;
+    return this.#telling?.(sharing, { open: "openReceived" }) ?? sharing;
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { OF_DOCUMENTS, OF_SHARES, type Step, telling } from "./steps.ts";
+import { type Step, telling } from "./steps.ts";
 
 it("tells when a document is deleted and when it is brought back, each from its begin to its end", async () => {
   const steps: Step[] = [];
@@ -9,7 +9,7 @@ it("tells when a document is deleted and when it is brought back, each from its 
     return id;
   };
   const tell = telling((step) => void steps.push(step));
-  const told = tell({ remove: work, restore: work, named: work }, OF_DOCUMENTS);
+  const told = tell({ remove: work, restore: work, named: work });
   expect(await told.remove("one")).toBe("one");
   await expect(told.restore("gone")).rejects.toThrow("gone");
   expect(await told.named("two")).toBe("two");
@@ -28,8 +28,11 @@ it("tells of shares what is told of documents, and never of two operations by on
   const steps: Step[] = [];
   const tell = telling((step) => void steps.push(step));
   const work = async () => {};
-  const documents = tell({ open: work }, OF_DOCUMENTS);
-  const shares = tell({ share: work, withdraw: work, decline: work, open: work, received: work }, OF_SHARES);
+  const documents = tell({ open: work });
+  const shares = tell(
+    { share: work, withdraw: work, decline: work, open: work, received: work },
+    { open: "openReceived" },
+  );
   await documents.open();
   for (const name of ["share", "withdraw", "decline", "open", "received"] as const) await shares[name]();
   const begun = steps.flatMap((each) => (each.step === "begin" ? [`${each.id} ${each.operation}`] : []));

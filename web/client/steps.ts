@@ -34,37 +34,27 @@ export type Step =
 
 export type StepListener = (step: Step) => void;
 
-/** Methods of documents and of shares that a person would call an operation, and how. */
-export const OF_DOCUMENTS = {
-  ...{
-    seal: "seal",
-    resume: "resume",
-    open: "open",
-    openRanged: "openRanged",
-    list: "list",
-    finish: "finish",
-  },
-  ...{ remove: "remove", restore: "restore", reEncrypt: "reEncrypt", reEncryptAll: "reEncryptAll" },
-} as const satisfies Record<string, OperationName>;
-export const OF_SHARES = {
-  ...{ share: "share", withdraw: "withdraw", decline: "decline", open: "openReceived" },
-} as const satisfies Record<string, OperationName>;
+const OPERATIONS: ReadonlySet<string> = new Set<OperationName>([
+  ...(["seal", "resume", "open", "openRanged", "list"] as const),
+  ...(["finish", "remove", "restore", "reEncrypt", "reEncryptAll"] as const),
+  ...(["share", "withdraw", "decline", "openReceived"] as const),
+]);
 
-/** What makes of documents, and of shares, the same, telling when an operation begins and ends. */
-export type Telling = <T extends object>(of: T, operations: Readonly<Record<string, OperationName>>) => T;
+/** Makes of documents, or of shares, the same, telling when an operation begins and ends. `named`: methods that are told by another name than their own. */
+export type Telling = <T extends object>(of: T, named?: Readonly<Record<string, OperationName>>) => T;
 
 export function telling(tell: StepListener): Telling {
   let last = 0;
-  return (of, operations) =>
+  return (of, named = {}) =>
     new Proxy(of, {
       get(target, name) {
         const method: unknown = Reflect.get(target, name);
         if (typeof method !== "function") return method;
-        const operation = typeof name === "string" ? operations[name] : undefined;
-        if (operation === undefined) return method.bind(target);
+        const operation = named[String(name)] ?? String(name);
+        if (!OPERATIONS.has(operation)) return method.bind(target);
         return async (...given: unknown[]) => {
           const id = ++last;
-          tell({ step: "begin", operation, id, at: Date.now() });
+          tell({ step: "begin", operation: operation as OperationName, id, at: Date.now() });
           try {
             return await method.apply(target, given);
           } finally {
