@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { rawPublicKey, transparentPrivateKey, transparentPublicKey } from "../crypto/transparent-key.ts";
 import { isDestroyed, type ManagedObject, type ObjectValue } from "./managed-object.ts";
@@ -79,12 +79,11 @@ function readPublicKey(block: KeyBlock): KeyObject {
   const material = plainMaterial(block);
   try {
     if (!(material instanceof Uint8Array)) return transparentPublicKey(block, material);
-    const key = Buffer.from(material);
     switch (block.keyFormatType) {
       case "X_509":
-        return createPublicKey({ key, format: "der", type: "spki" });
+        return readOnce(material, "spki");
       case "PKCS_1":
-        return createPublicKey({ key, format: "der", type: "pkcs1" });
+        return readOnce(material, "pkcs1");
       case "Raw":
         return rawPublicKey(block, material);
     }
@@ -92,6 +91,20 @@ function readPublicKey(block: KeyBlock): KeyObject {
     throw unreadable(error);
   }
   throw new KmipError("KeyFormatTypeNotSupported", "Not a supported format of public keys");
+}
+
+/** Public keys by what they were read from, which they follow from alone: OpenSSL takes longer to read one than to wrap to it. The oldest goes first. */
+const read = new Map<string, KeyObject>();
+const MAX_READ = 1024;
+
+function readOnce(material: Uint8Array, type: "spki" | "pkcs1"): KeyObject {
+  const name = `${type} ${createHash("sha256").update(material).digest("base64")}`;
+  const key = read.get(name) ?? createPublicKey({ key: Buffer.from(material), format: "der", type });
+  read.delete(name);
+  read.set(name, key);
+  const [oldest] = read.keys();
+  if (read.size > MAX_READ && oldest !== undefined) read.delete(oldest);
+  return key;
 }
 
 /** Bits of a modulus with which one use takes well below a second; longer keys are kept and not used. */
