@@ -38,6 +38,7 @@ export const KIT_CODES = [
   "document-changed",
   "document-deleted",
   "document-hidden",
+  "document-replaced",
   "document-too-long",
   "header-too-long",
   "index-refused",

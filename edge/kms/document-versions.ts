@@ -6,6 +6,7 @@
 import type { VersionChange, VersionsPut } from "#protocol/contract/index.ts";
 import { bucketOf, lineOf, MAX_ROWS, MAX_ROWS_READ, type VersionRow } from "#protocol/version-index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
+import { endAllSeries, endLead, inTheWayOf, takeLead } from "./document-series.ts";
 
 /** A part of the migrations of an account's object. */
 export const DOCUMENT_VERSIONS_TABLES = `
@@ -84,16 +85,28 @@ export function readIndex(sql: SqlStorage, client: string): Index {
 export function putVersions(
   sql: SqlStorage,
   client: string,
-  { rows, founded }: VersionChange,
+  { rows, founded, leads = [] }: VersionChange,
   most = MAX_ROWS,
 ): Decision<VersionsPut> {
   const index = readIndex(sql, client);
   const before = { ...index };
   const conflicts: VersionsPut["conflicts"] = [];
+  const gone = (document: string) => findVersion(sql, client, document)?.deleted === true;
+  const leading = new Map(leads.map((lead) => [lead.document, lead]));
   for (const row of rows) {
+    const lead = leading.get(row.document);
+    const other = lead && !row.deleted ? inTheWayOf(sql, client, lead, gone) : undefined;
+    if (other !== undefined) {
+      const newest = findVersion(sql, client, other);
+      conflicts.push({ document: row.document, ...(newest && { standing: newest }) });
+      continue;
+    }
     const standing = findVersion(sql, client, row.document);
     const next = nextRow(standing, row);
-    if (next === "stands") continue;
+    if (next === "stands") {
+      if (lead && !row.deleted) takeLead(sql, client, lead);
+      continue;
+    }
     if (next === "conflict") {
       conflicts.push({ document: row.document, ...(standing && { standing }) });
       continue;
@@ -105,6 +118,8 @@ export function putVersions(
     }
     if (!standing) index.held++;
     write(sql, client, next, ++index.sequence);
+    if (next.deleted) endLead(sql, client, row.document);
+    else if (lead) takeLead(sql, client, lead);
   }
   if (founded) index.founded = 1;
   if (index.sequence !== before.sequence || index.founded !== before.founded) keep(sql, client, index);
@@ -165,6 +180,7 @@ export function keepHashes(sql: SqlStorage, client: string, buckets: readonly Bu
 export function endAllDocumentVersions(sql: SqlStorage): void {
   for (const table of ["document_versions", "version_buckets", "version_indexes"])
     sql.exec(`DELETE FROM ${table}`);
+  endAllSeries(sql);
 }
 
 /** What takes the place of what stands. */

@@ -4,6 +4,7 @@ import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { PACES } from "../pace.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { APP_KEYS_TABLE } from "./app-key.ts";
+import { DOCUMENT_SERIES_TABLE } from "./document-series.ts";
 import { DOCUMENT_VERSIONS_TABLES } from "./document-versions.ts";
 import { MASTER_NAMES, MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
@@ -71,6 +72,7 @@ export const MIGRATIONS: readonly string[] = [
   RESIDENT_KEYS_TABLE,
   DOCUMENT_VERSIONS_TABLES,
   SHARES_TABLE,
+  DOCUMENT_SERIES_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

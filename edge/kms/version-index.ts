@@ -11,6 +11,7 @@ import type { Caller } from "../caller.ts";
 import { takeTurn } from "../pace.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
 import { type Context, type Door, failed, noMember } from "./context.ts";
+import { newestOf } from "./document-series.ts";
 import {
   type Bucket,
   bucketsOf,
@@ -54,7 +55,7 @@ export async function putVersions(
   });
 }
 
-/** Enters the change; documents that stand as deleted then are shared with nobody. Inside `authorize()`: a refusal keeps the rows before it. */
+/** Enters the change; documents that stand as deleted then, or are followed by a newer version, are shared with nobody. Inside `authorize()`: a refusal keeps the rows before it. */
 export function enterAndEnd(
   sql: SqlStorage,
   client: string,
@@ -69,6 +70,15 @@ export function enterAndEnd(
     return standing === undefined || standing.deleted === true;
   };
   endSharesOf(sql, client, deleted.filter(isGone));
+  // What has an earlier version has it to itself: whoever replaces a document shares it anew.
+  const followed = (change.leads ?? []).filter(
+    ({ document, first, over }) => over !== document && newestOf(sql, client, first) === document,
+  );
+  endSharesOf(
+    sql,
+    client,
+    followed.map(({ over }) => over),
+  );
   return entered;
 }
 

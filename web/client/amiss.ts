@@ -10,14 +10,16 @@ const SENTENCES = {
     "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.",
   "document-hidden":
     "The server does not give this document any more, and nobody has deleted it. Tell your administrator.",
+  "document-replaced":
+    "Another version of this document was saved meanwhile, and yours was not. Look at that one first, then save yours again.",
   "index-refused":
     "What the key store says of your documents does not hold, so nobody knows whether some are missing. Tell your administrator.",
   "index-superseded":
     "The list of your documents is an earlier one than this browser has seen: something was undone on the server. Tell your administrator.",
 } as const;
 
-export function said(code: keyof typeof SENTENCES, cause?: unknown): CofferError {
-  return new CofferError(code, { message: SENTENCES[code], cause });
+export function said(code: keyof typeof SENTENCES, cause?: unknown, status?: number): CofferError {
+  return new CofferError(code, { message: SENTENCES[code], cause, status });
 }
 
 /** An index that was refused as what somebody has to hear of; any other error as it is. */

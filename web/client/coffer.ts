@@ -26,6 +26,7 @@ import { CustodianSession } from "./session.ts";
 import type { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
 import type { SignInHost } from "./sign-in-host.ts";
+import type { Versions } from "./versions.ts";
 
 /** By type alone: a page that is not signed in carries no route but the one for tokens. */
 const SIGN_OUT: (typeof signOut)["path"] = "/sign-out";
@@ -237,7 +238,7 @@ export class Coffer extends EventTarget {
     return this.#run(({ documents }) => documents.finish(id, options));
   }
 
-  /** Deletes a document: for good, or with `days` so that `restore` brings it back until then. */
+  /** Deletes a document with its earlier versions: for good, or with `days` so that `restore` brings it back until then. */
   remove(id: string, options: RemoveOptions = {}): Promise<void> {
     return this.#run(({ documents }) => documents.remove(id, options));
   }
@@ -327,6 +328,19 @@ export class Coffer extends EventTarget {
    */
   sharing<T>(work: (sharing: Sharing) => Promise<T>): Promise<T> {
     return this.#run(({ sharing }) => work(sharing));
+  }
+
+  /**
+   * Versions of a document: `save` seals another content as the next one, `list` has all of them, `restore` makes an earlier one the newest. An
+   * earlier one is opened by its id, as any document, and `remove` deletes it alone.
+   *
+   * @example
+   * const { id } = await coffer.versions((versions) => versions.save(document.id, file));
+   * const [newest, before] = await coffer.versions((versions) => versions.list(id));
+   * if (before) await coffer.versions((versions) => versions.restore(before.id));
+   */
+  versions<T>(work: (versions: Versions) => Promise<T>): Promise<T> {
+    return this.#run(({ versions }) => work(versions));
   }
 
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */

@@ -24,6 +24,7 @@ import { Sharing } from "./sharing.ts";
 import type { Account, Identity } from "./sign-in.ts";
 import { type Held, type StepListener, type Telling, telling } from "./steps.ts";
 import type { UploadStore } from "./upload-store.ts";
+import { Versions } from "./versions.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
   /** Where uploads wait for the network; none can where it is left out. */
@@ -193,6 +194,12 @@ export class Custodian {
       accounts: () => this.accounts,
     });
     return this.#telling?.(sharing, { open: "openReceived" }) ?? sharing;
+  }
+
+  /** Versions of documents. */
+  get versions(): Versions {
+    const { documents, sharing } = this;
+    return new Versions({ documents, sharing, accounts: () => this.accounts });
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */

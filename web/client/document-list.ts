@@ -62,6 +62,8 @@ export interface Document {
   state?: Amiss;
   /** When it will be deleted for good, where it is listed as deleted. */
   ends?: Date;
+  /** Its earlier versions, the latest first, where it has any. */
+  earlier?: Document[];
 }
 
 export interface ListOptions {
@@ -113,6 +115,12 @@ export class DocumentList {
   forget(place: Place): void {
     this.#named.delete(nameOf(place));
     if (this.#known.get(place.account)?.documents.delete(place.id)) this.#unkept.add(place.account);
+  }
+
+  /** The account's documents as they were listed last, where this one was among them. */
+  known({ account, id }: Place): Document[] | undefined {
+    const documents = this.#known.get(account)?.documents;
+    return documents?.has(id) ? [...documents.values()] : undefined;
   }
 
   /** It was sealed here: the next list has it, whatever it begins with. */

@@ -8,6 +8,7 @@ import {
   cancelDocumentDeletion,
   completeUpload,
   deleteDocument,
+  type Lead,
   type Listed as ListedCopy,
   openUpload,
   putMetadata,
@@ -22,6 +23,7 @@ import {
 import { digest } from "#protocol/digest.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { PortClient } from "#protocol/port/index.ts";
+import { said } from "./amiss.ts";
 import {
   type ContentName,
   contentName,
@@ -46,6 +48,7 @@ import {
   METADATA_LIMIT,
   type Metadata,
   type SealedMetadata,
+  type Series,
 } from "./metadata.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import { type OpenDocument, openStream, speaking } from "./open-stream.ts";
@@ -60,6 +63,7 @@ import {
   reEncryptAll,
 } from "./re-encryption.ts";
 import type { RestClient } from "./rest.ts";
+import { grouped, ofSeries, versionOf } from "./series.ts";
 import { type Standing, VersionIndex } from "./version-index.ts";
 
 /** Parts of one document under way at a time. */
@@ -90,7 +94,7 @@ export type { OpenDocument };
 /** What can be sealed. */
 export type Source = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
 
-export interface SealOptions extends Partial<Omit<Metadata, "size">> {
+export interface SealOptions extends Partial<Omit<Metadata, "size" | "series">> {
   /** Bytes of a stream, where they are known: one of another length is not kept. Other sources have their own. */
   size?: number;
   /** Default: the first account of the user. */
@@ -113,6 +117,11 @@ export interface OpenOptions {
   account?: string;
   signal?: AbortSignal;
   onProgress?: ProgressListener;
+}
+
+export interface ReplaceOptions extends Omit<SealOptions, "account"> {
+  /** The account that the document is in, as the list has it. Default: the first of the user's that has one with this id. */
+  account?: string;
 }
 
 export interface ReEncryptOptions extends OpenOptions {
@@ -147,7 +156,12 @@ interface Upload {
   keep: boolean;
   taken: ReadonlyMap<number, TakenPart>;
   named?: ContentName;
+  /** Whether it is refused where another than the version that it follows is the newest. */
+  follows: boolean;
 }
+
+/** As which version something is sealed. `follows`: as the next one, of which there is one alone. */
+type Version = { series: Series; follows: boolean };
 
 /** What the parts of a document are bound to: its encryption context. */
 type DocumentContext = Record<"tenant" | "account" | "document" | "purpose", string>;
@@ -230,9 +244,11 @@ export class Documents {
     account: string,
     options: SealOptions & { unsure?: Unsure },
     id: string = createDocumentId(),
+    as?: Version,
   ): Promise<Document> {
     const { signal, onProgress, unsure } = options;
-    const metadata = describe(source, options);
+    const metadata = { ...describe(source, options), ...(as && { series: as.series }) };
+    const follows = as?.follows ?? false;
     const total = source instanceof ReadableStream ? options.size : metadata.size;
     const tell: Tell = (step, bytes) => onProgress?.({ step, bytes, total });
     const stopped =
@@ -248,7 +264,7 @@ export class Documents {
       return this.resume(stopped.id, source, again).catch(async (error: unknown) => {
         if (!GONE.has(codeOf(error))) throw error;
         await this.#removeAt(stopped).catch(() => {});
-        return this.seal(source, account, options);
+        return this.seal(source, account, options, undefined, as);
       });
     }
     // A name that does not fit is refused before anything is made.
@@ -260,21 +276,41 @@ export class Documents {
     const place = { account, id };
     const { size } = metadata;
     if (!(source instanceof ReadableStream) && size <= this.#short)
-      return this.#sendShort({ place, edk }, source, metadata, { tell, signal, unsure });
+      return this.#sendShort({ place, edk, follows }, source, metadata, { tell, signal, unsure });
     const { partSize } = await this.#begin(place);
     // One part is sealed again sooner than anybody could go on with it.
     const keep = options.resumable === true && source instanceof Blob && source.size > partSize;
     if (keep) options.onUpload?.({ ...place });
-    return this.#send({ place, edk, partSize, keep, taken: new Map() }, source, metadata, {
+    return this.#send({ place, edk, partSize, keep, taken: new Map(), follows }, source, metadata, {
       total,
       tell,
       signal,
     });
   }
 
+  /**
+   * Seals a source as the next version of a document, which has its name and folder unless others are given. It is a document of its own, and the
+   * one that it follows is an earlier version from then on. Error: `document-replaced` where that has one that follows it already.
+   */
+  async replace(id: string, source: Source, { account, ...options }: ReplaceOptions = {}): Promise<Document> {
+    return this.#whereItIs(id, account, async (place) => {
+      const { metadata } = await this.#openMetadata(place, options.signal);
+      const { name, folder, type } = metadata;
+      const series = { ...versionOf({ id, metadata }), after: id };
+      series.version += 1;
+      const named = {
+        name,
+        ...(folder !== undefined && { folder }),
+        type: (source instanceof Blob && source.type) || type,
+        ...options,
+      };
+      return this.seal(source, place.account, named, undefined, { series, follows: true });
+    });
+  }
+
   /** Seals a short source in memory and stores it in one request. */
   async #sendShort(
-    { place, edk }: Pick<Upload, "place" | "edk">,
+    { place, edk, follows }: Pick<Upload, "place" | "edk" | "follows">,
     source: Exclude<Source, ReadableStream>,
     metadata: Metadata,
     { tell, signal, unsure }: Pick<SealOptions, "signal"> & { tell: Tell; unsure: Unsure | undefined },
@@ -310,7 +346,7 @@ export class Documents {
       );
       if (size !== sealed.length) throw new CofferError("unexpected-response");
       this.#opened.set(nameOf(place), opened);
-      const entered = await this.#enter(place, content, sealedMetadata);
+      const entered = await this.#enter(place, content, sealedMetadata, { ...metadata, follows });
       return this.#list.add({
         id,
         account,
@@ -375,7 +411,7 @@ export class Documents {
 
   /** Seals a source on its way to the datastore, in parts, and completes the upload. */
   async #send(
-    { place, edk, partSize, keep, taken, named: before }: Upload,
+    { place, edk, partSize, keep, taken, named: before, follows }: Upload,
     source: Source,
     metadata: Metadata,
     { total, tell, signal }: Pick<SealOptions, "signal"> & { total: number | undefined; tell: Tell },
@@ -439,7 +475,7 @@ export class Documents {
       if (completed.size !== size) throw new CofferError("unexpected-response");
       this.#opened.set(key, opened);
       if (keep) void port.discard(context).catch(() => {});
-      const entered = await this.#enter(place, content, sealedMetadata);
+      const entered = await this.#enter(place, content, sealedMetadata, { ...metadata, follows });
       const stored = { id, account, created: new Date(), sealedSize: size, metadata, key: under };
       return this.#list.add({ ...stored, ...entered });
     } catch (error) {
@@ -522,6 +558,8 @@ export class Documents {
       taken: new Map(parts.map((one) => [one.part, one])),
       named: content,
       metadata,
+      // What can be gone on with is no document that is sealed again.
+      follows: metadata.series !== undefined,
     };
   }
 
@@ -659,7 +697,9 @@ export class Documents {
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     };
-    const sealed = await this.seal(stream, old.account, options, next).catch(async (error: unknown) => {
+    const series = { ...versionOf({ id, metadata: old }), after: id };
+    const again = this.seal(stream, old.account, options, next, { series, follows: false });
+    const sealed = await again.catch(async (error: unknown) => {
       // Sealed again before, by one that was cut off then.
       if (codeOf(error) !== "conflict") throw error;
       const { account } = old;
@@ -689,33 +729,75 @@ export class Documents {
   }
 
   /** All complete documents of the user's accounts, newest first. Names come out of sealed metadata. */
-  list(accounts: string[], options: ListOptions = {}): Promise<Document[]> {
-    return options.deleted ? this.#list.deleted(accounts, options) : this.#list.list(accounts, options);
+  async list(accounts: string[], options: ListOptions = {}): Promise<Document[]> {
+    const { onChange, deleted } = options;
+    const list = deleted ? this.#list.deleted : this.#list.list;
+    const listed = await list.call(this.#list, accounts, {
+      ...options,
+      ...(onChange && { onChange: (documents) => onChange(grouped(documents)) }),
+    });
+    return grouped(listed);
   }
 
-  /** Deletes a document, for good unless `days` are given. */
+  /** Deletes a document with its earlier versions, for good unless `days` are given; an earlier version alone. */
   async remove(id: string, { account, signal, days }: RemoveOptions = {}): Promise<void> {
-    await this.#whereItIs(id, account, (place) =>
-      days === undefined ? this.#removeAt(place, signal) : this.#schedule(place, days, signal),
-    );
+    await this.#whereItIs(id, account, async (place) => {
+      const earlier = await this.#earlierOf(place, signal);
+      // In the index all at once: nobody is to take an earlier version for the document.
+      await Promise.all(earlier.map((one) => this.#index.remove(one.account, one.id)));
+      const listed = { listed: false };
+      for (const one of earlier.reverse())
+        await (days === undefined
+          ? this.#removeAt(one, signal, listed)
+          : this.#schedule(one, days, signal, listed));
+      await (days === undefined ? this.#removeAt(place, signal) : this.#schedule(place, days, signal));
+    });
+  }
+
+  /** The versions before the newest one, the latest first; none of any other, or of one that does not open. */
+  async #earlierOf(place: Place, signal: AbortSignal | undefined): Promise<Place[]> {
+    let all = this.#list.known(place);
+    if (!all) {
+      const opened = await this.#openMetadata(place, signal).catch((error: unknown) => {
+        if (isTransient(error)) throw error;
+      });
+      if ((opened?.metadata.series?.version ?? 1) === 1) return [];
+      all = await this.#list.list([place.account], signal && { signal });
+    }
+    const [newest, ...earlier] = ofSeries(all, place);
+    return newest?.id === place.id ? earlier : [];
   }
 
   /** In the index first, as with a deletion for good. Asked for again, it ends when it was to end. */
-  async #schedule(place: Place, days: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#index.remove(place.account, place.id);
+  async #schedule(
+    place: Place,
+    days: number,
+    signal: AbortSignal | undefined,
+    { listed = true }: { listed?: boolean } = {},
+  ): Promise<void> {
+    if (listed) await this.#index.remove(place.account, place.id);
     await callJson(this.#rest, scheduleDocumentDeletion, place, { days }, { signal, tries: 3 });
     this.#forget(place);
   }
 
-  /** Takes back a deletion that was scheduled. Cut off in between, it can be asked for again. */
+  /** Takes back a deletion that was scheduled, and that of its earlier versions. Cut off in between, it can be asked for again. */
   async restore(id: string, { account, signal }: Omit<RemoveOptions, "days"> = {}): Promise<void> {
     await this.#whereItIs(id, account, async (place) => {
-      await callEmpty(this.#rest, cancelDocumentDeletion, place, undefined, { signal, tries: 3 });
-      await this.#enterStored(place, signal).catch(async (error: unknown) => {
-        if (codeOf(error) !== "conflict") throw error;
-        // It stands already: somebody else has brought it back, or this a time before.
-        await this.#openMetadata(place, signal);
-      });
+      const { metadata } = await this.#bringBack(place, signal);
+      if ((metadata.series?.version ?? 1) === 1) return;
+      const deleted = await this.#list.deleted([place.account], signal && { signal });
+      const { version } = versionOf({ id, metadata });
+      for (const one of ofSeries(deleted, { ...place, metadata }))
+        if (one.id !== id && versionOf(one).version < version) await this.#bringBack(one, signal);
+    });
+  }
+
+  async #bringBack(place: Place, signal: AbortSignal | undefined): Promise<Opened> {
+    await callEmpty(this.#rest, cancelDocumentDeletion, place, undefined, { signal, tries: 3 });
+    return this.#enterStored(place, signal).catch(async (error: unknown) => {
+      if (codeOf(error) !== "conflict") throw error;
+      // It stands already: somebody else has brought it back, or this a time before.
+      return this.#openMetadata(place, signal);
     });
   }
 
@@ -789,11 +871,33 @@ export class Documents {
    * Enters a document in the version index, once it is stored: nobody is told that it is hidden before it is there. Without the caller's
    * signal: it is stored, and without its row it is unfinished.
    */
-  async #enter(...of: Parameters<Documents["enter"]>): Promise<Pick<Document, "state">> {
-    return this.enter(...of).then(
-      () => ({}),
-      () => ({ state: "unfinished" as const }),
-    );
+  async #enter(
+    place: Place,
+    content: ContentName,
+    sealed: Uint8Array<ArrayBuffer> | undefined,
+    { series, follows }: { series?: Series; follows: boolean },
+  ): Promise<Pick<Document, "state">> {
+    try {
+      await this.#enterAs(series, (lead) => this.enter(place, content, sealed, lead), follows);
+      return {};
+    } catch (error) {
+      // Refused by the KMS: what was stored goes.
+      if (follows && codeOf(error) === "conflict") throw said("document-replaced", error, 409);
+      return { state: "unfinished" };
+    }
+  }
+
+  /** As the newest version; unless it has to be, as one of the others where another is the newest. */
+  async #enterAs(
+    series: Series | undefined,
+    enter: (lead?: Omit<Lead, "document">) => Promise<void>,
+    follows = false,
+  ) {
+    const lead = series && { first: series.first, over: series.after };
+    await enter(lead).catch((error: unknown) => {
+      if (!lead || follows || codeOf(error) !== "conflict") throw error;
+      return enter();
+    });
   }
 
   /** The same, for who tries again. Errors: `offline`, `conflict`, … */
@@ -801,10 +905,11 @@ export class Documents {
     { account, id }: Place,
     content: ContentName,
     metadata: Uint8Array<ArrayBuffer> | undefined,
+    lead?: Omit<Lead, "document">,
   ): Promise<void> {
     const standing: Standing = { document: id, ...content };
     if (metadata) standing.metadataDigest = await digest(metadata);
-    await this.#index.enter(account, standing);
+    await this.#index.enter(account, standing, lead && { document: id, ...lead });
   }
 
   /**
@@ -813,19 +918,22 @@ export class Documents {
    */
   async finish(id: string, { account, signal }: RemoveOptions = {}): Promise<void> {
     try {
-      await this.#whereItIs(id, account, (place) => this.#enterStored(place, signal));
+      await this.#whereItIs(id, account, async (place) => void (await this.#enterStored(place, signal)));
     } catch (error) {
       throw signal?.aborted ? signal.reason : asCofferError(error);
     }
   }
 
   /** Of what stands in the index nothing counts: it says that the document is deleted, or nothing at all. */
-  async #enterStored(place: Place, signal: AbortSignal | undefined): Promise<void> {
+  async #enterStored(place: Place, signal: AbortSignal | undefined): Promise<Opened> {
     const sealed = await this.#sealedMetadata(place, signal);
     const enrolled = await this.#microservice.use();
-    const { content } = await this.#openUnchecked(enrolled, place, sealed, signal);
-    const metadataDigest = await digest(sealed);
-    await this.#index.enter(place.account, { document: place.id, ...content, metadataDigest });
+    const opened = await this.#openUnchecked(enrolled, place, sealed, signal);
+    const standing = { document: place.id, ...opened.content, metadataDigest: await digest(sealed) };
+    await this.#enterAs(opened.metadata.series, (lead) =>
+      this.#index.enter(place.account, standing, lead && { document: place.id, ...lead }),
+    );
+    return opened;
   }
 
   #sealMetadata(

@@ -4,7 +4,7 @@ import { utf8 } from "#protocol/bytes.ts";
 import { putMetadata } from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { mediaTypeOf } from "#protocol/media-type.ts";
-import { fits } from "#protocol/shape.ts";
+import { fits, open, text, whole } from "#protocol/shape.ts";
 import type { ContentName } from "./belonging.ts";
 import { type DocumentKey, documentKey } from "./document-key.ts";
 
@@ -20,7 +20,26 @@ export interface Metadata {
   modified?: number;
   /** The folder that it was in, its parts joined by `/`, up to 1,024 characters; none for a file that came alone. */
   folder?: string;
+  /** Which version of which document it is; none where it was sealed once and never again. */
+  series?: Series;
 }
+
+/** A version of a document. Each is sealed as a document of its own. */
+export interface Series {
+  /** The id of the first version. */
+  first: string;
+  /** 1, and one more with each that follows. */
+  version: number;
+  /** The id of the one that it followed; of a version that was sealed again, its own before. */
+  after: string;
+}
+
+const uuid = /* @__PURE__ */ text(36, 36, /^[0-9a-f-]{36}$/);
+const ofSeries = /* @__PURE__ */ open({
+  first: uuid,
+  version: /* @__PURE__ */ whole(1, 2 ** 31),
+  after: uuid,
+});
 
 /** Metadata as it was sealed. `content` is present from format 2 on. */
 export interface SealedMetadata extends Metadata {
@@ -59,7 +78,7 @@ export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
   } catch (cause) {
     throw new CofferError("decrypt-failed", { cause });
   }
-  const { format, name, type, size, modified, folder, content, key } = value ?? {};
+  const { format, name, type, size, modified, folder, series, content, key } = value ?? {};
   if (typeof name !== "string" || !Number.isSafeInteger(size) || (size as number) < 0) {
     throw new CofferError("decrypt-failed");
   }
@@ -71,9 +90,15 @@ export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
     size: size as number,
     ...(isTime(modified) ? { modified } : {}),
     ...(typeof folder === "string" ? folderOf(folder) : {}),
+    ...(fits(ofSeries, series) ? { series: seriesOf(series) } : {}),
     ...(format === FORMAT ? { content: decodeContentName(content) } : {}),
     ...(fits(documentKey, key) ? { key } : {}),
   };
+}
+
+/** Nothing else that may be beside it. */
+function seriesOf({ first, version, after }: Series): Series {
+  return { first, version, after };
 }
 
 /** Milliseconds that a Date can be of (ECMA-262, "Time Values and Time Range"). */

@@ -15,6 +15,7 @@ export type OperationName =
   | "finish"
   | "remove"
   | "restore"
+  | "replace"
   | "reEncrypt"
   | "reEncryptAll"
   | "share"
@@ -36,7 +37,7 @@ export type StepListener = (step: Step) => void;
 
 const OPERATIONS: ReadonlySet<string> = new Set<OperationName>([
   ...(["seal", "resume", "open", "openRanged", "list"] as const),
-  ...(["finish", "remove", "restore", "reEncrypt", "reEncryptAll"] as const),
+  ...(["finish", "remove", "restore", "replace", "reEncrypt", "reEncryptAll"] as const),
   ...(["share", "withdraw", "decline", "openReceived"] as const),
 ]);
 

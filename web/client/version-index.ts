@@ -4,6 +4,7 @@
  */
 
 import {
+  type Lead,
   putVersions,
   readVersions,
   type VersionChange,
@@ -26,6 +27,7 @@ export type Standing = Omit<VersionRow, "version" | "deleted">;
 type Served = Params<"compare">["documents"];
 type Waiting = {
   row: VersionRow;
+  lead: Lead | undefined;
   settle(conflict: VersionRow | null | undefined): void;
   fail(error: unknown): void;
 };
@@ -105,13 +107,16 @@ export class VersionIndex {
     return deleted.length > 0 ? "document-deleted" : undefined;
   }
 
-  /** Enters a document that is stored now, or what has changed of it. Error: `conflict` where somebody else has changed it meanwhile. */
-  async enter(account: string, standing: Standing, before = 0): Promise<void> {
-    const conflict = await this.#put(account, { ...standing, version: before + 1 });
+  /**
+   * Enters a document that is stored now, or what has changed of it. `lead`: as the newest version of another. Error: `conflict` where somebody
+   * else has changed it meanwhile.
+   */
+  async enter(account: string, standing: Standing, lead?: Lead, before = 0): Promise<void> {
+    const conflict = await this.#put(account, { ...standing, version: before + 1 }, lead);
     if (conflict === undefined) return;
     // An id that was deleted is used again.
     if (before > 0 || !conflict?.deleted) throw new CofferError("conflict");
-    return this.enter(account, standing, conflict.version);
+    return this.enter(account, standing, lead, conflict.version);
   }
 
   /** It will be deleted: nobody is to believe that the datastore hides it. */
@@ -135,11 +140,11 @@ export class VersionIndex {
   }
 
   /** What stands in its way, null for nothing; undefined when it is entered. */
-  #put(account: string, row: VersionRow): Promise<VersionRow | null | undefined> {
+  #put(account: string, row: VersionRow, lead?: Lead): Promise<VersionRow | null | undefined> {
     return new Promise((settle, fail) => {
       const waiting = this.#waiting.get(account);
-      if (waiting) return void waiting.push({ row, settle, fail });
-      const first: Waiting[] = [{ row, settle, fail }];
+      if (waiting) return void waiting.push({ row, lead, settle, fail });
+      const first: Waiting[] = [{ row, lead, settle, fail }];
       this.#waiting.set(account, first);
       void this.#sendAll(account);
     });
@@ -151,7 +156,11 @@ export class VersionIndex {
     while (waiting.length > 0) {
       const some = waiting.splice(0, MAX_ROWS_WRITTEN);
       try {
-        const { conflicts } = await this.#send(account, { rows: some.map(({ row }) => row) });
+        const leads = some.flatMap(({ lead }) => lead ?? []);
+        const { conflicts } = await this.#send(account, {
+          rows: some.map(({ row }) => row),
+          ...(leads.length > 0 && { leads }),
+        });
         const found = new Map(conflicts.map(({ document, standing }) => [document, standing ?? null]));
         for (const { row, settle } of some) settle(found.get(row.document));
       } catch (error) {

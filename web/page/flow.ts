@@ -19,6 +19,7 @@ const OPERATIONS: Readonly<Record<OperationName, Words>> = {
   remove: "Deleting",
   restore: "Restoring",
   reEncrypt: "Sealing again",
+  replace: "Saving another version",
   reEncryptAll: "Sealing all again",
   share: "Sharing a document",
   withdraw: "Withdrawing a document",

@@ -544,6 +544,7 @@ export const GERMAN = {
   "sealed {when}": "versiegelt {when}",
   Sealing: "Versiegeln",
   "Sealing again": "Neu versiegeln",
+  "Saving another version": "Weitere Fassung speichern",
   "Sealing all again": "Alle neu versiegeln",
   "Sealing its name…": "Der Name wird versiegelt …",
   "Sealing {bytes} of {total}": "Versiegelt: {bytes} von {total}",
