@@ -70,7 +70,10 @@ export interface ClientOptions {
 }
 
 export interface Client
-  extends Pick<Custodian, "documents" | "keys" | "loadByGrant" | "loadBySeed" | "microservice" | "sharing"> {
+  extends Pick<
+    Custodian,
+    "documents" | "keys" | "loadByGrant" | "loadBySeed" | "microservice" | "sharing" | "versions"
+  > {
   identity: Identity;
   /** Uploads that wait for the network. Error: `internal` without `uploads`. */
   queue(): UploadQueue;
@@ -148,6 +151,9 @@ export async function connect(options: ClientOptions): Promise<Client> {
     queue: () => custodian.queue,
     get sharing() {
       return custodian.sharing;
+    },
+    get versions() {
+      return custodian.versions;
     },
     life: custodian.life,
     managed: new ManagedKeys(rest, microservice),

@@ -188,3 +188,47 @@ it("an index of another client goes on from where the account's others are, and 
   // The first of an account counts from none.
   expect(readIndex(setup(), APP)).toMatchObject({ sequence: 0, dropped: 0 });
 });
+
+const lead = (at: number, over: number, first = 1) => ({
+  ...{ document: idOf(at), first: idOf(first), over: idOf(over) },
+});
+const follow = (sql: SqlStorage, rows: VersionRow[], leads: ReturnType<typeof lead>[]) =>
+  putVersions(sql, APP, { rows, leads });
+const conflictsOf = (answer: ReturnType<typeof follow>) =>
+  answer.ok ? answer.value.conflicts.map(({ document, standing }) => [document, standing?.document]) : answer;
+
+it("lets one document follow another as the newest version, and tells every other which one stands", () => {
+  const sql = setup();
+  put(sql, [row(1)]);
+  expect(conflictsOf(follow(sql, [row(2)], [lead(2, 1)]))).toEqual([]);
+  // The same again, whose answer was lost.
+  expect(conflictsOf(follow(sql, [row(2)], [lead(2, 1)]))).toEqual([]);
+  expect(conflictsOf(follow(sql, [row(3)], [lead(3, 1)]))).toEqual([[idOf(3), idOf(2)]]);
+  expect(changesAfter(sql, APP, 0).rows.map(({ document }) => document)).toEqual([idOf(1), idOf(2)]);
+  expect(conflictsOf(follow(sql, [row(3)], [lead(3, 2)]))).toEqual([]);
+  // One of another document in the same request is entered.
+  expect(conflictsOf(follow(sql, [row(4), row(5)], [lead(4, 2), lead(5, 5, 5)]))).toEqual([
+    [idOf(4), idOf(3)],
+  ]);
+  // The newest is deleted: what stands of the others may be followed, and what does not may not.
+  put(sql, [gone(3)]);
+  expect(conflictsOf(follow(sql, [row(4)], [lead(4, 3)]))).toEqual([[idOf(4), idOf(3)]]);
+  expect(conflictsOf(follow(sql, [row(4)], [lead(4, 2)]))).toEqual([]);
+  // Another app's are others.
+  expect(putVersions(sql, "another", { rows: [row(9)], leads: [lead(9, 1)] })).toMatchObject({
+    value: { conflicts: [] },
+  });
+  endAllDocumentVersions(sql);
+  expect([...sql.exec("SELECT 1 FROM document_series")]).toEqual([]);
+});
+
+it("keeps no more about newest versions than there are documents", () => {
+  const sql = setup();
+  put(sql, [row(1)]);
+  for (let first = 2; first < 40; first++) follow(sql, [row(1)], [lead(1, 1, first)]);
+  expect([...sql.exec("SELECT * FROM document_series")]).toEqual([
+    { client: APP, first: idOf(39), newest: idOf(1) },
+  ]);
+  put(sql, [gone(1)]);
+  expect([...sql.exec("SELECT * FROM document_series")]).toEqual([]);
+});
