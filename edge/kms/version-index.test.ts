@@ -44,3 +44,18 @@ it("ends none by a deletion that is refused with its change, and those that were
   expect(enter([gone(1), row(3), row(4)], 2)).toMatchObject(refused);
   expect(shared()).toEqual(["s2"]);
 });
+
+it("ends the shares of a version that another follows, and none where that one is refused", () => {
+  const lead = (at: number, over: number) => ({
+    ...{ document: idOf(at), first: idOf(1), over: idOf(over) },
+  });
+  const follow = (at: number, over: number) =>
+    enterAndEnd(sql, APP, { rows: [row(at)], leads: [lead(at, over)] });
+  // Sealed again, it stays what it is.
+  enterAndEnd(sql, APP, { rows: [row(1)], leads: [lead(1, 1)] });
+  expect(shared()).toHaveLength(2);
+  follow(3, 1);
+  expect(shared()).toEqual(["s2"]);
+  expect(follow(4, 2)).toMatchObject({ value: { conflicts: [{ document: idOf(4) }] } });
+  expect(shared()).toEqual(["s2"]);
+});
