@@ -48,6 +48,14 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
     const { deleteDocuments, DELETE_HELP } = await import("./documents.ts");
     return { run: deleteDocuments, help: DELETE_HELP };
   },
+  replace: async () => {
+    const { replace, REPLACE_HELP } = await import("./versions.ts");
+    return { run: replace, help: REPLACE_HELP };
+  },
+  versions: async () => {
+    const { versions, VERSIONS_HELP } = await import("./versions.ts");
+    return { run: versions, help: VERSIONS_HELP };
+  },
   restore: async () => {
     const { restore, RESTORE_HELP } = await import("./restore.ts");
     return { run: restore, help: RESTORE_HELP };

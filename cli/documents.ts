@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
+import { DOCUMENT_LINE } from "./document-line.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { exactly, JSON_HELP_LINE } from "./life.ts";
 import { allDocuments, find, named as namedIn } from "./open.ts";
@@ -10,8 +11,6 @@ import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
-
-export const DOCUMENT_LINE = `DOCUMENT is an id as \`coffer list\` prints it, or the name where only one document has it.`;
 
 export const RENAME_HELP = `coffer rename DOCUMENT NAME: give a document another name, and print its new id
 
@@ -28,7 +27,7 @@ Example: ${COFFER} rename draft.pdf contract.pdf --user ada
 export const DELETE_HELP = `coffer delete DOCUMENT …: delete documents, for good unless days are given
 
 ${DOCUMENT_LINE}
-All of them are looked for before the first is deleted.
+All of them are looked for before the first is deleted. Earlier versions go with their document; by its id one of them goes alone.
 
   --days N      not for good: for 1 to 90 days \`${COFFER} restore\` brings them back
   --json        one JSON object a document on standard output: id and account

@@ -23,9 +23,10 @@ export async function list(args: string[]): Promise<number> {
   return withClient(values, async ({ documents, identity }) => {
     const all = await documents.list(identity.accounts.map(({ id }) => id));
     if (values.json) {
-      const rows = all.map(({ id, created, sealedSize, state, metadata }) => ({
+      const rows = all.map(({ id, created, sealedSize, state, metadata: { series, ...metadata } = {} }) => ({
         ...{ id, created, sealedSize },
         ...(state !== undefined && { state }),
+        ...(series && { version: series.version }),
         ...metadata,
       }));
       await print(jsonLine(rows));

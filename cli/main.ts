@@ -22,8 +22,10 @@ Usage: ${COFFER} COMMAND [options]
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
   rename          give a document another name
+  replace         save another content as the next version of a document
+  versions        the versions of a document
   delete          delete documents, for good or so that they can be restored
-  restore         deleted documents: list them, bring them back
+  restore         deleted documents: list them, bring them back; or an earlier version
   finish          enter a document in the index of versions whose sealing was cut off
   re-encrypt      seal documents again under new keys
   share           let another account open a document

@@ -13,6 +13,7 @@ import { progressBar } from "./progress-bar.ts";
 import { readSeed, SEED_HELP, SEED_OPTION } from "./seed.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
+import { versionNamed } from "./version-named.ts";
 
 export const OPEN_HELP = `coffer open DOCUMENT: fetch a document, decrypt it here and write it to a file
 
@@ -24,6 +25,7 @@ Without --to it is called as the document is, with _ for what cannot be in a fil
   --to PATH     write to this file, or into this folder; - writes to standard output.
                 A pipe or a device is written into while the document is being verified: what came
                 is complete only when the command ends with 0
+  --version N   an earlier version, by its number as \`coffer versions\` prints it
   --json        one line of JSON on standard output, where the document itself is not: id, account, name, size, path
 ${SEED_HELP}  --force       replace a file that is there; a symbolic link is replaced itself, not what it leads to
 ${SESSION_HELP}
@@ -43,6 +45,7 @@ export async function open(args: string[]): Promise<number> {
       to: { type: "string" },
       force: { type: "boolean" },
       json: { type: "boolean" },
+      version: { type: "string" },
       ...SEED_OPTION,
     },
     allowPositionals: true,
@@ -58,7 +61,7 @@ export async function open(args: string[]): Promise<number> {
   const wanted = given === "-" ? await lineOfInput() : given;
   const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
   return withClient(values, async (client) => {
-    const { id, account } = await find(client, wanted);
+    const { id, account } = versionNamed(await find(client, wanted), values.version);
     if (seed) await client.loadBySeed(seed, { document: id, account, signal });
     const bar = progressBar(`Opening ${shown(wanted)}`);
     const document = await client.documents.open(id, {
@@ -105,7 +108,7 @@ export function allDocuments({ documents, identity }: Client): Promise<Document[
 
 /** The one of these with this id or this name. Error: `CommandError` where there is none, or more than one. */
 export function named(all: readonly Document[], wanted: string): Document {
-  const byId = all.find(({ id }) => id === wanted);
+  const byId = all.flatMap((one) => [one, ...(one.earlier ?? [])]).find(({ id }) => id === wanted);
   if (byId) return byId;
   const called = all.filter(({ metadata }) => metadata?.name === wanted);
   const [only, ...others] = called;

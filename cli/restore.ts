@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
-import { DOCUMENT_LINE } from "./documents.ts";
+import { CommandError } from "./command-error.ts";
+import { DOCUMENT_LINE } from "./document-line.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { jsonLine } from "./json-line.ts";
 import { ACCOUNT_HELP_LINE, accountOf, exactly, JSON_HELP_LINE, LIFE_OPTIONS } from "./life.ts";
 import { named } from "./open.ts";
@@ -7,12 +9,16 @@ import { print, tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
+import { versionNamed } from "./version-named.ts";
 
 export const RESTORE_HELP = `coffer restore             the documents that were deleted and can be brought back
-coffer restore DOCUMENT    brings one back
+coffer restore DOCUMENT    brings one back, with its earlier versions
+coffer restore DOCUMENT --version N    makes an earlier version the newest again
 
-${DOCUMENT_LINE} So it is of those that were deleted.
+${DOCUMENT_LINE} So it is of those that were deleted, and with --version of those
+that are there: what was the newest stays as an earlier version. Its id is printed.
 
+  --version N   the number of the version, as \`${COFFER} versions\` prints it
 ${ACCOUNT_HELP_LINE}
 ${JSON_HELP_LINE}
 ${SESSION_HELP}
@@ -23,13 +29,24 @@ Example: ${COFFER} restore --user ada
 
 /** `coffer restore` */
 export async function restore(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: LIFE_OPTIONS });
+  const options = { ...LIFE_OPTIONS, version: { type: "string" } } as const;
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const { json } = values;
   const [wanted] = positionals.length === 0 ? [] : exactly("restore", positionals, "a document");
+  if (values.version !== undefined && wanted === undefined)
+    throw new CommandError("--version goes with a document.", 2);
+  const signal = interruptSignal();
   return withClient(values, async (client) => {
     const { documents, identity } = client;
     const account = values.account === undefined ? undefined : accountOf(client, values.account);
     const accounts = account === undefined ? identity.accounts.map((each) => each.id) : [account];
+    if (wanted !== undefined && values.version !== undefined) {
+      const document = named(await documents.list(accounts), wanted);
+      const { id: old, account } = versionNamed(document, values.version);
+      const { id } = await client.versions.restore(old, { account, signal });
+      tell(json, id, { old, id, account });
+      return 0;
+    }
     const deleted = await documents.list(accounts, { deleted: true });
     if (wanted !== undefined) {
       const { id, account } = named(deleted, wanted);
@@ -39,7 +56,11 @@ export async function restore(args: string[]): Promise<number> {
     }
     if (json) {
       await print(
-        jsonLine(deleted.map(({ id, account, ends, metadata }) => ({ id, account, ends, ...metadata }))),
+        jsonLine(
+          deleted.map(({ id, account, ends, metadata: { series: _, ...metadata } = {} }) => {
+            return { id, account, ends, ...metadata };
+          }),
+        ),
       );
       return 0;
     }

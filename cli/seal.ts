@@ -113,7 +113,7 @@ function standardInput(): ReadableStream<Uint8Array<ArrayBuffer>> {
   );
 }
 
-async function readable(path: string): Promise<{ size: number; modified: number }> {
+export async function readable(path: string): Promise<{ size: number; modified: number }> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
     throw new CommandError(`${shown(path)}: there is no such file.`);

@@ -52,6 +52,16 @@ const ROWS: Row[] = [
     line: () => ["rename", "one.txt", "another.txt", ...ada],
     keep: ({ id }) => ({ id: id! }),
   },
+  {
+    line: ({ id }) => ["replace", id!, "one.json", ...ada],
+    keep: ({ id }) => ({ id: id! }),
+  },
+  { line: ({ id }) => ["versions", id!, ...ada] },
+  { ...row("versions", "nothing", ...ada), code: 1 },
+  {
+    line: ({ id }) => ["restore", id!, "--version", "1", ...ada],
+    keep: ({ id }) => ({ id: id! }),
+  },
   { line: ({ id }) => ["finish", id!, ...ada] },
   { ...row("finish", "nothing", ...ada), code: 1 },
   row("audit", "list", ...ada),
@@ -231,6 +241,7 @@ beforeAll(async () => {
   const recovery = generateKeyPairSync("rsa", { modulusLength: 3072 }).privateKey;
   put("recovery.pem", recovery.export({ ...pem, cipher: "aes-256-cbc", passphrase }));
   put("passphrase", passphrase);
+  put("one.json", "{}");
   const ports = await freePorts();
   known.ttlv = ports[ports.indexOf("--ttlv-port") + 1]!;
   const pki = (file: string) => join(folder, ".coffer/pki", file);

@@ -8,6 +8,7 @@ import { Administration } from "#web/client/administration.ts";
 import { Coffer } from "#web/client/coffer.ts";
 import { Rotation } from "#web/client/rotation.ts";
 import { Sharing } from "#web/client/sharing.ts";
+import { Versions } from "#web/client/versions.ts";
 
 /** A command line, or why there is none. */
 type Way = string | { not: string };
@@ -28,6 +29,7 @@ const KIT: Record<string, Way> = {
   queue: { not: "an upload waits for the network where something goes on running; a command is asked again" },
   held: PAGE,
   sharing: "share",
+  versions: "versions",
   lock: { not: "a command's keys end with it" },
   lend: PAGE,
   renew: PAGE,
@@ -102,6 +104,7 @@ const SHARING: Record<string, Way> = {
   open: "shares",
   decline: "shares",
 };
+const VERSIONS: Record<string, Way> = { save: "replace", list: "versions", restore: "restore" };
 const ROTATION: Record<string, Way> = { begin: "rotate", read: "rotate" };
 
 /** What a class has for its callers, beside what it has of `EventTarget`. */
@@ -115,6 +118,7 @@ it.each([
   ["administration", Administration, ADMINISTRATION],
   ["rotation", Rotation, ROTATION],
   ["sharing", Sharing, SHARING],
+  ["versions", Versions, VERSIONS],
 ] as const)("each call of %s has a command, or a reason why it has none", async (_, one, ways) => {
   expect(methodsOf(one).filter((name) => !Object.hasOwn(ways, name))).toEqual([]);
   const all = await helps();

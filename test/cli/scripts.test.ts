@@ -1,6 +1,6 @@
 /** The command line as scripts use it: standard input and output, JSON, exit codes, and what `coffer doctor` says of a deployment. */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createServer } from "node:tls";
@@ -75,7 +75,44 @@ describe("standard input and output", () => {
       expect((await coffer("delete", id, "--days", days, ...as)).code, days).toBe(2);
   });
 
+  it("another content is the next version: versions lists them, open --version writes one, restore --version makes it the newest", async () => {
+    const as = ["--user", "vera"];
+    expect((await given("first", "seal", "-", "--name", "plan.txt", ...as)).code).toBe(0);
+    writeFileSync(join(folder, "second.txt"), "second");
+    const replaced = await coffer("replace", "plan.txt", "second.txt", "--json", ...as);
+    expect(replaced.code, replaced.stderr).toBe(0);
+    const { old, id } = JSON.parse(replaced.stdout) as { old: string; id: string };
+    const versions = async () => JSON.parse((await coffer("versions", "plan.txt", "--json", ...as)).stdout);
+    expect(await versions()).toMatchObject([
+      { version: 2, id, name: "plan.txt", size: 6 },
+      { version: 1, id: old, name: "plan.txt", size: 5 },
+    ]);
+    expect(JSON.parse((await coffer("list", "--json", ...as)).stdout)).toMatchObject([{ id, version: 2 }]);
+    const content = async (...which: string[]) =>
+      (await coffer("open", ...which, "--to", "-", ...as)).stdout;
+    expect(await content("plan.txt")).toBe("second");
+    expect(await content("plan.txt", "--version", "1")).toBe("first");
+    expect(await content(old)).toBe("first");
+    const none = await coffer("open", "plan.txt", "--version", "7", "--to", "-", ...as);
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("There is no version 7 of it.")]);
+    // Who saves over what is not the newest any more is told.
+    const late = await coffer("replace", old, "second.txt", "--json", ...as);
+    expect([late.code, late.stderr]).toEqual([1, expect.stringContaining('"document-replaced"')]);
+    const restored = await coffer("restore", "plan.txt", "--version", "1", "--json", ...as);
+    expect(restored.code, restored.stderr).toBe(0);
+    expect(await content("plan.txt")).toBe("first");
+    expect(await versions()).toHaveLength(3);
+    expect((await coffer("delete", old, ...as)).code).toBe(0);
+    expect((await versions()).map(({ version }: { version: number }) => version)).toEqual([3, 2]);
+    expect((await coffer("delete", "plan.txt", ...as)).code).toBe(0);
+    expect(JSON.parse((await coffer("list", "--json", ...as)).stdout)).toEqual([]);
+  });
+
   it.each([
+    [["replace", "x"], "coffer replace takes"],
+    [["replace", "x", "y", "--keep", "101"], "--keep takes a whole number from 0 to 100"],
+    [["versions"], "coffer versions takes a document"],
+    [["restore", "--version", "1"], "--version goes with a document"],
     [["seal", "-"], "say what it is called, by --name"],
     [["seal", "-", "--name", "x", "--seed", "-"], "Standard input is the file or the seed"],
     [["seal", "-", "other"], "- is sealed by itself"],

@@ -1,0 +1,24 @@
+/** A version of a document, by the number that a command line says. */
+
+import type { Document } from "#web/client/document-list.ts";
+import { versionOf } from "#web/client/series.ts";
+import { CommandError } from "./command-error.ts";
+import { COFFER } from "./parts/index.ts";
+
+/** The version of this number, of a document as the list has it; the document itself where no number is said. */
+export function versionNamed(document: Document, said: string | undefined): Document {
+  if (said === undefined) return document;
+  const number = numberIn("--version", said, 1, 2 ** 31);
+  const found = [document, ...(document.earlier ?? [])].find((one) => versionOf(one).version === number);
+  if (!found)
+    throw new CommandError(`There is no version ${number} of it. \`${COFFER} versions\` lists those that there are.`);
+  return found;
+}
+
+/** A whole number of an option. */
+export function numberIn(option: string, said: string, least: number, most: number): number {
+  const number = Number(said);
+  if (!/^\d+$/.test(said) || number < least || number > most)
+    throw new CommandError(`${option} takes a whole number from ${least} to ${most}.`, 2);
+  return number;
+}
