@@ -11,7 +11,9 @@ export function versionNamed(document: Document, said: string | undefined): Docu
   const number = numberIn("--version", said, 1, 2 ** 31);
   const found = [document, ...(document.earlier ?? [])].find((one) => versionOf(one).version === number);
   if (!found)
-    throw new CommandError(`There is no version ${number} of it. \`${COFFER} versions\` lists those that there are.`);
+    throw new CommandError(
+      `There is no version ${number} of it. \`${COFFER} versions\` lists those that there are.`,
+    );
   return found;
 }
 

@@ -88,8 +88,7 @@ describe("standard input and output", () => {
       { version: 1, id: old, name: "plan.txt", size: 5 },
     ]);
     expect(JSON.parse((await coffer("list", "--json", ...as)).stdout)).toMatchObject([{ id, version: 2 }]);
-    const content = async (...which: string[]) =>
-      (await coffer("open", ...which, "--to", "-", ...as)).stdout;
+    const content = async (...which: string[]) => (await coffer("open", ...which, "--to", "-", ...as)).stdout;
     expect(await content("plan.txt")).toBe("second");
     expect(await content("plan.txt", "--version", "1")).toBe("first");
     expect(await content(old)).toBe("first");

@@ -43,9 +43,11 @@ export {
   type RotateDataKeyOptions,
   type Rotation,
   type RotationProgress,
+  type SaveOptions,
   type SealOptions,
   type Seed,
   type SeedOptions,
+  type Series,
   type Share,
   type Source,
   type Standing,
@@ -53,6 +55,7 @@ export {
   type TenantRole,
   type UploadQueue,
   type UserInstance,
+  type Versions,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export { offerPasskey, type PasskeyOutcome } from "./passkey.ts";

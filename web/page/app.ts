@@ -8,6 +8,7 @@ import {
   isAbort,
   type ListOptions,
   type OpenOptions,
+  type Versions,
 } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
 import type { CofferChain, Link } from "./chain.ts";
@@ -28,6 +29,7 @@ import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import type { CofferSharing } from "./sharing.ts";
 import { Transfers } from "./transfers.ts";
 import { Undo } from "./undo.ts";
+import { type CofferVersions, versionOf } from "./versions.ts";
 import type { CofferViewer } from "./viewer.ts";
 import { choose, type Language, languageOfPage, t } from "./words.ts";
 import { isNamed, zipName, zipOf } from "./zip.ts";
@@ -70,6 +72,7 @@ export class CofferApp extends HTMLElement {
     this.#desk = new Desk(this, {
       open: (document) => this.#open(document),
       rename: (document) => void this.#rename(document),
+      versions: (document) => document.metadata && void this.#versions.showFor(document),
       share: (document) => void this.#sharing.showFor(document),
       save: (documents) => this.#saveAll(documents),
       saveZip: (documents) => this.#saveZip(documents),
@@ -125,6 +128,14 @@ export class CofferApp extends HTMLElement {
       this.#reEncrypt((event as CustomEvent<Document>).detail),
     );
     this.addEventListener("coffer-finish", (event) => this.#finish((event as CustomEvent<Document>).detail));
+    this.addEventListener("coffer-replace", (event) => {
+      const { document, file } = (event as CustomEvent<{ document: Document; file: File }>).detail;
+      this.#replace(document, file);
+    });
+    this.addEventListener("coffer-revert", (event) => {
+      const { document, version } = (event as CustomEvent<{ document: Document; version: Document }>).detail;
+      this.#revert(document, version);
+    });
     this.addEventListener("coffer-changed", () => this.#changed());
     this.#sharing.names = () => new Map(this.#documents.map((each) => [nameOf(each), each.metadata?.name]));
     this.#panels = new Panels(this);
@@ -135,6 +146,10 @@ export class CofferApp extends HTMLElement {
 
   get #sharing(): CofferSharing {
     return element<CofferSharing>(this, "coffer-sharing");
+  }
+
+  get #versions(): CofferVersions {
+    return element<CofferVersions>(this, "coffer-versions");
   }
 
   get #connected(): Coffer {
@@ -481,7 +496,7 @@ export class CofferApp extends HTMLElement {
     if (!entry.metadata) return;
     const name = nameInWords(entry.metadata.name);
     this.#sealAgain(entry, t("{name} is sealed under a new key.", { name }), (options) =>
-      this.#connected.reEncrypt(entry.id, options),
+      this.#connected.reEncrypt(entry.id, options).then((sealed) => withHistory(sealed, entry)),
     );
   }
 
@@ -490,8 +505,39 @@ export class CofferApp extends HTMLElement {
     const name = await element<CofferRename>(this, "coffer-rename").ask(entry.metadata.name);
     if (name === undefined) return;
     this.#sealAgain(entry, t("{name} is its name now.", { name: nameInWords(name) }), (options) =>
-      this.#connected.rename(entry.id, name, options),
+      this.#connected.rename(entry.id, name, options).then((sealed) => withHistory(sealed, entry)),
     );
+  }
+
+  /** A file is the next version of a document, under the name that it has. */
+  #replace(entry: Document, file: File): void {
+    const name = nameInWords(entry.metadata?.name ?? "");
+    this.#sealAgain(entry, t("{name} has another version.", { name }), (options) =>
+      this.#following(entry, (versions) => versions.save(entry.id, file, options)),
+    );
+  }
+
+  /** An earlier version is the newest again; undone, what was the newest is. */
+  #revert(entry: Document, version: Document): void {
+    const name = nameInWords(entry.metadata?.name ?? "");
+    const said = t("{name} is as it was in version {version}.", { name, version: versionOf(version) });
+    this.#sealAgain(entry, said, async (options) => {
+      const sealed = await this.#following(entry, (versions) => versions.restore(version.id, options));
+      this.#undo.offer(said, () => this.#revert(sealed, entry));
+      return sealed;
+    });
+  }
+
+  /** What was the newest is an earlier one. Where somebody else was sooner, the list shows what they have saved. */
+  async #following(entry: Document, save: (versions: Versions) => Promise<Document>): Promise<Document> {
+    try {
+      const saved = await this.#connected.versions(save);
+      const { earlier = [], ...before } = entry;
+      return Object.assign(saved, { earlier: [before, ...earlier] });
+    } catch (error) {
+      if (error instanceof CofferError && error.code === "document-replaced") void this.#reload();
+      throw error;
+    }
   }
 
   /** One that is sealed again takes the place of what it was. */
@@ -585,6 +631,11 @@ export class CofferApp extends HTMLElement {
   #say(words: string): void {
     part(this, "status").textContent = words;
   }
+}
+
+/** Under another name or key it has the earlier versions that it had. */
+function withHistory(sealed: Document, { earlier }: Document): Document {
+  return earlier ? Object.assign(sealed, { earlier }) : sealed;
 }
 
 function accountsOf({ identity }: Coffer): string {

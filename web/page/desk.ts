@@ -18,6 +18,7 @@ const REST = 100;
 export interface DeskActs {
   open(document: Document): void;
   rename(document: Document): void;
+  versions(document: Document): void;
   share(document: Document): void;
   save(documents: readonly Document[]): void;
   saveZip(documents: readonly Document[]): void;
@@ -66,6 +67,7 @@ export class Desk {
     onPress(root, "chosen-save", () => acts.save(this.#selected()));
     onPress(root, "chosen-zip", () => acts.saveZip(this.#selected()));
     onPress(root, "chosen-rename", () => this.#rename(this.#selected()));
+    onPress(root, "chosen-versions", () => this.#selected().slice(0, 1).forEach(acts.versions));
     onPress(root, "chosen-share", () => this.#selected().slice(0, 1).forEach(acts.share));
     onPress(root, "chosen-delete", () => acts.delete(this.#selected()));
     onPress(root, "chosen-none", () => {
@@ -166,7 +168,8 @@ export class Desk {
     part(root, "documents").toggleAttribute("data-choosing", size > 0);
     part(root, "chosen-count").textContent =
       size === 1 ? t("1 selected") : t("{count} selected", { count: size });
-    for (const name of ["chosen-rename", "chosen-share"]) part(root, name).hidden = size !== 1;
+    for (const name of ["chosen-rename", "chosen-versions", "chosen-share"])
+      part(root, name).hidden = size !== 1;
     part(root, "chosen-zip").hidden = size < 2;
     for (const row of part(root, "documents").querySelectorAll<CofferDocument>("coffer-document"))
       row.selected = this.#selection.has(nameOf(row.document));

@@ -78,6 +78,7 @@ export class CofferDocument extends TemplateElement {
     folder.hidden = !metadata?.folder;
     const size = formatBytes(metadata?.size ?? sealedSize);
     const unfinished = state === "unfinished";
+    const version = metadata?.series?.version ?? 1;
     part(this, "finish").hidden = !unfinished;
     this.toggleAttribute("data-unfinished", unfinished);
     part(this, "meta").textContent = error
@@ -87,6 +88,7 @@ export class CofferDocument extends TemplateElement {
           size,
           t("sealed {when}", { when: formatMoment(created) }),
           nameInWords(this.accountName),
+          version > 1 && t("version {version}", { version }),
           key && wordsOf(key),
         ]
           .filter(Boolean)

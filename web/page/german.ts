@@ -71,6 +71,8 @@ export const GERMAN = {
     "Ein Verwalter gibt Rollen und füllt Gruppen. Ein Prüfer liest alle Aktivität.",
   "Another account": "Ein weiteres Konto",
   "Another name": "Ein anderer Name",
+  "Another version of this document was saved meanwhile, and yours was not. Look at that one first, then save yours again.":
+    "Inzwischen wurde eine andere Version dieses Dokuments gespeichert, Ihre nicht. Sehen Sie sich diese an, und speichern Sie Ihre dann noch einmal.",
   Anywhere: "Überall",
   "Are you sure?": "Sind Sie sicher?",
   As: "Als",
@@ -95,6 +97,8 @@ export const GERMAN = {
   "Cancel these": "Diese abbrechen",
   "Cancel {name}": "{name} abbrechen",
   "cannot be brought back then.": "lässt sich dann nicht zurückholen.",
+  "cannot be brought back then. The others stay.":
+    "kann dann nicht zurückgeholt werden. Die anderen bleiben.",
   "Cannot be opened": "Lässt sich nicht öffnen",
   "Certified until": "Zertifiziert bis",
   "certified until {when}": "zertifiziert bis {when}",
@@ -146,6 +150,7 @@ export const GERMAN = {
   "Delete this account": "Dieses Konto löschen",
   "Delete this document?": "Dieses Dokument löschen?",
   "Delete this document for good?": "Dieses Dokument endgültig löschen?",
+  "Delete this version for good?": "Diese Version endgültig löschen?",
   "Delete version {version}": "Version {version} löschen",
   "Delete {name}": "{name} löschen",
   Deleted: "Gelöscht",
@@ -186,6 +191,10 @@ export const GERMAN = {
     "Jeder Eintrag ist ein Glied einer Hash-Kette, deren Enden der Schlüsselspeicher signiert. Hier sehen Sie, was der Server sagt. Wer die Anlage betreibt, exportiert das ganze Protokoll, und wer ihren Wurzelschlüssel hat, prüft die Datei:",
   "Each key is encrypted under the one above it. What stands here, the vault and the KMS have said just now. No key is asked for to show this.":
     "Jeder Schlüssel ist unter dem über ihm verschlüsselt. Was hier steht, haben Tresor und KMS eben gesagt. Um das zu zeigen, wird kein Schlüssel angefordert.",
+  "Each key is encrypted under the one above it. What stands here of the vault, the vault has said just now. No key is asked for to show this.":
+    "Jeder Schlüssel ist unter dem über ihm verschlüsselt. Was hier vom Tresor steht, hat der Tresor eben gesagt. Um das zu zeigen, wird kein Schlüssel angefordert.",
+  "Each version stays encrypted and counts towards your storage. The 20 before the newest are kept. Whoever the document was shared with does not have a new version until you share it again.":
+    "Jede Version bleibt verschlüsselt und zählt zu Ihrem Speicher. Die 20 vor der neuesten bleiben. Wem das Dokument freigegeben war, der hat eine neue Version erst, wenn Sie sie wieder freigeben.",
   Elsewhere: "Anderswo",
   "emulated platform": "emulierte Plattform",
   "encrypted by AWS KMS": "von AWS KMS verschlüsselt",
@@ -285,6 +294,8 @@ export const GERMAN = {
     "Es ist nicht mehr da: Die Frist ist abgelaufen, oder jemand anders hat es wiederhergestellt oder gelöscht.",
   "It is not shared any more.": "Es ist nicht mehr geteilt.",
   "It is not there any more. Reload the list.": "Es ist nicht mehr da. Laden Sie die Liste neu.",
+  "It is not there any more: somebody has deleted it, or saved another version.":
+    "Es ist nicht mehr da: Jemand hat es gelöscht oder eine weitere Version gespeichert.",
   "It is safe in Coffer. Save it to this device to open it with another program.":
     "Es ist sicher in Coffer. Speichern Sie es auf diesem Gerät, um es mit einem anderen Programm zu öffnen.",
   "It opens in your browser's own viewer, in a tab of its own.":
@@ -335,6 +346,8 @@ export const GERMAN = {
   "made another account": "hat ein weiteres Konto angelegt",
   "Made by": "Erzeugt von",
   "made {when}": "erzeugt {when}",
+  "Make newest": "Zur neuesten machen",
+  "Make newest: version {version}": "Zur neuesten machen: Version {version}",
   "Makes every key, and releases each one wrapped for a vault.":
     "Erzeugt jeden Schlüssel und gibt ihn nur verpackt für einen Tresor heraus.",
   "Making a key in the key store…": "Der Schlüsselspeicher erzeugt einen Schlüssel …",
@@ -363,6 +376,8 @@ export const GERMAN = {
   "Name, A to Z": "Name, A bis Z",
   "{name} are restored.": "{name} sind wiederhergestellt.",
   "{name} are saved.": "{name} sind gespeichert.",
+  "{name} has another version.": "{name} hat eine weitere Version.",
+  "{name} is as it was in version {version}.": "{name} ist wieder wie in Version {version}.",
   "{name} is off the list.": "{name} ist nicht mehr in der Liste.",
   "{name} is back among your documents.": "{name} ist wieder unter Ihren Dokumenten.",
   "{name} is deleted for good.": "{name} ist endgültig gelöscht.",
@@ -415,6 +430,8 @@ export const GERMAN = {
   "one-time secret": "Einmalgeheimnis",
   "Only owners of this account read its activity, and auditors that of others.":
     "Nur Eigentümer dieses Kontos lesen seine Aktivität, und Prüfer die der anderen.",
+  Open: "Öffnen",
+  "Open version {version}": "Version {version} öffnen",
   Opening: "Öffnen",
   "Open the PDF in a new tab": "PDF in einem neuen Tab öffnen",
   "Open {name}": "{name} öffnen",
@@ -450,6 +467,7 @@ export const GERMAN = {
   RA: "RA",
   "Readers cannot restore or delete documents.":
     "Wer nur liest, kann Dokumente weder wiederherstellen noch löschen.",
+  "Readers save and delete no versions.": "Leser speichern und löschen keine Versionen.",
   "Reading the list": "Lesen der Liste",
   "read the list of deleted documents": "hat die Liste gelöschter Dokumente gelesen",
   "Re-encrypt all": "Alle neu verschlüsseln",
@@ -525,11 +543,13 @@ export const GERMAN = {
   "said what an account may use": "hat festgelegt, was ein Konto brauchen darf",
   "said yes to an app": "hat einer App zugestimmt",
   Save: "Speichern",
+  "Save another version…": "Weitere Version speichern …",
   "Save as ZIP": "Als ZIP speichern",
   "Save it to this device to look at it with another program.":
     "Speichern Sie es auf diesem Gerät, um es mit einem anderen Programm anzusehen.",
   "Save to this device": "Auf diesem Gerät speichern",
   "Save {name}": "{name} speichern",
+  "Save version {version}": "Version {version} speichern",
   "Schedule deletion": "Löschung vormerken",
   "scheduled a version's deletion": "hat die Löschung einer Version vorgemerkt",
   "scheduled the account's deletion": "hat die Löschung des Kontos vorgemerkt",
@@ -544,7 +564,7 @@ export const GERMAN = {
   "sealed {when}": "versiegelt {when}",
   Sealing: "Versiegeln",
   "Sealing again": "Neu versiegeln",
-  "Saving another version": "Weitere Fassung speichern",
+  "Saving another version": "Weitere Version speichern",
   "Sealing all again": "Alle neu versiegeln",
   "Sealing its name…": "Der Name wird versiegelt …",
   "Sealing {bytes} of {total}": "Versiegelt: {bytes} von {total}",
@@ -661,6 +681,10 @@ export const GERMAN = {
   Vault: "Tresor",
   "wait for the network and are kept in this browser alone. If you sign out, they are lost.":
     "warten auf das Netz und liegen nur in diesem Browser. Melden Sie sich ab, sind sie verloren.",
+  "version {version}": "Version {version}",
+  "Version {version} is deleted for good.": "Version {version} ist endgültig gelöscht.",
+  Versions: "Versionen",
+  "Versions…": "Versionen …",
   "What happened": "Was geschehen ist",
   "{what}, {moment}": "{what}, {moment}",
   Undo: "Rückgängig",

@@ -9,7 +9,7 @@ import { element } from "./part.ts";
 const PANELS = [
   ...(["coffer-members", "coffer-sharing", "coffer-activity", "coffer-vaults"] as const),
   ...(["coffer-administration", "coffer-flow", "coffer-ladder"] as const),
-  ...(["coffer-deleted"] as const),
+  ...(["coffer-deleted", "coffer-versions"] as const),
 ];
 
 export class Panels {
