@@ -61,11 +61,7 @@ export class VaultsOfOthers {
       name: t("Revoke the vault {id}", { id }),
       run: () => this.#revoke(user, id),
     };
-<<<<<<< HEAD
     return panelRow(id, about, ...(status === "active" ? [button] : []));
-=======
-    return administrationRow(id, about, ...(status === "active" ? [button] : []));
->>>>>>> 5336ff15 (Show the versions of a document on the page: look, save, go back, delete one, save another)
   }
 
   async #revoke(user: string, id: string): Promise<void> {
