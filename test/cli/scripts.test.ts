@@ -105,7 +105,7 @@ describe("standard input and output", () => {
     expect((await versions()).map(({ version }: { version: number }) => version)).toEqual([3, 2]);
     expect((await coffer("delete", "plan.txt", ...as)).code).toBe(0);
     expect(JSON.parse((await coffer("list", "--json", ...as)).stdout)).toEqual([]);
-  });
+  }, 300_000);
 
   it.each([
     [["replace", "x"], "coffer replace takes"],
