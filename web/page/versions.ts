@@ -19,6 +19,8 @@ export class CofferVersions extends PanelElement {
     forbidden: "Readers save and delete no versions.",
   } as const;
   #document: Document | undefined;
+  /** Ids of the versions that stand there. */
+  #shown = "";
 
   protected override ready(): void {
     super.ready();
@@ -37,6 +39,7 @@ export class CofferVersions extends PanelElement {
 
   protected override clear(): void {
     this.#document = undefined;
+    this.#shown = "";
     part(this, "name").textContent = "";
     part(this, "list").replaceChildren();
   }
@@ -51,7 +54,11 @@ export class CofferVersions extends PanelElement {
     );
   }
 
+  /** What stands there already stays, for whoever is just about to press something in it. */
   #draw(versions: readonly Document[]): void {
+    const shown = versions.map(({ id }) => id).join(" ");
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     part(this, "list").replaceChildren(...versions.map((version, at) => this.#row(version, at === 0)));
   }
 
