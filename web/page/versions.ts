@@ -4,11 +4,11 @@
  */
 
 import type { Document } from "#web/browser/index.ts";
-import { administrationRow, type RowButton } from "./administration-row.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatBytes, formatMoment } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { PanelElement } from "./panel.ts";
+import { panelRow, type RowButton, rowButton } from "./panel-row.ts";
 import { element, onPress, part } from "./part.ts";
 import { chooseTarget } from "./save.ts";
 import { t } from "./words.ts";
@@ -93,7 +93,12 @@ export class CofferVersions extends PanelElement {
     const what = newest
       ? t("Version {version}, the newest", { version })
       : t("Version {version}", { version });
-    return administrationRow(what, words, ...buttons);
+    const row = panelRow(what, words);
+    const actions = globalThis.document.createElement("div");
+    actions.className = "actions";
+    actions.append(...buttons.map(rowButton));
+    row.append(actions);
+    return row;
   }
 
   #another(): void {
