@@ -25,7 +25,6 @@ export {
   keyVersion,
   MAX_DOCUMENT_IDS,
   MIN_PART,
-  REVOCATION_LISTS,
 } from "./names.ts";
 export { openApiDocument, serviceDocument } from "./openapi.ts";
 export * from "./passkeys.ts";
@@ -39,6 +38,7 @@ export {
 } from "./problems.ts";
 export * from "./quotas.ts";
 export * from "./registration.ts";
+export { REVOCATION_LISTS } from "./revocation-list.ts";
 export * from "./revocations.ts";
 export * from "./rotation.ts";
 export {

@@ -37,8 +37,3 @@ export const MAX_DOCUMENT_IDS = 100;
 export const MIN_PART = 5 << 20;
 /** A user's id: `principalId`. */
 export const userId = text(32, 32, /^[a-z2-7]*$/);
-
-/** A tenant's revoked certificates are in so many lists. */
-export const REVOCATION_LISTS = 256;
-/** Which of them: the last octet of a serial number, in decimal. */
-export const revocationList = text(1, 3, /^(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/);

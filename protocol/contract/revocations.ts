@@ -4,7 +4,7 @@
  */
 
 import { line, list, open } from "../shape.ts";
-import { REVOCATION_LISTS, revocationList } from "./names.ts";
+import { REVOCATION_LISTS, revocationList } from "./revocation-list.ts";
 import type { Route } from "./route.ts";
 
 const crl = { octets: true, ranges: false, type: "application/pkix-crl" } as const;

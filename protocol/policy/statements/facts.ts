@@ -24,12 +24,11 @@ export type Facts = Asked & {
 
 /** The name is read once, for all statements, and only where one of them asks for it. */
 export function factsOf(asked: Asked): Facts {
-  let read: { attributes: Facts["attributes"] } | undefined;
+  let read: Facts["attributes"];
   return {
     ...asked,
     get attributes() {
-      read ??= { attributes: attributesOf(asked.principal) };
-      return read.attributes;
+      return (read ??= attributesOf(asked.principal));
     },
   };
 }
