@@ -24,11 +24,12 @@ export type Facts = Asked & {
 
 /** The name is read once, for all statements, and only where one of them asks for it. */
 export function factsOf(asked: Asked): Facts {
-  let read: Facts["attributes"];
+  let read: { attributes: Facts["attributes"] } | undefined;
   return {
     ...asked,
     get attributes() {
-      return (read ??= attributesOf(asked.principal));
+      read ??= { attributes: attributesOf(asked.principal) };
+      return read.attributes;
     },
   };
 }
