@@ -4,6 +4,7 @@ import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { enterDocuments, sealNames } from "#test/support/many-documents.ts";
 import { startSystem } from "#test/support/start.ts";
 import { type Browsing, openBrowser, signIn, untilEnrolled } from "#test/system/index.ts";
+import { firstDocument } from "./page/first-document.ts";
 import { progress, type Report } from "./row.ts";
 
 /** Documents of a list; COFFER_BENCH_DOCUMENTS has others measured. */
@@ -12,9 +13,10 @@ const SMALL_FILES = 200;
 
 /**
  * The page with many documents, in Chromium with all real parts: how long until a new device shows all names and how many requests that
- * takes, a reload with a device that knows the account, and sealing many small files.
+ * takes, a reload with a device that knows the account, and sealing many small files; and the way of a new person to the first document.
  */
 export async function run(report: Report): Promise<void> {
+  await firstDocument(report);
   const system = await startSystem({ vars: { COFFER_REQUESTS_PER_TEN_SECONDS: "1000000" } });
   const browsing = await openBrowser();
   try {
