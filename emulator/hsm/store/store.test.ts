@@ -200,6 +200,25 @@ describe("the store", () => {
     store.close();
   });
 
+  it("writes nothing more after a write that failed, not even when it is closed", async () => {
+    const store = new ObjectStore(dir, random);
+    const disk = new DatabaseSync(join(dir, "hsm.sqlite"));
+    // It has no room for b until a is written a second time.
+    disk.exec(`CREATE TABLE room (left INTEGER);
+      CREATE TRIGGER full BEFORE INSERT ON objects WHEN NEW.uid = 'b' AND NOT EXISTS (SELECT 1 FROM room)
+        BEGIN SELECT RAISE(ABORT, 'disk full'); END;
+      CREATE TRIGGER emptied AFTER UPDATE ON objects BEGIN INSERT INTO room VALUES (1); END;`);
+    store.commit([key("a", random(32)), key("b", random(32))]);
+    await expect(store.synced()).rejects.toThrow("disk full");
+    expect(() => store.commit([key("c", random(32))])).toThrow("can no longer be written");
+    expect(store.read("b")).toBeUndefined();
+    store.close();
+    disk.close();
+    const again = new ObjectStore(dir, random);
+    expect(again.find([])).toEqual([]);
+    again.close();
+  });
+
   it("reads no row that was altered, moved to another identifier, or sealed under another key", () => {
     const store = new ObjectStore(dir, random);
     store.commit([key("a", random(32)), key("b", random(32))]);

@@ -148,10 +148,15 @@ export class ObjectStore {
     return this.#log.synced();
   }
 
+  /** After a write that failed nothing more is written: what was begun is rolled back, and was never acknowledged. */
   close(): void {
-    this.#writeAll();
-    this.#log.close();
-    this.#database.close();
+    try {
+      if (!this.#log.hasFailed) this.#writeAll();
+    } finally {
+      this.#unwritten.clear();
+      this.#log.close();
+      this.#database.close();
+    }
   }
 
   /** Whether there was anything that somebody waits for. */
@@ -162,12 +167,16 @@ export class ObjectStore {
   }
 
   #writeAll(): void {
-    for (const object of this.#unwritten.all()) {
-      if (!this.#database.isTransaction) this.#begin.run();
-      this.#put(object);
+    try {
+      for (const object of this.#unwritten.all()) {
+        if (!this.#database.isTransaction) this.#begin.run();
+        this.#put(object);
+      }
+      if (this.#database.isTransaction) this.#end.run();
+    } finally {
+      // Also what failed: sealed once more, under the nonce that it has, it would give itself away.
+      this.#unwritten.clear();
     }
-    if (this.#database.isTransaction) this.#end.run();
-    this.#unwritten.clear();
   }
 
   #put({ uid, plain, version, entries: all }: UnwrittenObject): void {

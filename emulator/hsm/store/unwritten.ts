@@ -59,8 +59,9 @@ export class Unwritten {
     return found;
   }
 
-  /** They are written. */
+  /** They are written, or never will be. */
   clear(): void {
+    for (const { plain } of this.#objects.values()) plain.fill(0);
     this.#objects.clear();
     this.#living = 0;
   }

@@ -42,6 +42,10 @@ export class WriteAheadLog {
     if (this.#failed) throw new Error("The HSM's store can no longer be written", { cause: this.#failed });
   }
 
+  get hasFailed(): boolean {
+    return this.#failed !== undefined;
+  }
+
   /** To be called with each change. */
   changed(): void {
     this.#changed++;
