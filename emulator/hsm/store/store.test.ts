@@ -140,6 +140,8 @@ describe("the store", () => {
     const bytes = random(32);
     store.commit([key("a", bytes)]);
     const read = store.read("a")!;
+    // Nothing else's bytes lie beside it, and nobody gets it with theirs.
+    expect(secretBytes(read).buffer.byteLength).not.toBe(Buffer.from("shared").buffer.byteLength);
     await store.synced();
     expect(secretBytes(read)).toEqual(bytes);
     expect(secretBytes(store.read("a")!)).toEqual(bytes);

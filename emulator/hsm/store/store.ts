@@ -120,10 +120,17 @@ export class ObjectStore {
   /** Changes all or none, for every reader from then on; `synced` resolves when it is durable. */
   commit(objects: Iterable<ManagedObject>): void {
     this.#log.check();
-    const all = Array.from(objects, (object) => unwritten(object, this.#random(NONCE)));
-    this.#log.changed();
-    const stored = new Set(all.filter(({ uid }) => !this.#unwritten.get(uid) && this.#row(uid)));
-    if (stored.size > 0) this.#change(stored);
+    const all: UnwrittenObject[] = [];
+    let stored: Set<UnwrittenObject>;
+    try {
+      for (const object of objects) all.push(unwritten(object, this.#random(NONCE)));
+      this.#log.changed();
+      stored = new Set(all.filter(({ uid }) => !this.#unwritten.get(uid) && this.#row(uid)));
+      if (stored.size > 0) this.#change(stored);
+    } catch (error) {
+      for (const { plain } of all) plain.fill(0);
+      throw error;
+    }
     for (const object of all) if (!stored.has(object)) this.#unwritten.put(object);
     this.#commits++;
   }

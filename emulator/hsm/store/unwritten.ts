@@ -76,7 +76,12 @@ export function unwritten(object: ManagedObject, version: Uint8Array): Unwritten
   return { uid: object.uid, plain: serialize(object), version, entries, destroyed: isDestroyed(object) };
 }
 
-/** A copy of it: what is deserialized has views of the bytes that it is read from, and these are filled with zeros when they are written. */
+/**
+ * A copy of it, in memory of its own: what is deserialized has views of the bytes that it is read from. Those here are filled with zeros when
+ * they are written, and those that Buffers share are not.
+ */
 export function objectOf({ plain }: UnwrittenObject): ManagedObject {
-  return deserialize(Buffer.from(plain)) as ManagedObject;
+  const copy = Buffer.alloc(plain.length);
+  plain.copy(copy);
+  return deserialize(copy) as ManagedObject;
 }
