@@ -43,6 +43,8 @@ export const PUBLISHED: readonly string[] = [
   DROP TABLE published;
   DROP TABLE changes;
   `,
+  // The longest life (seconds) that certificates have had since.
+  "ALTER TABLE split ADD COLUMN life INTEGER NOT NULL DEFAULT 0",
 ];
 
 /** A list, and how much of what it was told it has seen. */
@@ -79,9 +81,19 @@ export function changes(sql: SqlStorage, list: number): number {
   return row?.told ?? 0;
 }
 
-/** When the one list of a tenant that had published it became many: certificates of since then name those. Null where there was none. */
-export function splitAt(sql: SqlStorage): number | null {
-  return sql.exec<{ at: number }>("SELECT at FROM split").toArray()[0]?.at ?? null;
+/** Certificates live so long (seconds). Those that were made before it was configured lower live as long as they did. */
+export function keepLife(sql: SqlStorage, life: number): void {
+  sql.exec("UPDATE split SET life = ?1 WHERE life < ?1", life);
+}
+
+/**
+ * Whether a certificate that has not expired may name the one list that became many: for the life of one that was made then, in a tenant that
+ * had published it; in every tenant while one that is revoked names it.
+ */
+export function isFirstNamed(sql: SqlStorage, now: number): boolean {
+  const young = sql.exec("SELECT 1 FROM split WHERE at + life > ?", now);
+  const revoked = "SELECT 1 FROM revoked WHERE list = ? AND expires > ? LIMIT 1";
+  return young.toArray().length > 0 || sql.exec(revoked, FIRST_LIST, now).toArray().length > 0;
 }
 
 /**

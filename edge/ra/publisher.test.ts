@@ -2,7 +2,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { fail, ok, type Result } from "../result.ts";
 import {
+  isFirstNamed,
   type KeptList,
+  keepLife,
   keepList,
   LONGEST_LIST,
   lastList,
@@ -10,7 +12,6 @@ import {
   noteRevoked,
   PUBLISHED,
   saysAll,
-  splitAt,
 } from "./published.ts";
 import { Publisher, RETRY_SECONDS, Turns } from "./publisher.ts";
 import { FIRST_LIST } from "./revocations.ts";
@@ -159,12 +160,12 @@ it("the same revocation, told again, makes no other list; an earlier time of it 
 });
 
 it("the list of an earlier release keeps its number and what it names, counts as lacking something, and is the first of many", () => {
-  const [before, since, many] = PUBLISHED;
+  const [before, since, ...many] = PUBLISHED;
   const kept = sqlStorage([before!]) as SqlStorage;
   kept.exec("INSERT INTO published VALUES (1, 7, ?, ?, 0, x'3000')", NOW, NOW + LIFE);
   kept.exec("INSERT INTO revoked VALUES ('aaa', ?, 9, ?)", NOW, NOW + LIFE);
   kept.exec(since!);
-  kept.exec(many!);
+  for (const migration of many) kept.exec(migration);
   const last = lastList(kept, FIRST_LIST)!;
   expect(last).toMatchObject({ number: 7, thisUpdate: NOW, nextUpdate: NOW + LIFE });
   const next = nextList(kept, FIRST_LIST, NOW)!;
@@ -172,8 +173,30 @@ it("the list of an earlier release keeps its number and what it names, counts as
   expect(next.revoked.map(({ serial }) => serial)).toEqual(["aaa"]);
   expect(saysAll(kept, FIRST_LIST, last, next.seen, NOW)).toBe(false);
   expect(nextList(kept, LIST, NOW)).toMatchObject({ number: 1, revoked: { length: 0 } });
-  expect(splitAt(kept)).toBeGreaterThan(0);
-  expect(splitAt(sql), "where there was none").toBeNull();
+});
+
+it("M20 the list of an earlier release is there as long as a certificate that may name it, however short their life is made since", () => {
+  const [before, since, ...many] = PUBLISHED;
+  const kept = sqlStorage([before!, since!]) as SqlStorage;
+  kept.exec(
+    "INSERT INTO published (only, number, this_update, next_update, der) VALUES (1, 7, 0, 1, x'3000')",
+  );
+  for (const migration of many) kept.exec(migration);
+  kept.exec("UPDATE split SET at = ?", NOW);
+  keepLife(kept, LIFE);
+  keepLife(kept, LIFE / 10);
+  expect(isFirstNamed(kept, NOW + LIFE - 1)).toBe(true);
+  expect(isFirstNamed(kept, NOW + LIFE)).toBe(false);
+});
+
+it("M20 the list of an earlier release is there where nobody had read it, while one that names it is revoked", () => {
+  keepLife(sql, LIFE);
+  revoke("aaa");
+  expect(isFirstNamed(sql, now)).toBe(false);
+  revoke("bbb", NOW, FIRST_LIST);
+  expect(isFirstNamed(sql, now)).toBe(true);
+  expect(nextList(sql, FIRST_LIST, now)!.revoked.map(({ serial }) => serial)).toEqual(["bbb"]);
+  expect(isFirstNamed(sql, now + 90_000), "it has expired").toBe(false);
 });
 
 it("M20 a list names what is told of it and nothing of another's, and is made again for that alone", async () => {

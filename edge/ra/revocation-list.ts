@@ -11,7 +11,7 @@ import { fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
 import { CERTIFICATE_SECONDS } from "./enrol.ts";
-import { keepList, nextList, noteRevoked, PUBLISHED, splitAt } from "./published.ts";
+import { isFirstNamed, keepLife, keepList, nextList, noteRevoked, PUBLISHED } from "./published.ts";
 import { Publisher, Turns } from "./publisher.ts";
 import { distributionPoint, FIRST_LIST, type Revocation } from "./revocations.ts";
 import type { Published } from "./types.ts";
@@ -28,8 +28,6 @@ export class RaRevocationsObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
   readonly #life: number;
-  /** Of certificates, seconds. */
-  readonly #certificateLife: number;
   readonly #turns: Turns;
   readonly #publishers = new Map<number, Publisher>();
 
@@ -42,10 +40,9 @@ export class RaRevocationsObject extends DurableObject<Env> {
       env.COFFER_REVOCATION_LIST_SECONDS,
       LIST_SECONDS,
     );
-    this.#certificateLife = configuredBound(
-      "COFFER_INSTANCE_SECONDS",
-      env.COFFER_INSTANCE_SECONDS,
-      CERTIFICATE_SECONDS,
+    keepLife(
+      this.#store.sql,
+      configuredBound("COFFER_INSTANCE_SECONDS", env.COFFER_INSTANCE_SECONDS, CERTIFICATE_SECONDS),
     );
     this.#turns = new Turns((list) => this.#sign(list), clock);
   }
@@ -58,18 +55,12 @@ export class RaRevocationsObject extends DurableObject<Env> {
 
   /** A list that is good now; a new one where more is revoked than the last one says, or half of its life is over. Errors: `not-found`. */
   async published(list: number): Promise<Result<Published>> {
-    if (!this.#isNamed(list)) return fail("not-found");
+    // A list that says nothing of today's certificates must not be taken for one that does.
+    if (list === FIRST_LIST && !isFirstNamed(this.#store.sql, clock())) return fail("not-found");
     const publisher =
       this.#publishers.get(list) ?? new Publisher(this.#store.sql, list, () => this.#turns.make(list), clock);
     this.#publishers.set(list, publisher);
     return publisher.published();
-  }
-
-  /** Whether a certificate that has not expired may name it. A list that says nothing of today's certificates must not be taken for one that does. */
-  #isNamed(list: number): boolean {
-    if (list !== FIRST_LIST) return true;
-    const split = splitAt(this.#store.sql);
-    return split !== null && clock() < split + this.#certificateLife;
   }
 
   /** Has a list of now signed and keeps it. One at a time. */

@@ -185,7 +185,7 @@ describe.skipIf(without)("the lists of revoked certificates", () => {
     const first = (of = ann) => send(`${of.vault}/ra/revocations`);
     expect((await first()).status, "nobody's certificate names it here").toBe(404);
     // From here on as in a folder of an earlier release.
-    changeRows(system.edgeDir, "split", "INSERT INTO split VALUES (unixepoch())");
+    changeRows(system.edgeDir, "split", "INSERT INTO split VALUES (unixepoch(), 3600)");
     const before = await enrolled(cat);
     const moved = `UPDATE instances SET list = -1 WHERE id = '${before.instance}'`;
     expect(changeRows(system.edgeDir, "instances", moved)).toBe(1);
@@ -200,6 +200,8 @@ describe.skipIf(without)("the lists of revoked certificates", () => {
       "different CRL scope",
     ]);
     changeRows(system.edgeDir, "split", "UPDATE split SET at = unixepoch() - 3600");
+    expect((await first()).status, "one that is revoked names it").toBe(200);
+    changeRows(system.edgeDir, "revoked", "UPDATE revoked SET expires = unixepoch() - 1 WHERE list = -1");
     expect((await first()).status, "the last that named it has ended").toBe(404);
   });
 
