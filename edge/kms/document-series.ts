@@ -25,6 +25,9 @@ export function inTheWayOf(
   { document, first, over }: Lead,
   gone: (document: string) => boolean,
 ): string | undefined {
+  // A document is a version of one series, and stays in it.
+  const leads = "SELECT 1 FROM document_series WHERE client = ? AND newest = ? AND first <> ?";
+  if (sql.exec(leads, client, document, first).toArray().length > 0) return document;
   const newest = newestOf(sql, client, first);
   if (newest === undefined) return gone(over) ? over : undefined;
   // It leads already: the answer was lost.

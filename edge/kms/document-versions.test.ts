@@ -222,12 +222,14 @@ it("lets one document follow another as the newest version, and tells every othe
   expect([...sql.exec("SELECT 1 FROM document_series")]).toEqual([]);
 });
 
-it("keeps no more about newest versions than there are documents", () => {
+it("lets no document leave the versions whose newest it is, and keeps no more about newest versions than there are documents", () => {
   const sql = setup();
   put(sql, [row(1)]);
-  for (let first = 2; first < 40; first++) follow(sql, [row(1)], [lead(1, 1, first)]);
+  expect(conflictsOf(follow(sql, [row(1)], [lead(1, 1, 2)]))).toEqual([]);
+  for (let first = 3; first < 40; first++)
+    expect(conflictsOf(follow(sql, [row(1)], [lead(1, 1, first)]))).toEqual([[idOf(1), idOf(1)]]);
   expect([...sql.exec("SELECT * FROM document_series")]).toEqual([
-    { client: APP, first: idOf(39), newest: idOf(1) },
+    { client: APP, first: idOf(2), newest: idOf(1) },
   ]);
   put(sql, [gone(1)]);
   expect([...sql.exec("SELECT * FROM document_series")]).toEqual([]);

@@ -59,3 +59,29 @@ it("ends the shares of a version that another follows, and none where that one i
   expect(follow(4, 2)).toMatchObject({ value: { conflicts: [{ document: idOf(4) }] } });
   expect(shared()).toEqual(["s2"]);
 });
+
+it("ends no share by a lead that nothing took: of a document that has no row, that is refused, or that leads already", () => {
+  const lead = (at: number, over: number, first: number) => ({
+    ...{ document: idOf(at), first: idOf(first), over: idOf(over) },
+  });
+  const change = (rows: VersionRow[], ...leads: ReturnType<typeof lead>[]) =>
+    enterAndEnd(sql, APP, { rows, leads });
+  change([row(3)], lead(3, 3, 3));
+  change([], lead(3, 2, 3));
+  change([row(3, 9)], lead(3, 2, 3));
+  change([row(3)], lead(3, 2, 3));
+  change([row(3, 2)], lead(3, 2, 3));
+  change([row(3, 3)], lead(3, 2, 4));
+  expect(shared()).toHaveLength(2);
+});
+
+it("ends the shares of each version that was followed in one change", () => {
+  enterAndEnd(sql, APP, {
+    rows: [row(2, 2), row(3)],
+    leads: [
+      { document: idOf(2), first: idOf(1), over: idOf(1) },
+      { document: idOf(3), first: idOf(1), over: idOf(2) },
+    ],
+  });
+  expect(shared()).toEqual([]);
+});

@@ -4,7 +4,7 @@
  */
 
 import { seconds } from "#protocol/clock.ts";
-import type { VersionChange, VersionPage, VersionsPut } from "#protocol/contract/index.ts";
+import type { Lead, VersionChange, VersionPage, VersionsPut } from "#protocol/contract/index.ts";
 import { bucketHash, rootOf } from "#protocol/version-index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -62,6 +62,8 @@ export function enterAndEnd(
   change: VersionChange,
   most?: number,
 ): Decision<VersionsPut> {
+  const { leads = [] } = change;
+  const before = new Map(leads.map(({ first }) => [first, newestOf(sql, client, first)]));
   const entered = enter(sql, client, change, most);
   const deleted = change.rows.filter((row) => row.deleted).map(({ document }) => document);
   const isGone = (document: string) => {
@@ -71,15 +73,27 @@ export function enterAndEnd(
   };
   endSharesOf(sql, client, deleted.filter(isGone));
   // What has an earlier version has it to itself: whoever replaces a document shares it anew.
-  const followed = (change.leads ?? []).filter(
-    ({ document, first, over }) => over !== document && newestOf(sql, client, first) === document,
-  );
-  endSharesOf(
-    sql,
-    client,
-    followed.map(({ over }) => over),
-  );
+  for (const [first, newest] of before)
+    endSharesOf(sql, client, followedSince(leads, { first, newest }, newestOf(sql, client, first)));
   return entered;
+}
+
+/** What of a series the leads of a change have followed that were taken: from the newest of now back to that of before. */
+function followedSince(
+  leads: readonly Lead[],
+  before: { first: string; newest: string | undefined },
+  now: string | undefined,
+): string[] {
+  const leading = new Map(leads.map((lead) => [lead.document, lead]));
+  const followed: string[] = [];
+  for (let at = now; at !== undefined && at !== before.newest; ) {
+    const lead = leading.get(at);
+    // Each once, whatever they say of each other.
+    leading.delete(at);
+    at = lead?.first === before.first && lead.over !== at ? lead.over : undefined;
+    if (at !== undefined) followed.push(at);
+  }
+  return followed;
 }
 
 /** A page of changes; the last one with the head, of the same moment. Errors: `forbidden`, those of the HSM. */
