@@ -41,11 +41,16 @@ export async function endOwnKey(
   });
 }
 
-/** In the object of who ordered it, for an admin, who was asked for before. Errors: `not-found`, `conflict`. */
+/**
+ * In the object of who ordered it, for an admin, who was asked for before, and who calls off what an admin has decided alone. Errors: `not-found`,
+ * `conflict`.
+ */
 export function endKeyOfUser(store: Store, caller: Caller, key: Version, ends: number | null): Result<null> {
   return authorize<null>(store, aboutKey(END_KEY_OF_USER, caller, key), (sql) => {
     const row = find(sql, key);
     if (row === undefined) return refuse("not-found", "no such data key of this principal");
+    if (ends === null && row.ends !== null && row.ended_by === null)
+      return refuse("conflict", "who ordered the key has decided on its end");
     const decided = end(sql, key, row, ends);
     if (decided.ok) {
       const by = ends === null ? null : caller.user;

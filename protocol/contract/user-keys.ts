@@ -29,7 +29,7 @@ export const listUserKeys = {
   problems: ["forbidden"],
 } as const satisfies Route;
 
-/** As `endOwnKey`, and who has ordered the key cannot call it off. */
+/** As `endOwnKey`, and who has ordered the key cannot call it off, nor an admin what that one has decided. */
 export const endUserKey = {
   site: "app",
   method: "PUT",

@@ -80,6 +80,17 @@ it("M11 an admin lists and ends a key that somebody else has ordered: nobody is 
     .toEqual([allowed, allowed, { ...allowed, outcome: "deny" }]);
 });
 
+it("M11 an admin does not call off the deletion of a key that its owner has decided on", async () => {
+  const [ada, gus] = [await signedIn("Ada"), await instanceOf(await signedIn("Gus"))];
+  const user = userOf(gus.client);
+  const key = await retain(gus);
+  const ends = inDays(2);
+  expect(await endOwn(gus.client, key, ends)).toBe("ok");
+  expect(await end(ada, user, key, null)).toBe("409 conflict");
+  expect((await list(ada, user)).keys[0]?.ends).toBe(ends);
+  expect(await load(gus, key)).toBe("403 forbidden");
+});
+
 it("M11 a key of others is seen and ended by an admin alone: not by its owner or a neighbour, in another app or tenant, or by who was an admin", async () => {
   const [ada, cleo, dan] = [
     await signedIn("Ada"),
