@@ -68,10 +68,12 @@ const LIMITS: Record<string, string[]> = {
   open: ["webcrypto/decrypt", "read"],
 };
 
+const OURS = "coffer";
+
 /** A peer is compared with ours, which is no limit of it. */
 function limitsOf(what: string): string[] {
   const [, peer, way] = /^(.+)\/(seal|open)$/.exec(what) ?? [];
-  return way && peer !== "coffer" ? [`coffer/${way}`] : (LIMITS[what] ?? []);
+  return way && peer !== OURS ? [`${OURS}/${way}`] : (LIMITS[what] ?? []);
 }
 
 class Bench {

@@ -57,6 +57,10 @@ it("refuses one that is changed in any byte, of another key, log or name, unsign
     const changed = `${note.slice(0, at)}${note[at] === "A" ? "B" : "A"}${note.slice(at + 1)}`;
     await expect(verifyCheckpoint(changed, log), changed).rejects.toThrow(TypeError);
   }
+  // The last character before the end of a signature has two bits that are nobody's.
+  const [, last = ""] = /(.)=\n$/.exec(note) ?? [];
+  const spare = String.fromCharCode(last.charCodeAt(0) + 1);
+  await expect(verifyCheckpoint(note.replace(/.=\n$/, `${spare}=\n`), log)).rejects.toThrow(TypeError);
   const same = await signer();
   const renamed = { ...log, name: "example.test/other" };
   for (const wrong of [

@@ -106,9 +106,11 @@ function base64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
+/** None for what is no base64, or is another text than that of its bytes: its last character may have bits that belong to none. */
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return base64(bytes) === text ? bytes : new Uint8Array();
   } catch {
     return new Uint8Array();
   }

@@ -191,8 +191,6 @@ export const GERMAN = {
     "Jeder Eintrag ist ein Glied einer Hash-Kette, deren Enden der Schlüsselspeicher signiert. Hier sehen Sie, was der Server sagt. Wer die Anlage betreibt, exportiert das ganze Protokoll, und wer ihren Wurzelschlüssel hat, prüft die Datei:",
   "Each key is encrypted under the one above it. What stands here, the vault and the KMS have said just now. No key is asked for to show this.":
     "Jeder Schlüssel ist unter dem über ihm verschlüsselt. Was hier steht, haben Tresor und KMS eben gesagt. Um das zu zeigen, wird kein Schlüssel angefordert.",
-  "Each key is encrypted under the one above it. What stands here of the vault, the vault has said just now. No key is asked for to show this.":
-    "Jeder Schlüssel ist unter dem über ihm verschlüsselt. Was hier vom Tresor steht, hat der Tresor eben gesagt. Um das zu zeigen, wird kein Schlüssel angefordert.",
   "Each version stays encrypted and counts towards your storage. The 20 before the newest are kept. Whoever the document was shared with does not have a new version until you share it again.":
     "Jede Version bleibt verschlüsselt und zählt zu Ihrem Speicher. Die 20 vor der neuesten bleiben. Wem das Dokument freigegeben war, der hat eine neue Version erst, wenn Sie sie wieder freigeben.",
   Elsewhere: "Anderswo",
