@@ -1,6 +1,8 @@
 import { join } from "#protocol/bytes.ts";
 import { type BackEndSettings, named } from "#protocol/hierarchy/index.ts";
 import {
+  type Answers,
+  type BatchOptions,
   createKmipClient,
   type ProtocolVersion,
   type RequestItem,
@@ -31,9 +33,18 @@ type KmipClient = ReturnType<typeof createKmipClient>;
 /** Told of each message as it goes out, by the operations in it; what is called when the answer is there. */
 export type HsmWatch = (operations: string) => () => void;
 
+/** What batches go to. `began`: called when the items go out, where they waited for that. */
+export type Batches = {
+  batch<const I extends readonly RequestItem[]>(
+    items: I,
+    options?: BatchOptions,
+    began?: () => void,
+  ): Promise<Answers<I>>;
+};
+
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   /** For batches that leave nothing there, each with Continue and in order: those that come while one is under way go out in one message. */
-  together: Pick<KmipClient, "batch">;
+  together: Batches;
   /** The same, with all that is kept, for what is to be told of. */
   watched(watch: HsmWatch): Hsm;
   /** What it keeps as a tenant's back end, known for a minute. Throws `BackEndRefused` where the tenant asks for more. */
@@ -86,7 +97,13 @@ function isSaid(version: ProtocolVersion): boolean {
  * version that the server has. `backEnd`: of the tenant whose keys are asked for. Then nothing is asked of a server that keeps less.
  */
 export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSettings): Hsm {
-  return openAt({ fetcher, url, backEnd, kept: new Map(), gathered: new Gathered() });
+  return openAt({
+    fetcher,
+    url,
+    backEnd,
+    kept: new Map(),
+    gathered: new Gathered((error) => error instanceof HsmUnavailable),
+  });
 }
 
 type At = {
@@ -131,18 +148,19 @@ function openAt(at: At): Hsm {
     }) as KmipClient["request"],
   };
 
-  const together: Pick<KmipClient, "batch"> = {
-    batch: (async (items) => {
+  const together: Batches = {
+    batch: (async (items, _options, sent) => {
       // A message is told to each whose items are in it, as far as they are its own.
       const { watch: _, ...untold } = at;
       const send = (all: readonly RequestItem[]) =>
         (watch ? openAt(untold) : client).batch(all, APART) as Promise<ResponseItem[]>;
       let answered: (() => void) | undefined;
       const began = () => {
+        sent?.();
         answered = watch?.(inRuns(items.map(({ operation }) => String(operation))));
       };
       return gathered.batch(items, send, began).finally(() => answered?.());
-    }) as KmipClient["batch"],
+    }) as Batches["batch"],
   };
 
   function once<T>(key: string, read: () => Promise<T>): Promise<T> {

@@ -31,6 +31,8 @@ function hsm() {
   return { messages, send };
 }
 
+class Away extends Error {}
+const isAway = (error: unknown) => error instanceof Away;
 const turn = () => new Promise((resolve) => setTimeout(resolve));
 const namesIn = (answers: ResponseItem[]) =>
   answers.map(({ payload }) => (payload as { uniqueIdentifier: string }).uniqueIdentifier);
@@ -38,7 +40,7 @@ const namesIn = (answers: ResponseItem[]) =>
 describe("gathered batches", () => {
   it("go out in one message while another is under way, and each gets the answers to its own items", async () => {
     const { messages, send } = hsm();
-    const gathered = new Gathered();
+    const gathered = new Gathered(isAway);
     const batches = [["a"], ["b", "c"], ["d"], ["e", "f"]];
     const answers = batches.map((names) => gathered.batch(names.map(destroy), send));
     expect(messages.map(({ names }) => names)).toEqual([["a"]]);
@@ -51,7 +53,7 @@ describe("gathered batches", () => {
 
   it("make no message longer than its bound, but for one that is longer by itself", async () => {
     const { messages, send } = hsm();
-    const gathered = new Gathered();
+    const gathered = new Gathered(isAway);
     const lengths = [1, 100, 28, 1, 200, 1];
     const answers = lengths.map((length, n) =>
       gathered.batch(
@@ -69,7 +71,7 @@ describe("gathered batches", () => {
 
   it("fail together where their message does, and the next goes out all the same", async () => {
     const { messages, send } = hsm();
-    const gathered = new Gathered();
+    const gathered = new Gathered(isAway);
     const [one, two, three] = ["a", "b", "c"].map((name) => gathered.batch([destroy(name)], send));
     messages[0]!.fail(new Error("away"));
     await expect(one).rejects.toThrow("away");
@@ -82,9 +84,28 @@ describe("gathered batches", () => {
     expect(namesIn(await next)).toEqual(["d"]);
   });
 
+  it("fail with the message that they wait for where the HSM is away, rather than wait for it one after the other", async () => {
+    const { messages, send } = hsm();
+    const gathered = new Gathered(isAway);
+    const lengths = [1, 100, 100];
+    const answers = lengths.map((length) =>
+      gathered.batch(
+        Array.from({ length }, () => destroy("a")),
+        send,
+      ),
+    );
+    messages[0]!.fail(new Away("hung"));
+    for (const answer of answers) await expect(answer).rejects.toThrow("hung");
+    // Who comes then asks anew.
+    const next = gathered.batch([destroy("b")], send);
+    expect(messages.map(({ names }) => names)).toEqual([["a"], ["b"]]);
+    messages[1]!.answer();
+    expect(namesIn(await next)).toEqual(["b"]);
+  });
+
   it("go out each by itself where one of them cannot be said to this HSM", async () => {
     const { messages, send } = hsm();
-    const gathered = new Gathered();
+    const gathered = new Gathered(isAway);
     const [, two, three] = ["a", "b", "c"].map((name) => gathered.batch([destroy(name)], send));
     messages[0]!.answer();
     await turn();

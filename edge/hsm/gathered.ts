@@ -23,10 +23,19 @@ type Waiting = {
 
 /** What waits for the message that is under way. Of one object: requests of several may not wait for each other. */
 export class Gathered {
+  readonly #isAway: (error: unknown) => boolean;
   readonly #waiting: Waiting[] = [];
   #isUnderWay = false;
 
-  /** The answers to these items. Of several that go together the first sends. `began`: called when they go out. Throws what `send` throws. */
+  /** `isAway`: whether an HSM that fails so would have those who wait for their turn wait as long for the same. */
+  constructor(isAway: (error: unknown) => boolean) {
+    this.#isAway = isAway;
+  }
+
+  /**
+   * The answers to these items. Of several that go together the first sends. `began`: called when they go out. Throws what `send` throws, and
+   * what that threw for the message that they waited for where the HSM was away.
+   */
   batch(items: readonly RequestItem[], send: Send, began: () => void = () => {}): Promise<ResponseItem[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ items, send, began, resolve, reject });
@@ -36,7 +45,11 @@ export class Gathered {
 
   async #sendAll(): Promise<void> {
     this.#isUnderWay = true;
-    while (this.#waiting.length > 0) await sendTogether(this.#take());
+    while (this.#waiting.length > 0) {
+      const failed = await sendTogether(this.#take());
+      if (failed && this.#isAway(failed.error))
+        for (const { reject } of this.#waiting.splice(0)) reject(failed.error);
+    }
     this.#isUnderWay = false;
   }
 
@@ -51,10 +64,10 @@ export class Gathered {
   }
 }
 
-/** Never throws: each is told for itself. */
-async function sendTogether(together: readonly Waiting[]): Promise<void> {
+/** Never throws: each is told for itself. What the message failed by. */
+async function sendTogether(together: readonly Waiting[]): Promise<{ error: unknown } | undefined> {
   const [first, ...others] = together;
-  if (first === undefined) return;
+  if (first === undefined) return undefined;
   try {
     for (const { began } of together) began();
     const answers = await first.send(together.flatMap(({ items }) => items));
@@ -63,10 +76,12 @@ async function sendTogether(together: readonly Waiting[]): Promise<void> {
       resolve(answers.slice(from, from + items.length));
       from += items.length;
     }
+    return undefined;
   } catch (error) {
     // What one of them asks for cannot be said to this HSM. Nothing was sent, and the others are not to suffer for it.
     const unsaid = error instanceof KmipEncodeError || error instanceof BackEndRefused;
     if (unsaid && others.length > 0) for (const each of together) await sendTogether([each]);
     else for (const { reject } of together) reject(error);
+    return { error };
   }
 }

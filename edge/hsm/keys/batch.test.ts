@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
-import type { Hsm } from "../client.ts";
+import type { Batches, Hsm } from "../client.ts";
 import { type NextName, runBatch } from "./batch.ts";
 import { LEDGER_TABLE, type Leftover, openLedger } from "./ledger.ts";
 
@@ -71,6 +71,25 @@ describe("batch at the HSM", () => {
     const book = ledger(hsm);
     expect(await runBatch(hsm, book, build)).toHaveLength(3);
     expect([objects.size, book.open().length]).toEqual([0, 0]);
+  });
+
+  it("is in the ledger when it goes out, however long it has waited for that", async () => {
+    const { hsm } = fake(() => "ok");
+    const book = ledger(hsm);
+    let atHsm: number[] = [];
+    const waiting: Batches = {
+      async batch(items, options, began) {
+        await Promise.resolve();
+        // The alarm has cleared it meanwhile, as it does with what was cut off.
+        for (const entry of book.open()) book.end(entry);
+        began?.();
+        atHsm = book.open().map(({ objects }) => objects);
+        return hsm.batch(items, options);
+      },
+    };
+    await runBatch(waiting, book, build);
+    expect(atHsm).toEqual([1]);
+    expect(book.open()).toHaveLength(0);
   });
 
   it("sweeps what a failed clean-up left, and reports the failure", async () => {

@@ -6,7 +6,7 @@
 
 import { named, transientName } from "#protocol/hierarchy/index.ts";
 import { KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
-import type { Hsm } from "../client.ts";
+import type { Batches } from "../client.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** Name attribute of the next object that a batch makes. */
@@ -17,7 +17,7 @@ export type NextName = () => ReturnType<typeof named>;
  * successes. Throws the `KmipError` of the first item that failed, or what the transport threw; leftovers are swept.
  */
 export async function runBatch(
-  hsm: Pick<Hsm, "batch">,
+  hsm: Batches,
   ledger: Pick<Ledger, "domain" | "begin" | "end" | "clear">,
   build: (name: NextName) => RequestItem[],
 ): Promise<ResponseItem[]> {
@@ -27,10 +27,14 @@ export async function runBatch(
   const batch = { id, objects };
   ledger.begin(batch);
   try {
-    const answers = await hsm.batch(items, {
-      batchErrorContinuationOption: "Continue",
-      batchOrderOption: true,
+    const apart = { batchErrorContinuationOption: "Continue", batchOrderOption: true } as const;
+    let hasWaited = false;
+    const sent = hsm.batch(items, apart, () => {
+      // For others (`Hsm.together`), and perhaps for longer than what is under way is left alone.
+      if (hasWaited) ledger.begin(batch);
     });
+    hasWaited = true;
+    const answers = await sent;
     check(items, answers);
     ledger.end(batch);
     return answers;

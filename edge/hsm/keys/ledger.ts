@@ -14,7 +14,7 @@ export type Leftover = { id: string; objects: number };
 export interface Ledger {
   /** What the ids of this domain's batches begin with. */
   readonly domain: string;
-  /** Before the HSM is asked; the alarm looks after it if nobody else does. */
+  /** Before the HSM is asked, and again when what waited goes out; the alarm looks after it if nobody else does. */
   begin(entry: Leftover): void;
   /** All that it made is gone, or is meant to stay. */
   end(entry: Pick<Leftover, "id">): void;
@@ -59,7 +59,12 @@ export function openLedger(
   const ledger: Ledger = {
     domain,
     begin({ id, objects }) {
-      sql.exec("INSERT INTO hsm_batches (id, objects, started) VALUES (?, ?, ?)", id, objects, Date.now());
+      sql.exec(
+        "INSERT OR REPLACE INTO hsm_batches (id, objects, started) VALUES (?, ?, ?)",
+        id,
+        objects,
+        Date.now(),
+      );
       ctx.waitUntil(wake());
     },
     end: ({ id }) => void sql.exec("DELETE FROM hsm_batches WHERE id = ?", id),
