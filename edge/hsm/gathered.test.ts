@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { KmipEncodeError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
+import { KmipEncodeError, KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
 import { Gathered, type Send } from "./gathered.ts";
 
 const destroy = (uniqueIdentifier: string): RequestItem => ({
@@ -67,6 +67,44 @@ describe("gathered batches", () => {
     }
     expect(messages.map(({ names }) => names.length)).toEqual([1, 128, 1, 200, 1]);
     expect((await Promise.all(answers)).map(({ length }) => length)).toEqual(lengths);
+  });
+
+  it("make no message that is larger than an HSM need take", async () => {
+    const { messages, send } = hsm();
+    const gathered = new Gathered(isAway);
+    const encrypt = (uniqueIdentifier: string): RequestItem => ({
+      operation: "Encrypt",
+      payload: { uniqueIdentifier, data: new Uint8Array(200 * 1024) },
+    });
+    const answers = ["a", "b", "c", "d"].map((name) => gathered.batch([encrypt(name)], send));
+    for (let n = 0; n < 3; n++) {
+      messages[n]!.answer();
+      await turn();
+    }
+    expect(messages.map(({ names }) => names)).toEqual([["a"], ["b", "c"], ["d"]]);
+    expect((await Promise.all(answers)).map(namesIn)).toEqual([["a"], ["b"], ["c"], ["d"]]);
+  });
+
+  it("go out each by itself where the HSM refuses the message of all, and are told of once that they go out", async () => {
+    const { messages, send } = hsm();
+    const gathered = new Gathered(isAway);
+    let began = 0;
+    const [one, two, three] = ["a", "b", "c"].map((name) =>
+      gathered.batch([destroy(name)], send, () => {
+        began++;
+      }),
+    );
+    messages[0]!.answer();
+    await turn();
+    messages[1]!.fail(new KmipError("ResponseTooLarge"));
+    await turn();
+    messages[2]!.answer();
+    await turn();
+    messages[3]!.fail(new KmipError("GeneralFailure"));
+    await expect(three).rejects.toThrow("GeneralFailure");
+    expect([await one!, await two!].map(namesIn)).toEqual([["a"], ["b"]]);
+    expect(messages.map(({ names }) => names)).toEqual([["a"], ["b", "c"], ["b"], ["c"]]);
+    expect(began).toBe(3);
   });
 
   it("fail together where their message does, and the next goes out all the same", async () => {
