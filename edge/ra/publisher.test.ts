@@ -13,7 +13,7 @@ import {
   PUBLISHED,
   saysAll,
 } from "./published.ts";
-import { Publisher, RETRY_SECONDS, Turns } from "./publisher.ts";
+import { type Made, Publisher, RETRY_SECONDS, Turns } from "./publisher.ts";
 import { FIRST_LIST } from "./revocations.ts";
 
 const NOW = 1_800_000_000;
@@ -242,7 +242,7 @@ it("what nobody reads leaves too, a month after its end, and a list that is too 
 });
 
 describe("turns of a tenant's lists at the HSM", () => {
-  let under: { list: number; end: (made: Result<null>) => void }[];
+  let under: { list: number; end: (made: Made) => void }[];
   let turns: Turns;
   beforeEach(() => {
     under = [];
@@ -266,10 +266,10 @@ describe("turns of a tenant's lists at the HSM", () => {
     expect(await Promise.all(made.slice(1))).toEqual([ok(null), ok(null)]);
   });
 
-  it("none for a while after the HSM was away, for any list; one that it refused keeps no other from it", async () => {
+  it("none for a while after the HSM was away, or would sign none, for any list; one that is too long keeps no other from it", async () => {
     const made = [1, 2, 3].map((list) => turns.make(list));
     await settled();
-    under[0]!.end(fail("hsm-refused"));
+    under[0]!.end("too-long");
     await settled();
     under[1]!.end(fail("hsm-unavailable"));
     await settled();
@@ -280,9 +280,15 @@ describe("turns of a tenant's lists at the HSM", () => {
       { problem: { code: "hsm-unavailable" } },
     ]);
     now += RETRY_SECONDS;
+    const refused = [3, 4].map((list) => turns.make(list));
+    await settled();
+    under[2]!.end(fail("hsm-refused"));
+    for (const one of refused) expect(await one).toMatchObject({ problem: { code: "hsm-refused" } });
+    expect(under, "the fourth was not tried").toHaveLength(3);
+    now += RETRY_SECONDS;
     const again = turns.make(3);
     await settled();
-    under[2]!.end(ok(null));
+    under[3]!.end(ok(null));
     expect(await again).toEqual(ok(null));
   });
 });

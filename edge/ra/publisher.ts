@@ -1,4 +1,4 @@
-import { ok, type Result } from "../result.ts";
+import { fail, ok, type Result } from "../result.ts";
 import { changes, type KeptList, lastList, saysAll } from "./published.ts";
 import type { Published } from "./types.ts";
 
@@ -73,14 +73,17 @@ export class Publisher {
   }
 }
 
-/** Has lists made one after the other, however many are asked for at once, and none for a while after the HSM was away. */
+/** Of a list that was made; "too-long" of one that is for a message to the HSM, which says nothing of others. */
+export type Made = Result<null> | "too-long";
+
+/** Has lists made one after the other, however many are asked for at once, and none for a while after one could not be made. */
 export class Turns {
-  readonly #make: (list: number) => Promise<Result<null>>;
+  readonly #make: (list: number) => Promise<Made>;
   readonly #now: () => number;
   #last: Promise<unknown> = Promise.resolve();
-  #away: { answer: Result<never>; at: number } | undefined;
+  #failed: { answer: Result<never>; at: number } | undefined;
 
-  constructor(make: (list: number) => Promise<Result<null>>, now: () => number) {
+  constructor(make: (list: number) => Promise<Made>, now: () => number) {
     this.#make = make;
     this.#now = now;
   }
@@ -92,11 +95,12 @@ export class Turns {
   }
 
   async #inTurn(list: number): Promise<Result<null>> {
-    const since = this.#away && this.#now() - this.#away.at;
-    if (this.#away && since !== undefined && since >= 0 && since < RETRY_SECONDS) return this.#away.answer;
+    const since = this.#failed && this.#now() - this.#failed.at;
+    if (this.#failed && since !== undefined && since >= 0 && since < RETRY_SECONDS)
+      return this.#failed.answer;
     const made = await this.#make(list);
-    this.#away =
-      !made.ok && made.problem.code === "hsm-unavailable" ? { answer: made, at: this.#now() } : undefined;
+    if (made === "too-long") return fail("hsm-refused");
+    this.#failed = made.ok ? undefined : { answer: made, at: this.#now() };
     return made;
   }
 }

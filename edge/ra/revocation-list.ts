@@ -12,7 +12,7 @@ import { openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
 import { CERTIFICATE_SECONDS } from "./enrol.ts";
 import { isFirstNamed, keepLife, keepList, nextList, noteRevoked, PUBLISHED } from "./published.ts";
-import { Publisher, Turns } from "./publisher.ts";
+import { type Made, Publisher, Turns } from "./publisher.ts";
 import { distributionPoint, FIRST_LIST, type Revocation } from "./revocations.ts";
 import type { Published } from "./types.ts";
 import { x509 } from "./x509.ts";
@@ -64,7 +64,7 @@ export class RaRevocationsObject extends DurableObject<Env> {
   }
 
   /** Has a list of now signed and keeps it. One at a time. */
-  async #sign(list: number): Promise<Result<null>> {
+  async #sign(list: number): Promise<Made> {
     const { sql, tenant } = this.#store;
     const action = "ra:revocation-list";
     const about = { action, caller: null, requestId: crypto.randomUUID() };
@@ -73,10 +73,12 @@ export class RaRevocationsObject extends DurableObject<Env> {
       const { keyId } = await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey, false, crypto);
       const now = clock();
       const next = nextList(sql, list, now);
-      if (!next)
-        return authorize<never>(this.#store, { ...about, resource: `list/${list}` }, () =>
+      if (!next) {
+        authorize<never>(this.#store, { ...about, resource: `list/${list}` }, () =>
           refuse("hsm-refused", "the list is too long for a message to the HSM"),
         );
+        return "too-long";
+      }
       const { number, seen, revoked } = next;
       const nextUpdate = now + this.#life;
       const toSign = revocationListToSign({
