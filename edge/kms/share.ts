@@ -21,7 +21,7 @@ import { checkKey, type Item, isUnder } from "./loading/index.ts";
 import { rewrapToAccount } from "./loading/rewrap-batch.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { findDataKey } from "./registry.ts";
-import { checkRoomForShare, endShare, listShares, putShare, type Share } from "./shares.ts";
+import { checkRoomForShare, endShare, listShares, placeOf, putShare, type Share } from "./shares.ts";
 import { checkLives } from "./shred.ts";
 import { signEdks } from "./signing.ts";
 
@@ -34,7 +34,11 @@ const LONGEST_LIFE = 366 * DAY;
 
 type Asked = { account: string; item: Item } & Omit<ShareRequest, "edk">;
 /** What is shared, as it stands now. */
-type Shared = { record: Omit<KeyRecord, "account" | "name">; expires: number };
+type Shared = {
+  record: Omit<KeyRecord, "account" | "name">;
+  expires: number;
+  place: ReturnType<typeof placeOf>;
+};
 
 /**
  * Errors: `forbidden`; `not-found` for an account or a document that is not there; `conflict` for a document that is not in the version index as a
@@ -94,6 +98,8 @@ export async function shareDocument(
       if (!again.ok) return again;
       if (again.value.record.headerDigest !== shared.record.headerDigest)
         return refuse("conflict", "the document was changed");
+      if (again.value.place !== shared.place)
+        return refuse("conflict", "a newer version follows the document");
       putShare(sql, { ...shareOf(of, shared.expires, to.name), id: made.keyId });
       const { expires } = shared;
       return ok({ share: made.keyId, record, expires, to: { account: request.to, name: to.name } });
@@ -140,6 +146,7 @@ function checkShare(
   return ok({
     record: { document, messageId, headerDigest, ...(metadataDigest && { metadataDigest }) },
     expires,
+    place: placeOf(sql, caller.client, document),
   });
 }
 

@@ -106,6 +106,22 @@ export function endSharesOf(sql: SqlStorage, client: string, documents: readonly
     sql.exec("DELETE FROM shares WHERE client = ? AND document = ?", client, document);
 }
 
+/** Of a document among the versions of one: "between" also where there are no others. It changes when another follows it, which ends its shares. */
+export function placeOf(
+  sql: SqlStorage,
+  client: string,
+  document: string,
+): "newest" | "followed" | "between" {
+  const places = sql
+    .exec<{ newest: string }>(
+      "SELECT newest FROM document_series WHERE client = ?1 AND (newest = ?2 OR first = ?2)",
+      ...[client, document],
+    )
+    .toArray();
+  if (places.some(({ newest }) => newest === document)) return "newest";
+  return places.length > 0 ? "followed" : "between";
+}
+
 export function endAllShares(sql: SqlStorage): void {
   sql.exec("DELETE FROM shares");
 }

@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from "vitest";
 import type { VersionRow } from "#protocol/version-index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { MIGRATIONS } from "./schema.ts";
-import { listShares, putShare } from "./shares.ts";
+import { listShares, placeOf, putShare } from "./shares.ts";
 import { enterAndEnd } from "./version-index.ts";
 
 const APP = "page";
@@ -84,4 +84,19 @@ it("ends the shares of each version that was followed in one change", () => {
     ],
   });
   expect(shared()).toEqual([]);
+});
+
+it("tells of a document that is being shared whether another has followed it meanwhile", () => {
+  const places = () => [1, 2, 3].map((at) => placeOf(sql, APP, idOf(at)));
+  const follow = (at: number, over: number, version = 1) =>
+    enterAndEnd(sql, APP, {
+      rows: [row(at, version)],
+      leads: [{ document: idOf(at), first: idOf(1), over: idOf(over) }],
+    });
+  expect(places()).toEqual(["between", "between", "between"]);
+  follow(2, 1, 2);
+  expect(places()).toEqual(["followed", "newest", "between"]);
+  follow(3, 2);
+  expect(places()).toEqual(["followed", "between", "newest"]);
+  expect(placeOf(sql, "another-app", idOf(3))).toBe("between");
 });
