@@ -64,10 +64,11 @@ export function uploadFolder(dir: string): UploadStore {
           throw error;
         }
       }),
-    update: (owner, row) =>
+    update: (owner, id, change) =>
       locked(async () => {
-        if ((await read(row.id))?.owner !== owner) return false;
-        await write(owner, row, true);
+        const there = await read(id);
+        if (there?.owner !== owner) return false;
+        await write(owner, { ...there.row, ...change } as WaitingUpload, true);
         return true;
       }),
     async content(owner, id) {

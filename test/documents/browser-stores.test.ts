@@ -60,6 +60,36 @@ it("signed out of one vault, keeps no list of it, and those of another", async (
   ]);
 });
 
+it("M18 tells other tabs what was sent, and of what was given up that it is gone; nobody's old row takes that back", async () => {
+  const told = await page.evaluate(async (one) => {
+    const { createUploadStore } = (globalThis as unknown as { stores: Stores }).stores;
+    const [tab, other] = [createUploadStore(one), createUploadStore(one)];
+    const heard: string[] = [];
+    other.onChange?.((sent) => heard.push(sent ?? "changed"));
+    other.onWake?.(() => heard.push("wake"));
+    const upload = (id: string) => ({
+      ...{ id, account: "a", created: 1, size: 4, metadata: new Uint8Array(1), asked: true as const },
+      content: { messageId: "m", headerDigest: "h" },
+    });
+    const until = async (count: number) => {
+      while (heard.length < count) await new Promise((resolve) => setTimeout(resolve));
+      return heard.splice(0);
+    };
+    for (const id of ["sent", "over"]) await tab.add("t/ada", upload(id), new Blob(["text"]));
+    const added = (await until(4)).toSorted();
+    await other.update("t/ada", "over", { cancelled: true });
+    await tab.update("t/ada", "over", { refused: "forbidden" });
+    const kept = (await tab.rows("t/ada")).find(({ id }) => id === "over");
+    for (const id of ["sent", "over"]) await tab.remove("t/ada", id, true);
+    return { added, kept: [kept?.cancelled, kept?.refused], removed: await until(3) };
+  }, ONE);
+  expect(told).toEqual({
+    added: ["changed", "changed", "wake", "wake"],
+    kept: [true, "forbidden"],
+    removed: ["changed", "sent", "changed"],
+  });
+});
+
 it("M18 keeps keys of documents that wait, without those that have ended, for one person in one vault", async () => {
   const kept = await page.evaluate(
     async ([one, other]) => {

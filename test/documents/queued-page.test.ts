@@ -154,10 +154,19 @@ it("M18 on the page: a tab that stays shows what another has put by, and sends i
   await cut(context);
   await drop(page, { name: "left.txt", text: LETTER });
   for (const each of [page, other]) await waits(each, "left.txt").waitFor({ timeout: 60_000 });
+  // What one gives up goes from the other, and nobody is told that it was sent.
+  const says = other.locator("coffer-app [data-status]");
+  await drop(page, { name: "over.txt", text: LETTER });
+  await waits(other, "over.txt").waitFor({ timeout: 60_000 });
+  await waits(page, "over.txt").getByRole("button", { name: "Cancel over.txt" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Give it up", exact: true }).click();
+  await waits(other, "over.txt").waitFor({ state: "detached" });
+  expect(await says.textContent()).not.toContain("is sent");
   await page.close();
   await mend(context);
   await listed(other, "left.txt").waitFor();
   await expect.poll(() => waiting(other).count()).toBe(0);
+  await expect.poll(() => says.textContent()).toContain("left.txt is sent.");
   expect(await showFile(other, "left.txt")).toBe(LETTER);
 });
 

@@ -14,7 +14,7 @@ export function createCustodian(vault: string, options: CustodianOptions, tell: 
     uploads: () => createUploadStore(vault),
     lists: async () => listsOf(vault),
     onState: () => tell("state"),
-    onQueue: () => tell("queue"),
+    onQueue: (sent) => tell("queue", sent),
     onWait: (wait) => tell("waiting", wait),
     onStep: (step) => tell("step", step),
   });

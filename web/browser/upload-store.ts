@@ -4,6 +4,8 @@ import type { DBSchema } from "idb";
 import { queueFull, requireRoom, type UploadStore, type WaitingUpload } from "../client/upload-store.ts";
 import { databaseOf } from "./database.ts";
 
+/** What one tab tells the others. */
+type Told = "added" | "changed" | { sent: string };
 type Key = [vault: string, owner: string, id: string];
 
 interface Schema extends DBSchema {
@@ -18,8 +20,9 @@ export function createUploadStore(vault: string): UploadStore {
   const database = databaseOf<Schema>("coffer-uploads", (db) => {
     for (const name of ["uploads", "contents", "keys"] as const) db.createObjectStore(name);
   });
-  // A tab that stays sends what one that is closed has left.
+  // A tab that stays sends what one that is closed has left, and shows what waits by now.
   const tabs = new BroadcastChannel(`coffer-uploads ${vault}`);
+  const tell = (told: Told) => tabs.postMessage(told);
   // An array is greater than any text, and so than any key that begins in this way (Indexed Database API, "compare two keys").
   const below = (...begin: string[]) => IDBKeyRange.bound([vault, ...begin], [vault, ...begin, []]);
   return {
@@ -35,7 +38,7 @@ export function createUploadStore(vault: string): UploadStore {
         await transaction.objectStore("contents").put(content, key);
         await transaction.objectStore("uploads").put(row, key);
         await transaction.done;
-        tabs.postMessage("added");
+        tell("added");
       } catch (error) {
         // Told by what has failed.
         transaction.done.catch(() => {});
@@ -46,21 +49,23 @@ export function createUploadStore(vault: string): UploadStore {
         throw full ? queueFull(error) : error;
       }
     },
-    async update(owner, row) {
+    async update(owner, id, change) {
       const { store, done } = (await database()).transaction("uploads", "readwrite");
-      const key: Key = [vault, owner, row.id];
-      const there = (await store.getKey(key)) !== undefined;
-      if (there) await store.put(row, key);
+      const key: Key = [vault, owner, id];
+      const row = await store.get(key);
+      if (row) await store.put({ ...row, ...change } as WaitingUpload, key);
       await done;
-      return there;
+      if (row) tell("changed");
+      return row !== undefined;
     },
     content: async (owner, id) => (await database()).get("contents", [vault, owner, id]),
-    async remove(owner, id) {
+    async remove(owner, id, sent) {
       const transaction = (await database()).transaction(["uploads", "contents"], "readwrite");
       const key: Key = [vault, owner, id];
       const row = await transaction.objectStore("uploads").get(key);
       for (const name of ["uploads", "contents"] as const) await transaction.objectStore(name).delete(key);
       await transaction.done;
+      if (row) tell(sent && !row.cancelled ? { sent: id } : "changed");
       return row;
     },
     keys: async (owner, account) => (await database()).getAll("keys", below(owner, account)),
@@ -84,12 +89,17 @@ export function createUploadStore(vault: string): UploadStore {
       for (const name of ["uploads", "contents", "keys"] as const)
         await transaction.objectStore(name).delete(range);
       await transaction.done;
+      tell("changed");
     },
     alone: (work) => navigator.locks.request(`coffer-uploads ${vault}`, work),
     isAway: () => !navigator.onLine,
     onWake(listener) {
       addEventListener("online", listener);
-      tabs.addEventListener("message", listener);
+      tabs.addEventListener("message", ({ data }: MessageEvent<Told>) => data === "added" && listener());
     },
+    onChange: (listener) =>
+      tabs.addEventListener("message", ({ data }: MessageEvent<Told>) =>
+        listener(typeof data === "object" ? data.sent : undefined),
+      ),
   };
 }

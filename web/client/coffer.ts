@@ -46,9 +46,9 @@ export interface ConnectOptions {
   custody?: "kms";
 }
 
-/** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended, `queue` when what waits there has changed,
- * `waiting` (a `CustomEvent` of milliseconds) when a request waits because the server asked to come later, `step` (a `CustomEvent` of a
- * `Step`) with what is asked of vault and edge. */
+/** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended, `queue` (a `CustomEvent`, of the id of
+ * what was sent if it was) when what waits there has changed, `waiting` (a `CustomEvent` of milliseconds) when a request waits because the server
+ * asked to come later, `step` (a `CustomEvent` of a `Step`) with what is asked of vault and edge. */
 export type CofferEvent = "state" | "signed-out" | "queue" | "waiting" | "step";
 
 /** A connection of this app to its vault, its edge and its microservice. */

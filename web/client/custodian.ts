@@ -42,7 +42,7 @@ export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "
   onWait?: WaitListener | undefined;
   onState?: ((state: MicroserviceState) => void) | undefined;
   /** Told when what waits in the queue has changed. */
-  onQueue?: (() => void) | undefined;
+  onQueue?: ((sent?: string) => void) | undefined;
   /** Told of what is asked of the microservice and the edge, step by step. */
   onStep?: StepListener | undefined;
   /** Where the host keeps the app-specific key: what starts a microservice with the next one, and what makes that the host's key. */
@@ -142,7 +142,6 @@ export class Custodian {
         this.#owner = ownerOf(this.signedIn);
         return this.#owner;
       },
-      accounts: () => this.refreshAccounts(),
       ...{ now, onChange },
     });
     return this.#queue;

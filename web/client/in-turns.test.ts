@@ -81,7 +81,7 @@ it("M18 lists a hundred uploads that wait, each by its name", async () => {
     metadata: { name: new TextDecoder().decode(sealed), type: "text/plain", size: 1 },
   });
   const options = { store, rest, microservice, keys: new DataKeys(rest, microservice), documents: { named } };
-  const about = { owner: () => "t/ada", accounts: async () => [{ id: "one" }], now: () => 1 };
+  const about = { owner: () => "t/ada", now: () => 1 };
   for (let at = 0; at < MANY; at++) {
     const row = { id: idOf(at), account: "one", created: 1, size: 1, content: CONTENT };
     await store.add("t/ada", { ...row, metadata: utf8(`${at}.txt`) }, new Blob(["-"]));

@@ -16,9 +16,9 @@ export function memoryUploadStore(): UploadStore {
       requireRoom(others, row.size);
       uploads.set(row.id, { owner, row: { ...row }, content });
     },
-    async update(owner, row) {
-      const one = found(owner, row.id);
-      if (one) one.row = { ...row };
+    async update(owner, id, change) {
+      const one = found(owner, id);
+      if (one) one.row = { ...one.row, ...change } as WaitingUpload;
       return one !== undefined;
     },
     content: async (owner, id) => found(owner, id)?.content,

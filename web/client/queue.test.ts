@@ -9,7 +9,11 @@ type Unsure = (place: object, sealed: object, described: object) => Promise<void
 const CONTENT = { messageId: "m".repeat(43), headerDigest: "h".repeat(43) };
 
 /** A queue whose ciphertext is its plaintext, and a datastore that answers by `answer`. */
-function setup(answer: (path: string) => CofferError | undefined = () => undefined) {
+function setup(
+  answer: (path: string) => CofferError | undefined = () => undefined,
+  pause: () => Promise<void> = async () => {},
+) {
+  const changes: (string | undefined)[] = [];
   const store = memoryUploadStore();
   const stored = new Map<string, Map<string, string>>();
   const [entered, removed, loaded]: [string[], string[], Set<string>] = [[], [], new Set()];
@@ -18,6 +22,7 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
     store,
     rest: {
       async json(method: string, path: string, { json }: { json: object }) {
+        await pause();
         const refused = answer(path);
         if (refused) throw refused;
         const bodies = stored.get(path) ?? new Map<string, string>();
@@ -71,12 +76,12 @@ function setup(answer: (path: string) => CofferError | undefined = () => undefin
       },
     },
     owner: () => signedIn,
-    accounts: async () => [{ id: "one" }],
     now: () => 1_000,
+    onChange: (sent?: string) => void changes.push(sent),
   } as unknown as UploadQueueOptions;
   const queue = new UploadQueue(options);
   const become = (owner: string) => (signedIn = owner);
-  return { queue, store, stored, entered, removed, loaded, become };
+  return { queue, store, stored, entered, removed, loaded, become, changes };
 }
 
 const row = (id: string, size: number): WaitingUpload => ({
@@ -144,16 +149,47 @@ it("M18 keeps what is refused for good with its code and goes on with the others
   expect(stored.size).toBe(2);
 });
 
-it("M18 an account that is not the user's any more has nothing waiting, after its first refusal", async () => {
-  const { queue, store } = setup(() => new CofferError("forbidden", { status: 403 }));
+it("M18 throws away no document that nobody has given up, be its account not the user's any more, and says what was sent and nothing else", async () => {
+  const { queue, store, changes } = setup((path) =>
+    path.includes("/shredded/") ? new CofferError("forbidden", { status: 403 }) : undefined,
+  );
   await queue.prepare("shredded");
   await queue.prepare("one");
-  await queue.add(new Blob(["text"]), "shredded");
-  const kept = await queue.add(new Blob(["text"]), "one");
+  const lost = await queue.add(new Blob(["text"]), "shredded");
+  const sent = await queue.add(new Blob(["text"]), "one");
   await queue.send();
-  expect((await store.rows("t/ada")).map(({ id, refused }) => [id, refused])).toEqual([
-    [kept.id, "forbidden"],
-  ]);
+  expect(await queue.list()).toMatchObject([{ id: lost.id, refused: "forbidden" }]);
+  expect((await store.content("t/ada", lost.id))?.size).toBe(4);
+  expect(changes.filter((id) => id !== undefined)).toEqual([sent.id]);
+  await queue.cancel(lost.id);
+  await queue.send();
+  expect(await store.rows("t/ada")).toEqual([]);
+  expect(changes.filter((id) => id !== undefined)).toEqual([sent.id]);
+});
+
+it("M18 what another tab has given up stays so, whatever this one makes of it meanwhile", async () => {
+  let asked = () => {};
+  const under = new Promise<void>((resolve) => (asked = resolve));
+  let answered = () => {};
+  const answer = new Promise<void>((resolve) => (answered = resolve));
+  const { queue, store, removed } = setup(
+    (path) => (path.includes("/one/") ? new CofferError("quota-exceeded", { status: 403 }) : undefined),
+    async () => {
+      asked();
+      await answer;
+    },
+  );
+  await queue.prepare("one");
+  const { id } = await queue.add(new Blob(["text"]), "one");
+  await under;
+  // The other tab's `cancel`, of what was asked for.
+  await store.update("t/ada", id, { cancelled: true });
+  answered();
+  await expect.poll(async () => (await store.rows("t/ada"))[0]?.refused).toBe("quota-exceeded");
+  expect(await queue.list()).toEqual([]);
+  await queue.send();
+  expect(removed).toEqual([id]);
+  expect(await store.rows("t/ada")).toEqual([]);
 });
 
 it("M18 what may be stored already can be given up without the network, and is deleted there once it is back", async () => {

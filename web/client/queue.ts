@@ -68,11 +68,9 @@ export interface UploadQueueOptions {
   documents: Pick<Documents, "seal" | "sealApart" | "named" | "openKept" | "listedCopy" | "enter" | "remove">;
   /** Whose uploads these are. Error: `signed-out`. */
   owner: () => string;
-  /** The user's accounts as they are now, asked for anew. */
-  accounts: () => Promise<readonly { id: string }[]>;
   now: () => number;
-  /** Told when anything of `list` has changed. */
-  onChange?: (() => void) | undefined;
+  /** Told when anything of `list` has changed; with the id of what was sent, here or by something else of this host. */
+  onChange?: ((sent?: string) => void) | undefined;
 }
 
 type QueueOptions = Pick<SealOptions, "name" | "type" | "modified" | "folder" | "signal" | "onProgress">;
@@ -99,10 +97,8 @@ export class UploadQueue {
   /** Begins to send what an earlier page has left. */
   constructor(options: UploadQueueOptions) {
     this.#options = options;
-    options.store.onWake?.(() => {
-      this.#changed();
-      this.#wake();
-    });
+    options.store.onChange?.((sent) => this.#changed(sent));
+    options.store.onWake?.(() => this.#wake());
     this.#wake();
   }
 
@@ -249,7 +245,8 @@ export class UploadQueue {
   async send(): Promise<void> {
     const { store } = this.#options;
     const owner = this.#options.owner();
-    for (const { refused, ...row } of await store.rows(owner)) if (refused) await store.update(owner, row);
+    for (const { id, refused } of await store.rows(owner))
+      if (refused) await store.update(owner, id, { refused: undefined });
     await store.alone(() => this.#sendAll(owner));
   }
 
@@ -261,7 +258,7 @@ export class UploadQueue {
     if (this.#sending?.id === id) this.#sending.stop.abort(new CofferError("cancelled"));
     if (row.asked) {
       // Before anything else: should this page end now, it is not sent.
-      await store.update(owner, { ...row, cancelled: true });
+      await store.update(owner, id, { cancelled: true });
       this.#changed();
       this.#wake();
       return;
@@ -344,7 +341,7 @@ export class UploadQueue {
     if (this.#options.store.isAway?.()) throw new CofferError("offline");
     for (;;) {
       const rows = (await this.#options.store.rows(owner)).filter(
-        ({ id, refused }) => !refused && !tried.has(id),
+        ({ id, refused, cancelled }) => (cancelled || !refused) && !tried.has(id),
       );
       for (const row of rows) {
         tried.add(row.id);
@@ -365,27 +362,23 @@ export class UploadQueue {
     try {
       if (row.cancelled) await this.#deleteAt(row);
       else await this.#send(owner, row, stop.signal);
-      const removed = await store.remove(owner, row.id);
+      const removed = await store.remove(owner, row.id, !row.cancelled);
       // Given up in another tab meanwhile.
       if (removed?.cancelled && !row.cancelled) await this.#deleteAt(row);
+      else if (removed && !row.cancelled) this.#changed(row.id);
     } catch (error) {
       if (stop.signal.aborted) return undefined;
       const code = codeOf(error);
       if (code === "offline" || ENDED.has(code)) throw error;
       if (isTransient(error)) return error;
-      if (row.cancelled || (await this.#isGone(row.account, code))) await store.remove(owner, row.id);
-      else await store.update(owner, { ...row, refused: code });
+      if (row.cancelled) await store.remove(owner, row.id);
+      // Of an account that is not the user's any more as well: there is no other copy.
+      else await store.update(owner, row.id, { refused: code });
     } finally {
       this.#sending = undefined;
       this.#changed();
     }
     return undefined;
-  }
-
-  /** Whether the account is not the user's any more, or nobody's: then nobody waits for it. */
-  async #isGone(account: string, code: ErrorCode): Promise<boolean> {
-    if (code !== "forbidden" && code !== "not-found") return false;
-    return !(await this.#options.accounts()).some(({ id }) => id === account);
   }
 
   /** In the order of 0082: the content is stored and listed, then its row stands in the index. Each step can be repeated. */
@@ -401,7 +394,8 @@ export class UploadQueue {
       if (content.size > SHORT_SEALED) row.parts = await this.#sendParts(row, content, signal);
       row.asked = true;
       // What is asked for again is the same, byte for byte: only then it is answered as the first time.
-      if (!(await store.update(owner, row))) throw new CofferError("not-found");
+      const there = await store.update(owner, id, { listed: row.listed, parts: row.parts, asked: true });
+      if (!there) throw new CofferError("not-found");
     }
     signal.throwIfAborted();
     const { listed, parts, size } = row;
@@ -417,9 +411,7 @@ export class UploadQueue {
       ).catch(async (error: unknown) => {
         // After a day the datastore has forgotten what it had of it.
         if (codeOf(error) !== "not-found") throw error;
-        delete row.asked;
-        delete row.parts;
-        await store.update(owner, row);
+        await store.update(owner, id, { asked: undefined, parts: undefined });
         throw new CofferError("offline", { cause: error });
       });
       if (completed.size !== size) throw new CofferError("unexpected-response");
@@ -479,7 +471,7 @@ export class UploadQueue {
     return { id, account, created: new Date(created), size, sent, sending, metadata, refused };
   }
 
-  #changed(): void {
-    this.#options.onChange?.();
+  #changed(sent?: string): void {
+    this.#options.onChange?.(sent);
   }
 }

@@ -27,6 +27,9 @@ export interface WaitingUpload {
   cancelled?: true;
 }
 
+/** What changes of a row; what is undefined goes. */
+export type UploadChange = { [K in keyof WaitingUpload]?: WaitingUpload[K] | undefined };
+
 /** What waits in one place at the most, of one person: bytes of ciphertext, and how many. */
 export const QUEUE_BYTES = 256 << 20;
 export const QUEUE_COUNT = 100;
@@ -37,11 +40,11 @@ export interface UploadStore {
   rows(owner: string): Promise<WaitingUpload[]>;
   /** Both or neither. Error: `queue-full`, by what waits at that moment. */
   add(owner: string, row: WaitingUpload, content: Blob): Promise<void>;
-  /** In the place of the row as it was; false where there is none any more. */
-  update(owner: string, row: WaitingUpload): Promise<boolean>;
+  /** Changes this of the row as it is by now, since others may have changed it too; false where there is none any more. */
+  update(owner: string, id: string, change: UploadChange): Promise<boolean>;
   content(owner: string, id: string): Promise<Blob | undefined>;
-  /** Answers the row as it was. */
-  remove(owner: string, id: string): Promise<WaitingUpload | undefined>;
+  /** Answers the row as it was. `sent`: it is stored, as others here are told unless it was given up. */
+  remove(owner: string, id: string, sent?: boolean): Promise<WaitingUpload | undefined>;
   /** EDKs that no document has used, put by for when there is no network. */
   keys(owner: string, account: string): Promise<string[]>;
   /** Puts these by as well, and forgets those of `ended` that are there still. */
@@ -56,6 +59,8 @@ export interface UploadStore {
   isAway?(): boolean;
   /** Calls when the network may be back, and when something else of this host has put something here. */
   onWake?(listener: () => void): void;
+  /** Calls when something else of this host has changed what waits; with the id of what it has sent. */
+  onChange?(listener: (sent?: string) => void): void;
 }
 
 /** Error: `queue-full` where `size` bytes more are too many beside these rows. */

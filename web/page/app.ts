@@ -89,7 +89,7 @@ export class CofferApp extends HTMLElement {
     this.#queued = new QueuedUploads(this, {
       open: (document) => this.#open(document),
       save: (document) => this.#save(document),
-      sent: (names) => this.#sent(names),
+      sent: (name) => this.#sent(name),
       ask: (question) => element<CofferConfirm>(this, "coffer-confirm").ask(question),
       attempt: (work) => this.#attempt(work),
     });
@@ -323,10 +323,9 @@ export class CofferApp extends HTMLElement {
   }
 
   /** What waited is stored now. */
-  #sent(names: readonly (string | undefined)[]): void {
+  #sent(name: string | undefined): void {
     this.#changed();
-    for (const name of names)
-      if (name !== undefined) this.#say(t("{name} is sent.", { name: nameInWords(name) }));
+    if (name !== undefined) this.#say(t("{name} is sent.", { name: nameInWords(name) }));
   }
 
   #seal(files: readonly Incoming[]): void {

@@ -19,8 +19,8 @@ import { t } from "./words.ts";
 export interface QueuedActs {
   open(document: Document): void;
   save(document: Document): void;
-  /** These have been sent; without a name where it could not be read. */
-  sent(names: readonly (string | undefined)[]): void;
+  /** It has been sent; without a name where it could not be read. */
+  sent(name: string | undefined): void;
   ask(question: Question): Promise<boolean>;
   attempt(work: () => Promise<unknown>): Promise<void>;
 }
@@ -29,8 +29,8 @@ export class QueuedUploads {
   readonly #root: ParentNode;
   readonly #acts: QueuedActs;
   readonly #rows = new Map<string, CofferQueued>();
-  /** Given up here: not sent, though they are gone. */
-  readonly #cancelled = new Set<string>();
+  /** Names of those that were shown and are not known to be sent. */
+  readonly #names = new Map<string, string | undefined>();
   #coffer: Coffer | undefined;
   #uploads: readonly Queued[] = [];
   #reading: Promise<void> | undefined;
@@ -45,7 +45,7 @@ export class QueuedUploads {
   /** Shows what waits, and has it sent: what an earlier page has left as well. */
   start(coffer: Coffer): Promise<void> {
     this.#coffer = coffer;
-    coffer.addEventListener("queue", () => void this.refresh().catch(() => {}));
+    coffer.addEventListener("queue", this.#onQueue);
     return this.refresh();
   }
 
@@ -94,7 +94,7 @@ export class QueuedUploads {
     this.#coffer = undefined;
     this.#uploads = [];
     this.#rows.clear();
-    this.#cancelled.clear();
+    this.#names.clear();
     part(this.#root, "queued-list").replaceChildren();
     part(this.#root, "queued").hidden = true;
   }
@@ -128,14 +128,28 @@ export class QueuedUploads {
       this.#rows.get(id)?.closest("li")?.remove();
       this.#rows.delete(id);
     }
-    for (const upload of uploads) this.#row(upload).upload = upload;
+    for (const upload of uploads) {
+      this.#row(upload).upload = upload;
+      this.#names.set(upload.id, upload.metadata?.name);
+    }
     section.hidden = uploads.length === 0;
     if (uploads.length > 0) void this.#say(uploads);
     // The row that had the focus is gone.
     if (focused && !section.contains(document.activeElement))
       part(this.#root, section.hidden ? "heading" : "queued-title").focus();
-    const sent = gone.filter(({ id }) => !this.#cancelled.delete(id));
-    if (sent.length > 0) this.#acts.sent(sent.map(({ metadata }) => metadata?.name));
+  }
+
+  readonly #onQueue = (event: Event): void => {
+    const { detail: sent } = event as CustomEvent<unknown>;
+    if (typeof sent === "string" && this.#coffer) this.#sent(sent);
+    void this.refresh().catch(() => {});
+  };
+
+  /** What is gone otherwise was given up, here or in another tab. */
+  #sent(id: string): void {
+    const name = this.#names.get(id);
+    this.#names.delete(id);
+    this.#acts.sent(name);
   }
 
   #row(upload: Queued): CofferQueued {
@@ -179,11 +193,9 @@ export class QueuedUploads {
     };
     if (!(await this.#acts.ask(question))) return;
     await this.#acts.attempt(async () => {
-      this.#cancelled.add(upload.id);
       await this.#coffer
         ?.queue((queue) => queue.cancel(upload.id))
         .catch((error: unknown) => {
-          this.#cancelled.delete(upload.id);
           // It was sent meanwhile.
           if (!isGone(error)) throw error;
         });
