@@ -74,6 +74,19 @@ it("begins no more when it is cancelled, and knows what was done before and unde
   expect(lot.done.length).toBeLessThanOrEqual(14);
 });
 
+it("takes a browser's own end of a file for a failure of that one, and goes on with the others", async () => {
+  let refuses = true;
+  const lot = new Lot("saving", documents(20), async ({ id }) => {
+    await soon();
+    if (refuses && Number(id) < 4) throw new DOMException("Blocked", "AbortError");
+  });
+  await expect(lot.run(never, () => {})).rejects.toMatchObject({ code: "internal" });
+  expect(lot.done).toHaveLength(16);
+  refuses = false;
+  await lot.run(never, () => {});
+  expect(lot.done).toHaveLength(20);
+});
+
 it("counts bytes of what is saved, done and under way", async () => {
   const told: Counted[] = [];
   const lot = new Lot("saving", documents(3), async (_, { onBytes }) => {

@@ -69,8 +69,9 @@ export class Lot {
           this.#done.push(document);
           ended += document.metadata?.size ?? 0;
         } catch (error) {
-          if (isAbort(error)) return;
-          failures.push(error);
+          if (signal.aborted) return;
+          // Not this lot's own end: a browser refuses a file in this way, say. A row says nothing of what its person has ended.
+          failures.push(isAbort(error) ? new CofferError("internal", { cause: error }) : error);
           stopped ||= error instanceof CofferError && FOR_ALL.has(error.code);
         } finally {
           underWay.delete(document);
