@@ -1,6 +1,6 @@
 /** A list as the datastore gives it, held against the version index: what is hidden, was changed or deleted, or was never finished. */
 
-import { codeOf } from "#protocol/error.ts";
+import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { Result } from "#protocol/port/index.ts";
 import { inWords, said } from "./amiss.ts";
 import type { ContentName } from "./belonging.ts";
@@ -9,6 +9,12 @@ import type { VersionIndex } from "./version-index.ts";
 
 /** What came of reading the index. */
 export type Synced = { founded: boolean } | { error: unknown };
+
+/** Why an index may not be read for a time. With anything else a list would be held against nothing for good, and nobody would hear of it. */
+const PASSES: ReadonlySet<ErrorCode> = new Set([
+  ...(["offline", "too-many-requests", "busy", "hsm-unavailable", "verifier-unavailable"] as const),
+  ...(["no-microservice", "port-closed", "vault-unreachable"] as const),
+]);
 
 /** What is amiss with a document of a list. */
 export type Amiss = "hidden" | "changed" | "deleted" | "unfinished";
@@ -42,36 +48,45 @@ export async function sync(
   return index.sync(account, fresh).catch((error: unknown) => ({ error }));
 }
 
-/** Marks what is amiss. Errors: `index-refused`, `index-superseded`. */
+/** Marks what is amiss. Errors: `index-refused`, `index-superseded`, and whatever keeps the index from being read and does not pass. */
 export async function holdAgainst(
   index: Pick<VersionIndex, "sync" | "compare" | "found">,
   synced: Synced,
   list: HeldList,
 ): Promise<void> {
-  if ("error" in synced) {
-    const error = inWords(synced.error);
-    // Everything else may pass.
-    if (error !== synced.error) throw error;
-    return;
-  }
+  if ("error" in synced) return requirePassing(synced.error, list);
   const { account, documents } = list;
   const first = await compare(index, list);
   const { hidden, changed, deleted, unknown } = first;
   const waiting = synced.founded ? unknown : [];
   let amiss = { ...first, unknown: waiting };
+  let then: Synced = synced;
   if (hidden.length + changed.length + deleted.length + waiting.length > 0) {
     // Others work on it too: nothing is said that has passed when list and index have been read again, in this order.
     if (hidden.length + deleted.length > 0) await list.again();
-    const then = await sync(index, account, true);
-    if ("error" in then) return holdAgainst(index, then, list);
-    amiss = both(amiss, await compare(index, list));
+    then = await sync(index, account, true);
+    // Where the index cannot be read again, what was found stands.
+    if (!("error" in then)) amiss = both(amiss, await compare(index, list));
   }
   mark(list, amiss);
-  if (!synced.founded) found(index, list);
-  for (const id of amiss.hidden) {
+  const listed = new Set(own(list).map(({ id }) => id));
+  for (const id of amiss.hidden.filter((id) => !listed.has(id))) {
     const error = said("document-hidden");
     documents.push({ id, account, created: new Date(0), sealedSize: 0, error, state: "hidden" });
   }
+  if ("error" in then) requirePassing(then.error, list);
+  else if (!synced.founded) found(index, list);
+}
+
+function requirePassing(error: unknown, list: HeldList): void {
+  const code = codeOf(error);
+  // The edge's own fault, not one of this page.
+  const itsFault = code === "internal" && error instanceof CofferError && (error.status ?? 0) >= 500;
+  // `http-…`: somebody on the way has answered.
+  if (itsFault || PASSES.has(code) || code.startsWith("http-")) return;
+  // Of an account that is scheduled for deletion nothing is listed.
+  if (code === "pending-deletion" && own(list).length === 0) return;
+  throw inWords(error);
 }
 
 type Told = Result<"compare">;
