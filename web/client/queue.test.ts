@@ -6,6 +6,7 @@ import { UploadQueue, type UploadQueueOptions } from "./queue.ts";
 import { QUEUE_BYTES, QUEUE_COUNT, type WaitingUpload } from "./upload-store.ts";
 
 type Unsure = (place: object, sealed: object, described: object) => Promise<void>;
+type Sealing = { name: string; unsure: Unsure; resumable?: true; onUpload: (place: object) => void };
 const CONTENT = { messageId: "m".repeat(43), headerDigest: "h".repeat(43) };
 
 /** A queue whose ciphertext is its plaintext, and a datastore that answers by `answer`. */
@@ -52,10 +53,12 @@ function setup(
       },
     },
     documents: {
-      async seal(source: Blob, account: string, { name, unsure }: { name: string; unsure: Unsure }) {
+      async seal(source: Blob, account: string, { name, unsure, resumable, onUpload }: Sealing) {
         const place = { account, id: crypto.randomUUID() };
         const failed = answer("/documents");
+        if (resumable) onUpload(place);
         if (!failed) return place;
+        if (resumable) throw failed;
         const sealed = { content: utf8(await source.text()), name: CONTENT, metadata: utf8("sealed") };
         if (failed.status === undefined) await unsure(place, sealed, { name, type: "b", size: 4 });
         throw failed;
@@ -226,5 +229,43 @@ it("M18 seals into the queue where the network is away, and where the last answe
   expect(stored.size).toBe(2);
   answer = new CofferError("quota-exceeded", { status: 403 });
   expect(await queue.seal(new Blob(["text"]), "one").catch(codeOf)).toBe("quota-exceeded");
+  expect(await store.rows("t/ada")).toEqual([]);
+});
+
+it("M18 refuses for its size nothing that can be sent now, though nobody has said that the network is back", async () => {
+  let answer: CofferError | undefined = new CofferError("offline");
+  const { queue, store } = setup(() => answer);
+  await queue.prepare("one");
+  await queue.add(new Blob(["text"]), "one");
+  await expect.poll(async () => (await store.rows("t/ada"))[0]?.asked).toBe(true);
+  await queue.send().catch(() => {});
+  await store.add("t/ada", row("large", QUEUE_BYTES - 4), new Blob());
+  expect(await queue.seal(new Blob(["text"]), "one").catch(codeOf)).toBe("queue-full");
+  answer = undefined;
+  expect(await queue.seal(new Blob(["text"]), "one").catch(codeOf)).toHaveProperty("stored");
+});
+
+it("M18 puts no upload here that has begun, however often it is tried again without the network", async () => {
+  let answer: CofferError | undefined = new CofferError("offline");
+  const { queue, store } = setup(() => answer);
+  await queue.prepare("one");
+  const file = new Blob(["large"]);
+  const again = () => queue.seal(file, "one", { resumable: true }).catch(codeOf);
+  expect(await again()).toBe("offline");
+  store.isAway = () => true;
+  expect(await again()).toBe("offline");
+  expect(await store.rows("t/ada")).toEqual([]);
+  answer = undefined;
+  expect(await again()).toHaveProperty("stored");
+});
+
+it("M18 sends when a person asks for it, whatever the host says of the network", async () => {
+  const { queue, store, stored } = setup();
+  store.isAway = () => true;
+  await queue.prepare("one");
+  const { waits } = (await queue.seal(new Blob(["text"]), "one")) as { waits: { id: string } };
+  expect((await store.rows("t/ada")).map(({ id, asked }) => [id, asked])).toEqual([[waits.id, undefined]]);
+  await queue.send();
+  expect(stored.size).toBe(1);
   expect(await store.rows("t/ada")).toEqual([]);
 });

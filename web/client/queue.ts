@@ -86,6 +86,8 @@ export class UploadQueue {
   readonly #options: UploadQueueOptions;
   /** What was opened of their metadata, while this page lives. Never written to storage. */
   readonly #named = new Map<string, Metadata>();
+  /** Sources whose upload has begun: by another id they would be stored beside it. */
+  readonly #begun = new WeakSet<object>();
   /** The last that was tried found no network. */
   #away = false;
   #sending: Sending | undefined;
@@ -119,7 +121,8 @@ export class UploadQueue {
 
   /**
    * Seals a source and stores it, as the kit's `seal` does. Where there is no network, or none any more before it is known to be stored, it
-   * waits here. What has begun and can be gone on with (`resumable`) is not put here. Errors: as of `seal`, and of `add` where it would wait.
+   * waits here. What has begun and can be gone on with (`resumable`) is not put here, and what does not fit is tried all the same, since the
+   * network may be back. Errors: as of `seal`, and of `add` where it would wait.
    */
   async seal(
     source: Blob | Uint8Array<ArrayBuffer>,
@@ -127,14 +130,19 @@ export class UploadQueue {
     options: QueueOptions & Pick<SealOptions, "resumable" | "onUpload"> = {},
   ): Promise<{ stored: Document } | { waits: Queued }> {
     const { store, documents } = this.#options;
-    if (this.#away || store.isAway?.()) return { waits: await this.add(source, account, options) };
+    if (!this.#begun.has(source) && (this.#away || store.isAway?.())) {
+      const waits = await this.add(source, account, options).catch((error: unknown) => {
+        if (codeOf(error) !== "queue-full") throw error;
+      });
+      if (waits) return { waits };
+    }
     const owner = this.#options.owner();
-    const come: { waits?: Queued; begun?: true } = {};
+    const come: { waits?: Queued } = {};
     try {
       const stored = await documents.seal(source, account, {
         ...options,
         onUpload: (upload) => {
-          come.begun = true;
+          this.#begun.add(source);
           options.onUpload?.(upload);
         },
         // It is asked for again as the same, until somebody knows.
@@ -143,11 +151,12 @@ export class UploadQueue {
           come.waits = await this.#keep(owner, place, described, kept);
         },
       });
+      this.#begun.delete(source);
       return { stored };
     } catch (error) {
-      const { waits, begun } = come;
+      const { waits } = come;
       if (waits) return { waits };
-      if (begun || codeOf(error) !== "offline") throw error;
+      if (this.#begun.has(source) || codeOf(error) !== "offline") throw error;
       return { waits: await this.add(source, account, options) };
     }
   }
@@ -241,13 +250,14 @@ export class UploadQueue {
     return row;
   }
 
-  /** Sends what waits, what was refused as well. Resolves when all has been tried; errors: of what may pass, `offline` say, and `signed-out`. */
+  /** Sends what waits, what was refused as well, whatever the host says of the network. Resolves when all has been tried; errors: of what may pass, `offline` say, and `signed-out`. */
   async send(): Promise<void> {
     const { store } = this.#options;
     const owner = this.#options.owner();
     for (const { id, refused } of await store.rows(owner))
       if (refused) await store.update(owner, id, { refused: undefined });
     await store.alone(() => this.#sendAll(owner));
+    this.#away = false;
   }
 
   /** Gives an upload up, with the network or without: what may be stored already is deleted there as soon as that can be. Error: `not-found`. */
@@ -314,7 +324,10 @@ export class UploadQueue {
       this.#more = false;
       try {
         const owner = this.#options.owner();
-        await this.#options.store.alone(() => this.#sendAll(owner));
+        const { store } = this.#options;
+        // What is asked for may be stored: nothing is asked where nobody can hear it.
+        if (store.isAway?.()) throw new CofferError("offline");
+        await store.alone(() => this.#sendAll(owner));
         this.#failures = 0;
         this.#away = false;
       } catch (error) {
@@ -337,8 +350,6 @@ export class UploadQueue {
   async #sendAll(owner: string): Promise<void> {
     const tried = new Set<string>();
     let failed: unknown;
-    // What is asked for may be stored: nothing is asked where nobody can hear it.
-    if (this.#options.store.isAway?.()) throw new CofferError("offline");
     for (;;) {
       const rows = (await this.#options.store.rows(owner)).filter(
         ({ id, refused, cancelled }) => (cancelled || !refused) && !tried.has(id),

@@ -55,7 +55,9 @@ export class CofferQueued extends TemplateElement {
     for (const act of ACTS) part(this, act).setAttribute("aria-label", t(LABELS[act], said));
     bar.setAttribute("aria-label", t("Sending {name}", said));
     part(this, "save").title = t("Save to this device");
-    part(this, "retry").hidden = refused === undefined;
+    // A browser may say that there is no network where there is one. Who goes by keyboard keeps the button that they have pressed.
+    const retry = part(this, "retry");
+    retry.hidden = sending && retry !== document.activeElement;
     for (const act of ["open", "save"] as const) part<HTMLButtonElement>(this, act).disabled = !metadata;
   }
 }
