@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { discover } from "./discovery.ts";
+import { discover, remembered } from "./discovery.ts";
 
 const metadata = {
   resource: "https://app.example",
@@ -34,6 +34,23 @@ it.each([
 ])("takes no vault from %s", async (_, response) => {
   served(response);
   await expect(discover()).rejects.toMatchObject({ code: "unexpected-response" });
+});
+
+it("remembers a vault that was found, and none of what is kept otherwise", () => {
+  const found = { vault: "https://vault.example", development: false };
+  expect(remembered(JSON.stringify(found))).toEqual(found);
+  // Nobody is told less than there is to say.
+  expect(remembered(JSON.stringify({ vault: found.vault }))).toEqual({ ...found, development: true });
+  const others = [
+    {},
+    { vault: 1 },
+    { vault: "https://vault.example/x" },
+    { vault: "javascript:0" },
+    null,
+    [],
+  ];
+  for (const kept of ["", "{", ...others.map((other) => JSON.stringify(other))])
+    expect(remembered(kept)).toBeUndefined();
 });
 
 it("is offline when nobody answers, or only half", async () => {

@@ -28,6 +28,19 @@ export async function discover(): Promise<Discovery> {
     .then(jsonAnswer(answer.status, answer.json))
     .catch(offline);
   const [vault = ""] = metadata.authorization_servers;
-  if (!URL.canParse(vault) || new URL(vault).origin !== vault) throw new CofferError("unexpected-response");
+  if (!isOrigin(vault)) throw new CofferError("unexpected-response");
   return { vault, development: metadata.coffer_environment !== "production" };
+}
+
+/** What was found before, kept as JSON where others may write too; undefined for what says no vault. */
+export function remembered(kept: string): Discovery | undefined {
+  try {
+    const { vault, development } = JSON.parse(kept) as Record<keyof Discovery, unknown>;
+    if (typeof vault === "string" && isOrigin(vault)) return { vault, development: development !== false };
+  } catch {}
+  return undefined;
+}
+
+function isOrigin(vault: string): boolean {
+  return URL.canParse(vault) && new URL(vault).origin === vault;
 }

@@ -3,7 +3,7 @@
  * It may import web/browser and nothing else of this repository; nothing imports it.
  */
 
-import { type Discovery, discover } from "#web/browser/discovery.ts";
+import { type Discovery, discover, remembered } from "#web/browser/discovery.ts";
 import { CofferError, connect } from "#web/browser/index.ts";
 import { CofferActivity } from "./activity.ts";
 import { CofferAdministration } from "./administration.ts";
@@ -79,9 +79,9 @@ async function discovered(): Promise<Discovery> {
     keepChoice(VAULT, JSON.stringify(found));
     return found;
   } catch (error) {
-    const before = choice(VAULT);
-    if (!(error instanceof CofferError && error.code === "offline") || before === undefined) throw error;
-    return JSON.parse(before) as Discovery;
+    const before = remembered(choice(VAULT) ?? "");
+    if (!(error instanceof CofferError && error.code === "offline") || !before) throw error;
+    return before;
   }
 }
 
