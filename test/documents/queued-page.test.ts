@@ -116,7 +116,7 @@ it("M18 on the page: what is dropped without the network waits, opens, outlasts 
   for (const name of ["letter.txt", "postcard.txt"])
     await waits(page, name).getByText("Waits for the network").waitFor();
   await context.unroute("**");
-  await waits(page, "letter.txt").getByRole("button", { name: "Try letter.txt again" }).click();
+  await waits(page, "letter.txt").getByRole("button", { name: "Try again: letter.txt" }).click();
   for (const name of ["letter.txt", "postcard.txt"]) await listed(page, name).waitFor();
   await expect.poll(() => waiting(page).count()).toBe(0);
   expect(await kept(page)).toMatchObject({ uploads: 0, contents: 0 });
@@ -132,8 +132,9 @@ it("M18 on the page: where the last answer is lost the document waits, and is st
   await context.route(/\/documents\/[^/]+$/, async (route) => {
     if (route.request().method() === "GET") return route.continue();
     lost++;
-    await route.fetch();
-    await route.abort("connectionreset");
+    // Under way still when the way is mended, perhaps.
+    await route.fetch().catch(() => {});
+    await route.abort("connectionreset").catch(() => {});
   });
   await drop(page, { name: "lost.txt", text: LETTER });
   await waits(page, "lost.txt").waitFor({ timeout: 60_000 });
@@ -219,13 +220,14 @@ it("M18 on the page: without a key, or without room, it says what can be done, a
     const { put } = IDBObjectStore.prototype;
     IDBObjectStore.prototype.put = function (...given) {
       if (!(given[0] instanceof Blob)) return put.apply(this, given);
-      IDBObjectStore.prototype.put = put;
       throw new DOMException("full", "QuotaExceededError");
     };
+    Object.assign(globalThis, { makeRoom: () => (IDBObjectStore.prototype.put = put) });
   });
   await drop(page, { name: "large.bin", bytes: 4_000_000, type: "application/octet-stream" });
   const failed = page.getByRole("list", { name: "In progress" }).getByRole("listitem");
   await failed.getByText("There is no room on this device to keep it until it is sent.").waitFor();
+  await page.evaluate(() => void (globalThis as unknown as { makeRoom: () => void }).makeRoom());
   await failed.getByRole("button", { name: "Try large.bin again" }).click();
   await waits(page, "large.bin").waitFor();
 

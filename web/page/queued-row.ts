@@ -10,7 +10,7 @@ import { t, type Words } from "./words.ts";
 const LABELS = {
   open: "Open {name}",
   save: "Save {name}",
-  retry: "Try {name} again",
+  retry: "Try again: {name}",
   cancel: "Cancel {name}",
 } as const satisfies Record<string, Words>;
 
