@@ -5,23 +5,19 @@ import { type HeldDocument, holdAgainst, type Synced } from "./held-list.ts";
 const NOTHING = { hidden: [], changed: [], deleted: [], unknown: [] };
 
 /** A list of documents by these ids, held against an index that tells of them as `told`, and is read a second time with `second`. */
-async function held(
-  synced: Synced,
-  told: Partial<typeof NOTHING | Record<string, string[]>>,
-  second: Synced,
-) {
+async function held(synced: Synced, told: Partial<Record<keyof typeof NOTHING, string[]>>, second: Synced) {
   const document = (id: string): HeldDocument => ({
     ...{ id, account: "a", created: new Date(0), sealedSize: 1, metadata: {} },
   });
   const documents = ["changed", "deleted", "sound"].map(document);
-  const founded: object[] = [];
+  const founded: unknown[] = [];
   const index = {
     async sync() {
       if ("error" in second) throw second.error;
       return second;
     },
     compare: async () => ({ ...NOTHING, ...told }),
-    found: async (...of: object[]) => void founded.push(of),
+    found: async (...of: unknown[]) => void founded.push(of),
   };
   const list = { account: "a", documents, content: () => undefined, again: async () => {} };
   const outcome = await holdAgainst(index, synced, list).then(() => "passed", codeOf);
