@@ -112,7 +112,7 @@ it("tells clients where to go", async () => {
   hold("readRevocationList", await get(lists.lists[255]!), 200);
   hold("readRevocationList", await get(`${ann.vault}/ra/revocations/256`), 400);
   // As in a folder of an earlier release, whose certificates name it.
-  changeRows(system.edgeDir, "split", "INSERT INTO split VALUES (unixepoch())");
+  changeRows(system.edgeDir, "split", "INSERT INTO split VALUES (unixepoch(), 3600)");
   hold("readFirstRevocationList", await get(`${ann.vault}/ra/revocations`), 200);
   hold("openApi", await get(`${ann.app}/openapi.json?${"x".repeat(9000)}`), 414);
 });
