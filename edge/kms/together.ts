@@ -1,7 +1,7 @@
 /**
  * Questions of one object's requests to neighbours. Who asks the same while an answer is under way waits for the next answer, together with all who came
  * meanwhile: so many ask once. Nobody gets an answer to a question that was asked before they came, since what it
- * is about may have ended in between (docs/decisions/0093).
+ * is about may have ended in between (docs/decisions/0091).
  */
 
 import { within } from "../within.ts";
