@@ -18,11 +18,15 @@ function setup({ failPart = false, honest = false, short = 0, taken = "" } = {})
   const stored = new Map<string, Stored>();
   const loaded: string[] = [];
   const asked: string[] = [];
+  /** The version index, of which the port below knows nothing. */
+  const kms = { away: false, rows: [] as { document: string; deleted?: true }[] };
   const content = async (id: string) => new Uint8Array(await new Blob(stored.get(id)!.parts).arrayBuffer());
   const answer = async (method: string, path: string, { json, body, headers, signal }: RequestOptions) => {
-    // The version index, of which the port below knows nothing.
-    if (path.startsWith("/kms/"))
+    if (path.startsWith("/kms/")) {
+      if (kms.away) throw new CofferError("offline");
+      kms.rows.push(...((json as { rows?: typeof kms.rows } | undefined)?.rows ?? []));
       return Response.json({ rows: [], sequence: 0, head: "h.e.d", founded: true, conflicts: [] });
+    }
     asked.push(method);
     signal?.throwIfAborted();
     const [, , account, , id, what, number] = path.split("?")[0]!.split("/");
@@ -110,7 +114,7 @@ function setup({ failPart = false, honest = false, short = 0, taken = "" } = {})
   const documents = () =>
     new Documents({
       rest,
-      microservice: { use: async () => ({ port }) } as unknown as Microservice,
+      microservice: { use: async () => ({ port, instance: {} }) } as unknown as Microservice,
       keys: {
         take: async () => "edk-1",
         ensure: async (edk: string) => void loaded.push(edk),
@@ -119,7 +123,7 @@ function setup({ failPart = false, honest = false, short = 0, taken = "" } = {})
       accounts: () => ["a", "c"],
       short,
     });
-  return { documents: documents(), reloaded: documents, stored, loaded, asked };
+  return { documents: documents(), reloaded: documents, stored, loaded, asked, kms };
 }
 
 type Params = { edk: string; context: Record<string, string> };
@@ -299,4 +303,28 @@ it("deletes nothing where its id is another document's, which somebody has seale
   const sealing = documents.seal(bytes, "a", {}, taken);
   await expect(sealing).rejects.toMatchObject({ code: "conflict" });
   expect(asked).not.toContain("DELETE");
+});
+
+it("W10 who goes on with a document that was sealed again deletes it alone, once the new one stands in the index", async () => {
+  const { documents, stored, kms } = setup({ short: 4096 });
+  await documents.list(["a"]);
+  const first = await documents.seal(bytes, "a", { name: "a" });
+  const old = await documents.replace(first.id, bytes, { account: "a" });
+  kms.away = true;
+  const sealing = documents.reEncrypt(old.id, { account: "a" });
+  await expect(sealing).rejects.toMatchObject({ code: "offline" });
+  kms.away = false;
+  const next = [...stored.keys()].at(-1)!;
+  expect([...stored.keys()]).toEqual([first.id, old.id, next]);
+  kms.rows.length = 0;
+  // Another program, or another tab, has sealed the old one again; this one has its list of before.
+  expect(await documents.reEncryptAll("a", { before: new Date(1000) })).toMatchObject({ done: 2, failed: 0 });
+  const about = kms.rows.filter(({ document }) => document === old.id || document === next);
+  expect(about.map(({ document, deleted }) => [document, deleted])).toEqual([
+    [next, undefined],
+    [old.id, true],
+  ]);
+  expect(stored.size).toBe(2);
+  const [document, ...more] = await documents.list(["a"]);
+  expect([document?.id, document?.earlier?.length, more.length]).toEqual([next, 1, 0]);
 });

@@ -699,15 +699,26 @@ export class Documents {
     };
     const series = { ...versionOf({ id, metadata: old }), after: id };
     const again = this.seal(stream, old.account, options, next, { series, follows: false });
-    const sealed = await again.catch(async (error: unknown) => {
+    const sealed = await again.catch((error: unknown) => {
       // Sealed again before, by one that was cut off then.
       if (codeOf(error) !== "conflict") throw error;
-      const { account } = old;
-      const { content, metadata } = await this.#find({ account, id: next }, signal, HEAD);
-      return { id: next, account, created: new Date(), sealedSize: content.total, metadata };
     });
+    if (!sealed || sealed.state) return this.giveWay(id, next, { account: old.account, signal });
     await this.#removeAt(place);
     return sealed;
+  }
+
+  /** Deletes a document alone, for the one as which it was sealed again. That opens, and stands in the version index first. */
+  async giveWay(
+    id: string,
+    next: string,
+    { account, signal }: { account: string; signal?: AbortSignal | undefined },
+  ): Promise<Document> {
+    const place = { account, id: next };
+    const { content, metadata } = await this.#find(place, signal, HEAD);
+    const { key } = await this.#enterStored(place, signal);
+    await this.#removeAt({ account, id }, signal);
+    return { ...place, created: new Date(), sealedSize: content.total, metadata, key };
   }
 
   /** An instance above level `data` goes on for a while with the version that it knows: it asks for the newest now. */

@@ -18,7 +18,7 @@ class Stored implements ReEncrypts {
 
   listed = async () => [...this.rows];
 
-  async remove(id: string) {
+  async giveWay(id: string) {
     this.rows = this.rows.filter((row) => row.id !== id);
   }
 
@@ -29,7 +29,7 @@ class Stored implements ReEncrypts {
     const next = await nextDocumentId({ account: ACCOUNT, id });
     this.rows.push({ id: next, account: ACCOUNT, created: new Date(9000 + this.rows.length) });
     if (this.cutOff === id) throw new CofferError("offline");
-    await this.remove(id);
+    await this.giveWay(id);
     return undefined as never;
   }
 }

@@ -47,7 +47,8 @@ export interface Listed {
 export interface ReEncrypts {
   listed(account: string, signal?: AbortSignal): Promise<Listed[]>;
   reEncrypt(id: string, options: { account: string; signal?: AbortSignal }): Promise<unknown>;
-  remove(id: string, options: { account: string; signal?: AbortSignal | undefined }): Promise<void>;
+  /** Deletes this document alone, for the one as which it was sealed again. That opens, and stands in the version index first. */
+  giveWay(id: string, next: string, options: { account: string; signal?: AbortSignal }): Promise<unknown>;
 }
 
 /** One after the other, the oldest first. Rejects when the signal aborts, and when nobody is signed in any more. */
@@ -69,9 +70,11 @@ export async function reEncryptAll(
     signal?.throwIfAborted();
     try {
       const { id } = row;
+      const next = await nextDocumentId(row);
+      const of = { account, ...(signal && { signal }) };
       // Sealed again by one that was cut off before the old one went.
-      if (ids.has(await nextDocumentId(row))) await documents.remove(id, { account, signal });
-      else await documents.reEncrypt(id, { account, ...(signal && { signal }) });
+      if (ids.has(next)) await documents.giveWay(id, next, of);
+      else await documents.reEncrypt(id, of);
       progress.done += 1;
     } catch (error) {
       signal?.throwIfAborted();
