@@ -112,6 +112,19 @@ it("Versions end with their document, come back with it, and are gone with it fo
   for (const id of [first, second, third]) expect(left).not.toContain(id);
 });
 
+it("Versions of which another device has deleted one go with their document all the same", async () => {
+  for (const days of [7, undefined]) {
+    const name = `less-${days ?? 0}.txt`;
+    const [first, second, third] = await three(name);
+    expect(await history(third, other)).toEqual(["six", "two", "one"]);
+    await ada.documents.remove(first, { account });
+    expect(await code(other.documents.remove(third, { account, ...(days && { days }) }))).toBe("done");
+    for (const by of [ada, other]) expect(await listed(by)).not.toContain(name);
+    for (const id of [second, third]) expect(await code(read(id))).not.toBe("done");
+    expect(await listed()).not.toContain("deleted");
+  }
+});
+
 it("Versions before those that are kept are deleted for good, and keep takes 0 to 100", async () => {
   const [first, second, third] = await three("few.txt");
   const saved = await save(third, "four", ada, 1);

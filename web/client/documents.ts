@@ -760,7 +760,12 @@ export class Documents {
       for (const one of earlier.reverse())
         await (days === undefined
           ? this.#removeAt(one, signal, listed)
-          : this.#schedule(one, days, signal, listed));
+          : this.#schedule(one, days, signal, listed)
+        ).catch((error: unknown) => {
+          // Somebody else has deleted it: the others go all the same.
+          if (codeOf(error) !== "not-found") throw error;
+          this.#forget(one);
+        });
       await (days === undefined ? this.#removeAt(place, signal) : this.#schedule(place, days, signal));
     });
   }
