@@ -222,6 +222,18 @@ it("lets one document follow another as the newest version, and tells every othe
   expect([...sql.exec("SELECT 1 FROM document_series")]).toEqual([]);
 });
 
+it("answers a version whose answer was lost as the first time, though it has been followed or what it followed is gone", () => {
+  const sql = setup();
+  put(sql, [row(1)]);
+  for (const at of [2, 3]) expect(conflictsOf(follow(sql, [row(at)], [lead(at, at - 1)]))).toEqual([]);
+  expect(conflictsOf(follow(sql, [row(2)], [lead(2, 1)]))).toEqual([]);
+  expect([...sql.exec("SELECT newest FROM document_series")]).toEqual([{ newest: idOf(3) }]);
+  // Which it may not be as another content.
+  expect(conflictsOf(follow(sql, [row(2, 2, "b")], [lead(2, 1)]))).toEqual([[idOf(2), idOf(3)]]);
+  put(sql, [gone(1), gone(3)]);
+  expect(conflictsOf(follow(sql, [row(2)], [lead(2, 1)]))).toEqual([]);
+});
+
 it("lets no document leave the versions whose newest it is, and keeps no more about newest versions than there are documents", () => {
   const sql = setup();
   put(sql, [row(1)]);

@@ -96,15 +96,17 @@ export function putVersions(
   for (const row of rows) {
     const lead = leading.get(row.document);
     const other = lead && !row.deleted ? inTheWayOf(sql, client, lead, gone) : undefined;
-    if (other !== undefined) {
+    const standing = findVersion(sql, client, row.document);
+    const next = nextRow(standing, row);
+    // Said again since the answer was lost, it is no conflict with what has followed meanwhile.
+    const followed = next === "stands" && other !== row.document;
+    if (other !== undefined && !followed) {
       const newest = findVersion(sql, client, other);
       conflicts.push({ document: row.document, ...(newest && { standing: newest }) });
       continue;
     }
-    const standing = findVersion(sql, client, row.document);
-    const next = nextRow(standing, row);
     if (next === "stands") {
-      if (lead && !row.deleted) takeLead(sql, client, lead);
+      if (lead && !row.deleted && other === undefined) takeLead(sql, client, lead);
       continue;
     }
     if (next === "conflict") {
