@@ -687,18 +687,14 @@ export class Documents {
     const old = await this.open(id, { ...(account !== undefined && { account }), ...(signal && { signal }) });
     const place = { account: old.account, id };
     const next = await nextDocumentId(place, name);
-    const { type, modified, folder, size, stream } = old;
     const options = {
+      ...old,
       name: name ?? old.name,
-      type,
-      modified,
-      ...(folder !== undefined && { folder }),
-      size,
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     };
     const series = { ...versionOf({ id, metadata: old }), after: id };
-    const again = this.seal(stream, old.account, options, next, { series, follows: false });
+    const again = this.seal(old.stream, old.account, options, next, { series, follows: false });
     const sealed = await again.catch((error: unknown) => {
       // Sealed again before, by one that was cut off then.
       if (codeOf(error) !== "conflict") throw error;
@@ -742,8 +738,7 @@ export class Documents {
   /** All complete documents of the user's accounts, newest first. Names come out of sealed metadata. */
   async list(accounts: string[], options: ListOptions = {}): Promise<Document[]> {
     const { onChange, deleted } = options;
-    const list = deleted ? this.#list.deleted : this.#list.list;
-    const listed = await list.call(this.#list, accounts, {
+    const listed = await this.#list[deleted ? "deleted" : "list"](accounts, {
       ...options,
       ...(onChange && { onChange: (documents) => onChange(grouped(documents)) }),
     });
