@@ -193,7 +193,7 @@ it("says how far a deletion of several is, ends it at a press, says what came of
   // What was under way is deleted as well, and no more.
   await expect.poll(said, SOON).toBe("6 of 12 documents are deleted. The others stay.");
   await page.unroute("**/deletion");
-  expect(await shown()).toHaveLength(6);
+  await expect.poll(shown, SOON).toHaveLength(6);
   expect(await lot.count()).toBe(0);
   await button("Undo").click();
   await expect.poll(said, SOON).toBe("6 documents are restored.");
@@ -221,7 +221,7 @@ it("says which of several could not be deleted, and tries those again", async ()
     .getByText(/^6 are left\. /)
     .waitFor(SOON);
   await expect.poll(said, SOON).toBe("6 of 12 documents are deleted. The others stay.");
-  expect(await shown()).toHaveLength(6);
+  await expect.poll(shown, SOON).toHaveLength(6);
   await page.unroute("**/deletion");
   await lot.getByRole("button", { name: "Try 12 documents again" }).click();
   await expect.poll(said, SOON).toBe("12 documents are deleted.");
