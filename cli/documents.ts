@@ -82,9 +82,14 @@ export async function deleteDocuments(args: string[]): Promise<number> {
   await withClient(values, async (client) => {
     const all = await allDocuments(client);
     const found = positionals.map((wanted) => namedIn(all, wanted));
-    for (const { id, account, metadata } of found) {
+    for (const document of found) {
       signal.throwIfAborted();
-      await client.documents.remove(id, { account, signal, ...(days !== undefined && { days }) });
+      const { id, account, metadata } = document;
+      await client.documents.remove(id, {
+        ...{ account, signal, ...(days !== undefined && { days }) },
+        // An earlier version, by its id, goes alone.
+        ...(all.includes(document) && { among: all }),
+      });
       tell(values.json, `${id}\t${shown(metadata?.name ?? "")}`, { id, account });
     }
   });

@@ -50,7 +50,7 @@ export async function restore(args: string[]): Promise<number> {
     const deleted = await documents.list(accounts, { deleted: true });
     if (wanted !== undefined) {
       const { id, account } = named(deleted, wanted);
-      await documents.restore(id, { account });
+      await documents.restore(id, { account, among: deleted });
       tell(json, `${id} is restored.`, { id, account });
       return 0;
     }

@@ -96,7 +96,7 @@ it("says so where another device was sooner, shows what that has saved, and save
   const [document] = await node.documents.list([account]);
   await node.versions.save(document!.id, new TextEncoder().encode("from afar"), { account });
   await save("mine");
-  await page.getByText("Another version of this document was saved meanwhile").first().waitFor();
+  await page.getByText("Another version was saved meanwhile").first().waitFor();
   await expect.poll(listed, SOON).toEqual(["plan.txt"]);
   await page.getByText("version 6").waitFor(SOON);
   expect(await showFile(page, "plan.txt")).toBe("from afar");

@@ -1,6 +1,7 @@
 /** Versions of a document: what was saved before stays and is found, two who save at once are told, and a datastore that meddles is noticed. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { codeOf } from "#protocol/error.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
 import { readStored, replaceStored } from "./bucket.ts";
@@ -103,6 +104,8 @@ it("Versions end with their document, come back with it, and are gone with it fo
   expect([deleted?.id, deleted?.earlier?.length, more.length]).toEqual([third, 2, 0]);
   await other.documents.restore(third, { account });
   expect(await history(third)).toEqual(["six", "two", "one"]);
+  // The newest again, which alone is followed.
+  expect(await code(save(second, "late", other))).toBe("document-replaced");
   // By a device that has not listed anything.
   await (await device("Ada")).documents.remove(third, { account });
   for (const id of [first, second, third])
@@ -112,13 +115,61 @@ it("Versions end with their document, come back with it, and are gone with it fo
   for (const id of [first, second, third]) expect(left).not.toContain(id);
 });
 
+it("Versions go for good with a document that is among the deleted ones", async () => {
+  const [first, second, third] = await three("bin.txt");
+  await ada.documents.remove(third, { account, days: 7 });
+  await other.documents.remove(third, { account });
+  const deleted = (await ada.documents.list([account], { deleted: true })).map(({ id }) => id);
+  const left = readRows(system.edgeDir, "documents").map(({ id }) => id);
+  for (const id of [first, second, third]) {
+    expect(deleted).not.toContain(id);
+    expect(left).not.toContain(id);
+  }
+});
+
+it("Versions that were saved since whoever deletes has looked stay, and so do those before them", async () => {
+  // What a device has listed it knows once the account has an index.
+  await ada.documents.list([account]);
+  const [first, second] = await three("seen.txt");
+  const seen = await other.documents.list([account]);
+  const { id } = (await ada.versions.list(second, { account }))[0]!;
+  await save(id, "four");
+  expect(await code(other.documents.remove(id, { account, days: 7 }))).toBe("document-replaced");
+  // Who says what it is to be the newest of means no earlier one.
+  const among = await other.documents.list([account]);
+  for (const of of [{}, { days: 7 }])
+    expect(await code(other.documents.remove(id, { account, among, ...of }))).toBe("document-replaced");
+  expect(seen.some((one) => one.id === id)).toBe(true);
+  expect(await history(first)).toEqual(["four", "six", "two", "one"]);
+});
+
+it("Versions of many documents are listed once, when those are deleted and when they are brought back", async () => {
+  const asked: string[] = [];
+  const counting = await connectNode(system, "Ada", (input, init) => {
+    const { pathname } = new URL(String(input));
+    if ((init?.method ?? "GET") === "GET" && /\/(documents|deleted[^/]*)$/.test(pathname))
+      asked.push(pathname);
+    return loopbackFetch(input, init);
+  });
+  devices.push(counting);
+  const ids = [(await three("many-1.txt"))[2], (await three("many-2.txt"))[2]];
+  const among = (await counting.documents.list([account])).filter(({ id }) => ids.includes(id));
+  expect(asked.length).toBeGreaterThan(0);
+  asked.length = 0;
+  for (const { id } of among) await counting.documents.remove(id, { account, days: 7, among });
+  for (const id of ids) expect(await code(read(id, other))).not.toBe("done");
+  for (const document of among) await counting.documents.restore(document.id, { account, among: [document] });
+  expect(asked).toEqual([]);
+  for (const id of ids) expect(await history(id)).toEqual(["six", "two", "one"]);
+});
+
 it("Versions of which another device has deleted one go with their document all the same", async () => {
   for (const days of [7, undefined]) {
     const name = `less-${days ?? 0}.txt`;
     const [first, second, third] = await three(name);
-    expect(await history(third, other)).toEqual(["six", "two", "one"]);
+    const among = await other.documents.list([account]);
     await ada.documents.remove(first, { account });
-    expect(await code(other.documents.remove(third, { account, ...(days && { days }) }))).toBe("done");
+    expect(await code(other.documents.remove(third, { account, among, ...(days && { days }) }))).toBe("done");
     for (const by of [ada, other]) expect(await listed(by)).not.toContain(name);
     for (const id of [second, third]) expect(await code(read(id))).not.toBe("done");
     expect(await listed()).not.toContain("deleted");
@@ -152,6 +203,42 @@ it("Versions stay with a document that gets another name or another key, and all
   expect(await code(save(third, "stale"))).not.toBe("done");
   await save(newest!.id, "four");
   expect(await history(newest!.id)).toEqual(["four", "six", "two", "one"]);
+});
+
+it("Versions that get another name out of an old list are told, and keep theirs", async () => {
+  const [first, second] = await three("old-1.txt");
+  const { id } = (await ada.versions.list(first, { account }))[0]!;
+  await save(id, "four");
+  for (const of of [id, second])
+    expect(await code(other.documents.reEncrypt(of, { account, name: "old-2.txt" }))).toBe(
+      "document-replaced",
+    );
+  expect(await history(first, other)).toEqual(["four", "six", "two", "one"]);
+  for (const by of [ada, other]) {
+    expect(await listed(by)).toContain("old-1.txt");
+    expect(await listed(by)).not.toContain("old-2.txt");
+  }
+});
+
+it("Versions that are finished after what they follow has got another name are followed", async () => {
+  let away = false;
+  const cut = await connectNode(system, "Ada", async (input, init) => {
+    const { pathname } = new URL(String(input));
+    if (away && init?.method === "POST" && pathname.endsWith("/document-versions"))
+      throw new TypeError("away");
+    return loopbackFetch(input, init);
+  });
+  devices.push(cut);
+  const { id: first } = await seal("cut-1.txt", "one");
+  const { id: second } = await save(first, "two");
+  away = true;
+  const third = await save(second, "six", cut);
+  expect(third.state).toBe("unfinished");
+  await ada.documents.reEncrypt(second, { account, name: "cut-2.txt" });
+  await ada.documents.finish(third.id, { account });
+  expect(await history(third.id)).toEqual(["six", "two", "one"]);
+  expect(await code(save(third.id, "four"))).toBe("done");
+  expect(await history(first, other)).toEqual(["four", "six", "two", "one"]);
 });
 
 it("Versions that the datastore hides, swaps or brings back are noticed like any document", async () => {

@@ -10,8 +10,7 @@ const SENTENCES = {
     "This document was deleted, and the server still gives it. Delete it again, or tell your administrator.",
   "document-hidden":
     "The server does not give this document any more, and nobody has deleted it. Tell your administrator.",
-  "document-replaced":
-    "Another version of this document was saved meanwhile, and yours was not. Look at that one first, then save yours again.",
+  "document-replaced": "Another version was saved meanwhile. Look at it, then try again.",
   "index-refused":
     "What the key store says of your documents does not hold, so nobody knows whether some are missing. Tell your administrator.",
   "index-superseded":

@@ -117,10 +117,9 @@ export class DocumentList {
     if (this.#known.get(place.account)?.documents.delete(place.id)) this.#unkept.add(place.account);
   }
 
-  /** The account's documents as they were listed last, where this one was among them. */
-  known({ account, id }: Place): Document[] | undefined {
-    const documents = this.#known.get(account)?.documents;
-    return documents?.has(id) ? [...documents.values()] : undefined;
+  /** The account's documents as they were listed last, by their ids. */
+  known(account: string): ReadonlyMap<string, Document> {
+    return this.#known.get(account)?.documents ?? new Map();
   }
 
   /** It was sealed here: the next list has it, whatever it begins with. */

@@ -18,6 +18,8 @@ function setup({ failPart = false, honest = false, short = 0, taken = "" } = {})
   const stored = new Map<string, Stored>();
   const loaded: string[] = [];
   const asked: string[] = [];
+  /** Documents whose metadata does not come. */
+  const unread = new Set<string>();
   /** The version index, of which the port below knows nothing. */
   const kms = { away: false, rows: [] as { document: string; deleted?: true }[] };
   const content = async (id: string) => new Uint8Array(await new Blob(stored.get(id)!.parts).arrayBuffer());
@@ -35,6 +37,7 @@ function setup({ failPart = false, honest = false, short = 0, taken = "" } = {})
       stored.set(id, { account: account!, complete: false, parts: [] });
       return Response.json({ id, partSize: 64 });
     }
+    if (path.includes("/deleted-documents")) return Response.json({ documents: [] });
     if (method === "GET" && !id) {
       const all = [...stored].filter(([, { complete }]) => complete);
       return Response.json({
@@ -69,6 +72,7 @@ function setup({ failPart = false, honest = false, short = 0, taken = "" } = {})
       document.complete = true;
       return Response.json({ size: (json as { size: number }).size, etag: "e" });
     }
+    if (what === "metadata" && method === "GET" && unread.has(id!)) throw new CofferError("offline");
     if (method === "GET" && what === "metadata")
       return new Response(document.metadata as Uint8Array<ArrayBuffer>);
     if (method === "GET") {
@@ -123,7 +127,7 @@ function setup({ failPart = false, honest = false, short = 0, taken = "" } = {})
       accounts: () => ["a", "c"],
       short,
     });
-  return { documents: documents(), reloaded: documents, stored, loaded, asked, kms };
+  return { documents: documents(), reloaded: documents, stored, loaded, asked, kms, unread };
 }
 
 type Params = { edk: string; context: Record<string, string> };
@@ -327,4 +331,21 @@ it("W10 who goes on with a document that was sealed again deletes it alone, once
   expect(stored.size).toBe(2);
   const [document, ...more] = await documents.list(["a"]);
   expect([document?.id, document?.earlier?.length, more.length]).toEqual([next, 1, 0]);
+});
+
+it("deletes no document while nobody can tell which are its earlier versions", async () => {
+  const { documents, reloaded, stored, unread } = setup({ short: 4096 });
+  const { id: first } = await documents.seal(bytes, "a", { name: "a" });
+  const { id: second } = await documents.replace(first, bytes, { account: "a" });
+  const { id: alone } = await documents.seal(bytes, "a", { name: "b" });
+  unread.add(first);
+  const deleting = reloaded();
+  await expect(deleting.remove(second, { account: "a" })).rejects.toMatchObject({ code: "offline" });
+  const among = await deleting.list(["a"]);
+  await expect(deleting.remove(second, { account: "a", among })).rejects.toMatchObject({ code: "offline" });
+  await deleting.remove(alone, { account: "a" });
+  expect([...stored.keys()]).toEqual([first, second]);
+  unread.clear();
+  await deleting.remove(second, { account: "a" });
+  expect(stored.size).toBe(0);
 });

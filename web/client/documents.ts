@@ -63,7 +63,7 @@ import {
   reEncryptAll,
 } from "./re-encryption.ts";
 import type { RestClient } from "./rest.ts";
-import { grouped, ofSeries, versionOf } from "./series.ts";
+import { grouped, ofSeries, versionOf, versionsAmong } from "./series.ts";
 import { type Standing, VersionIndex } from "./version-index.ts";
 
 /** Parts of one document under way at a time. */
@@ -134,6 +134,8 @@ export interface RemoveOptions {
   account?: string;
   /** For so many days, 1 to 90, it can be restored. Default: it is deleted for good at once. */
   days?: number;
+  /** What `list` has just answered, for who deletes or restores many: nothing is listed for each then. */
+  among?: readonly Document[];
   signal?: AbortSignal | undefined;
 }
 
@@ -162,6 +164,12 @@ interface Upload {
 
 /** As which version something is sealed. `follows`: as the next one, of which there is one alone. */
 type Version = { series: Series; follows: boolean };
+
+/** `instead`: the version that it may follow where it cannot follow the one that it says. */
+type EnteredAs = {
+  follows?: boolean | undefined;
+  instead?: (series: Series) => Promise<string | undefined>;
+};
 
 /** What the parts of a document are bound to: its encryption context. */
 type DocumentContext = Record<"tenant" | "account" | "document" | "purpose", string>;
@@ -295,12 +303,11 @@ export class Documents {
   async replace(id: string, source: Source, { account, ...options }: ReplaceOptions = {}): Promise<Document> {
     return this.#whereItIs(id, account, async (place) => {
       const { metadata } = await this.#openMetadata(place, options.signal);
-      const { name, folder, type } = metadata;
+      const { name, folder = "", type } = metadata;
       const series = { ...versionOf({ id, metadata }), after: id };
       series.version += 1;
       const named = {
-        name,
-        ...(folder !== undefined && { folder }),
+        ...{ name, folder },
         type: (source instanceof Blob && source.type) || type,
         ...options,
       };
@@ -694,12 +701,14 @@ export class Documents {
       ...(onProgress && { onProgress }),
     };
     const series = { ...versionOf({ id, metadata: old }), after: id };
-    const again = this.seal(old.stream, old.account, options, next, { series, follows: false });
+    // A name that somebody gives to an older version would be lost behind the newest.
+    const follows = name !== undefined;
+    const again = this.seal(old.stream, old.account, options, next, { series, follows });
     const sealed = await again.catch((error: unknown) => {
       // Sealed again before, by one that was cut off then.
       if (codeOf(error) !== "conflict") throw error;
     });
-    if (!sealed || sealed.state) return this.giveWay(id, next, { account: old.account, signal });
+    if (!sealed || sealed.state) return this.giveWay(id, next, { account: old.account, signal, follows });
     await this.#removeAt(place);
     return sealed;
   }
@@ -708,13 +717,13 @@ export class Documents {
   async giveWay(
     id: string,
     next: string,
-    { account, signal }: { account: string; signal?: AbortSignal | undefined },
+    { account, signal, follows }: { account: string; signal?: AbortSignal | undefined; follows?: boolean },
   ): Promise<Document> {
     const place = { account, id: next };
     const { content, metadata } = await this.#find(place, signal, HEAD);
-    const { key } = await this.#enterStored(place, signal);
+    await this.#enterStored(place, signal, { follows });
     await this.#removeAt({ account, id }, signal);
-    return { ...place, created: new Date(), sealedSize: content.total, metadata, key };
+    return { ...place, created: new Date(), sealedSize: content.total, metadata };
   }
 
   /** An instance above level `data` goes on for a while with the version that it knows: it asks for the newest now. */
@@ -745,61 +754,89 @@ export class Documents {
     return grouped(listed);
   }
 
-  /** Deletes a document with its earlier versions, for good unless `days` are given; an earlier version alone. */
-  async remove(id: string, { account, signal, days }: RemoveOptions = {}): Promise<void> {
+  /**
+   * Deletes a document with its earlier versions, for good unless `days` are given; an earlier version alone. Error: `document-replaced` where it
+   * was the newest in the list, or is to be among what was listed, and a newer one is there.
+   */
+  async remove(id: string, { account, ...options }: RemoveOptions = {}): Promise<void> {
+    const { days, signal } = options;
     await this.#whereItIs(id, account, async (place) => {
-      const earlier = await this.#earlierOf(place, signal);
+      const earlier = await this.#earlierOf(place, options);
       // In the index all at once: nobody is to take an earlier version for the document.
       await Promise.all(earlier.map((one) => this.#index.remove(one.account, one.id)));
-      const listed = { listed: false };
+      const end = (one: Place, listed?: boolean) =>
+        days === undefined ? this.#removeAt(one, signal, listed) : this.#schedule(one, days, signal, listed);
       for (const one of earlier.reverse())
-        await (days === undefined
-          ? this.#removeAt(one, signal, listed)
-          : this.#schedule(one, days, signal, listed)
-        ).catch((error: unknown) => {
+        await end(one, false).catch((error: unknown) => {
           // Somebody else has deleted it: the others go all the same.
           if (codeOf(error) !== "not-found") throw error;
           this.#forget(one);
         });
-      await (days === undefined ? this.#removeAt(place, signal) : this.#schedule(place, days, signal));
+      await end(place);
     });
   }
 
-  /** The versions before the newest one, the latest first; none of any other, or of one that does not open. */
-  async #earlierOf(place: Place, signal: AbortSignal | undefined): Promise<Place[]> {
-    let all = this.#list.known(place);
-    if (!all) {
-      const opened = await this.#openMetadata(place, signal).catch((error: unknown) => {
-        if (isTransient(error)) throw error;
-      });
-      if ((opened?.metadata.series?.version ?? 1) === 1) return [];
-      all = await this.#list.list([place.account], signal && { signal });
+  /** The versions before the newest one, the latest first, as they are now; none of any other, or of one that does not open. */
+  async #earlierOf(
+    place: Place,
+    { among, days, signal }: Omit<RemoveOptions, "account">,
+  ): Promise<Document[]> {
+    const { id, account } = place;
+    let listed = among;
+    let before: Document | undefined;
+    if (!listed) {
+      const known = this.#list.known(account);
+      before = known.get(id);
+      const newest = before && ofSeries(known.values(), before)[0];
+      // An earlier one goes alone, and so does one that is unfinished.
+      if (before && newest?.id !== id) return [];
+      const opened =
+        newest ??
+        (await this.#openMetadata(place, signal).catch((error: unknown) => {
+          if (isTransient(error)) throw error;
+        }));
+      if (opened ? !opened.metadata?.series : days !== undefined) return [];
+      // Nothing opens of what was deleted already, and goes for good now.
+      listed = opened ? await this.#grouped(account, signal) : [];
     }
-    const [newest, ...earlier] = ofSeries(all, place);
-    return newest?.id === place.id ? earlier : [];
+    let versions = versionsAmong(listed, place);
+    if (versions.length === 0 && days === undefined)
+      versions = versionsAmong(await this.#grouped(account, signal, true), place);
+    const [newest, ...earlier] = versions;
+    if (newest && newest.id !== id && (before || among)) throw said("document-replaced");
+    if (newest?.id !== id) return [];
+    // One of those whose names did not come may be an earlier one.
+    const unread = listed.find((each) => isTransient(each.error));
+    if (unread && newest.metadata?.series) throw unread.error;
+    return earlier;
+  }
+
+  #grouped(account: string, signal: AbortSignal | undefined, deleted = false): Promise<Document[]> {
+    return this.list([account], { deleted, ...(signal && { signal }) });
   }
 
   /** In the index first, as with a deletion for good. Asked for again, it ends when it was to end. */
-  async #schedule(
-    place: Place,
-    days: number,
-    signal: AbortSignal | undefined,
-    { listed = true }: { listed?: boolean } = {},
-  ): Promise<void> {
+  async #schedule(place: Place, days: number, signal: AbortSignal | undefined, listed = true): Promise<void> {
     if (listed) await this.#index.remove(place.account, place.id);
     await callJson(this.#rest, scheduleDocumentDeletion, place, { days }, { signal, tries: 3 });
     this.#forget(place);
   }
 
-  /** Takes back a deletion that was scheduled, and that of its earlier versions. Cut off in between, it can be asked for again. */
-  async restore(id: string, { account, signal }: Omit<RemoveOptions, "days"> = {}): Promise<void> {
+  /**
+   * Takes back a deletion that was scheduled, and that of its earlier versions, which come first: what follows one that is deleted is no newest
+   * version. Cut off in between, it can be asked for again.
+   */
+  async restore(id: string, { account, signal, among }: Omit<RemoveOptions, "days"> = {}): Promise<void> {
     await this.#whereItIs(id, account, async (place) => {
-      const { metadata } = await this.#bringBack(place, signal);
-      if ((metadata.series?.version ?? 1) === 1) return;
-      const deleted = await this.#list.deleted([place.account], signal && { signal });
-      const { version } = versionOf({ id, metadata });
-      for (const one of ofSeries(deleted, { ...place, metadata }))
-        if (one.id !== id && versionOf(one).version < version) await this.#bringBack(one, signal);
+      const deleted = among ?? (await this.#grouped(place.account, signal, true));
+      const versions = versionsAmong(deleted, place);
+      const at = versions.findIndex((each) => each.id === id);
+      // Its time has come, somebody has deleted it for good, or it does not open: it keeps none of the others.
+      for (const one of versions.slice(at + 1).reverse())
+        await this.#bringBack(one, signal).catch((error: unknown) => {
+          if (isTransient(error)) throw error;
+        });
+      await this.#bringBack(place, signal);
     });
   }
 
@@ -818,11 +855,7 @@ export class Documents {
   }
 
   /** `listed`: it may have been, so that the version index has to know first that nobody hides it. */
-  async #removeAt(
-    { account, id }: Place,
-    signal?: AbortSignal,
-    { listed = true }: { listed?: boolean } = {},
-  ): Promise<void> {
+  async #removeAt({ account, id }: Place, signal?: AbortSignal, listed = true): Promise<void> {
     if (listed) await this.#index.remove(account, id);
     await callEmpty(this.#rest, deleteDocument, { account, id }, undefined, { signal }).catch(
       (error: unknown) => {
@@ -842,7 +875,7 @@ export class Documents {
       return opened;
     } catch (error) {
       if (error instanceof CofferError && error.maybeDone && error.code !== "conflict")
-        await this.#removeAt({ account, id }, undefined, { listed: false }).catch(() => {});
+        await this.#removeAt({ account, id }, undefined, false).catch(() => {});
       throw asCofferError(error);
     }
   }
@@ -858,9 +891,7 @@ export class Documents {
   ): Promise<unknown> {
     const unknown = (cause: unknown) => new CofferError("unknown-whether-stored", { cause });
     if (completing && !signal?.aborted && !isUndone(error)) return unknown(error);
-    const left = await this.#removeAt(place, undefined, { listed: completing }).catch(
-      (cause: unknown) => cause,
-    );
+    const left = await this.#removeAt(place, undefined, completing).catch((cause: unknown) => cause);
     const gone = left === undefined || (left instanceof CofferError && left.code === "not-found");
     if (completing && !gone) return unknown(left);
     return signal?.aborted ? signal.reason : asCofferError(error);
@@ -889,26 +920,32 @@ export class Documents {
     { series, follows }: { series?: Series; follows: boolean },
   ): Promise<Pick<Document, "state">> {
     try {
-      await this.#enterAs(series, (lead) => this.enter(place, content, sealed, lead), follows);
+      await this.#enterAs(series, (lead) => this.enter(place, content, sealed, lead), { follows });
       return {};
     } catch (error) {
       // Refused by the KMS: what was stored goes.
-      if (follows && codeOf(error) === "conflict") throw said("document-replaced", error, 409);
+      const code = codeOf(error);
+      if (follows && (code === "document-replaced" || code === "not-found")) throw error;
       return { state: "unfinished" };
     }
   }
 
-  /** As the newest version; unless it has to be, as one of the others where another is the newest. */
+  /** As the newest version; unless it has to be (`follows`), after the one that `instead` names, or as one of the others. */
   async #enterAs(
     series: Series | undefined,
     enter: (lead?: Omit<Lead, "document">) => Promise<void>,
-    follows = false,
-  ) {
-    const lead = series && { first: series.first, over: series.after };
-    await enter(lead).catch((error: unknown) => {
-      if (!lead || follows || codeOf(error) !== "conflict") throw error;
-      return enter();
-    });
+    { follows, instead }: EnteredAs,
+  ): Promise<void> {
+    try {
+      await enter(series && { first: series.first, over: series.after });
+    } catch (error) {
+      const code = codeOf(error);
+      // Another is the newest, or the one that is to be followed was deleted.
+      if (!series || (code !== "conflict" && code !== "not-found")) throw error;
+      if (follows) throw code === "conflict" ? said("document-replaced", error, 409) : error;
+      const after = await instead?.(series);
+      await (after ? this.#enterAs({ ...series, after }, enter, {}) : enter());
+    }
   }
 
   /** The same, for who tries again. Errors: `offline`, `conflict`, … */
@@ -929,21 +966,29 @@ export class Documents {
    */
   async finish(id: string, { account, signal }: RemoveOptions = {}): Promise<void> {
     try {
-      await this.#whereItIs(id, account, async (place) => void (await this.#enterStored(place, signal)));
+      await this.#whereItIs(id, account, async (place) => {
+        // What it was to follow may have been sealed again since: the next one of what is listed.
+        const instead = async (series: Series) => {
+          const all = await this.#grouped(place.account, signal);
+          const [newest] = ofSeries(all, { ...place, id: series.first });
+          if (newest && versionOf(newest).version < series.version) return newest.id;
+        };
+        await this.#enterStored(place, signal, { instead });
+      });
     } catch (error) {
       throw signal?.aborted ? signal.reason : asCofferError(error);
     }
   }
 
   /** Of what stands in the index nothing counts: it says that the document is deleted, or nothing at all. */
-  async #enterStored(place: Place, signal: AbortSignal | undefined): Promise<Opened> {
+  async #enterStored(place: Place, signal: AbortSignal | undefined, as: EnteredAs = {}): Promise<Opened> {
     const sealed = await this.#sealedMetadata(place, signal);
     const enrolled = await this.#microservice.use();
     const opened = await this.#openUnchecked(enrolled, place, sealed, signal);
     const standing = { document: place.id, ...opened.content, metadataDigest: await digest(sealed) };
-    await this.#enterAs(opened.metadata.series, (lead) =>
-      this.#index.enter(place.account, standing, lead && { document: place.id, ...lead }),
-    );
+    const enter = (lead?: Omit<Lead, "document">) =>
+      this.#index.enter(place.account, standing, lead && { document: place.id, ...lead });
+    await this.#enterAs(opened.metadata.series, enter, as);
     return opened;
   }
 

@@ -15,13 +15,24 @@ export function versionOf({
 }
 
 /** All versions of the document that this is one of, the newest first. What is amiss is no version of anything. */
-export function ofSeries<D extends Document>(all: readonly D[], one: Versioned): D[] {
-  const { metadata = all.find(({ id, account }) => id === one.id && account === one.account)?.metadata } =
-    one;
-  const { first } = versionOf({ id: one.id, metadata });
-  return all
+export function ofSeries(all: Iterable<Document>, one: Versioned): Document[] {
+  const { first } = versionOf(one);
+  return [...all]
     .filter((each) => each.account === one.account && isSound(each) && versionOf(each).first === first)
     .sort(newestFirst);
+}
+
+/** All versions of the document that this is one of, the newest first, in a list that is grouped; none where it is not listed. */
+export function versionsAmong(
+  grouped: Iterable<Document>,
+  { id, account }: { id: string; account?: string },
+): Document[] {
+  for (const { earlier = [], ...newest } of grouped) {
+    const versions = [newest, ...earlier];
+    if (versions.some((each) => each.id === id && (account ?? each.account) === each.account))
+      return versions;
+  }
+  return [];
 }
 
 /** Each document with its earlier versions in `earlier`, which are not listed beside it. The order stays. */

@@ -11,6 +11,7 @@ type Answers = {
   page?: (after: number) => VersionPage;
   put?: (rows: VersionRow[]) => VersionsPut | Promise<VersionsPut>;
 };
+const LEAD = { document: "00000000-0000-8000-8000-000000000001", first: "first", over: "over" };
 const NO_CONFLICT: VersionsPut = { sequence: 1, founded: true, conflicts: [] };
 const idOf = (at: number) => `00000000-0000-8000-8000-${at.toString(16).padStart(12, "0")}`;
 
@@ -54,6 +55,20 @@ it("sends rows together that come while others are under way", async () => {
   // Accounts do not wait for each other, and what comes afterwards goes by itself.
   await Promise.all([index.enter("a", { document: idOf(1) }), index.enter("b", { document: idOf(1) })]);
   expect(puts).toHaveLength(5);
+});
+
+it("tells whether another follows what a document was to follow, or that was deleted", async () => {
+  for (const [deleted, code] of [
+    [true, "not-found"],
+    [false, "conflict"],
+  ] as const) {
+    const standing = { document: LEAD.over, version: 2, ...(deleted && { deleted }) };
+    const { index, puts } = setup({
+      put: () => ({ ...NO_CONFLICT, conflicts: [{ document: LEAD.document, standing }] }),
+    });
+    await expect(index.enter("a", { document: LEAD.document }, LEAD)).rejects.toMatchObject({ code });
+    expect(puts).toHaveLength(1);
+  }
 });
 
 it("tells each of them what became of its own row, and enters an id again that was deleted", async () => {

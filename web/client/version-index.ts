@@ -109,11 +109,13 @@ export class VersionIndex {
 
   /**
    * Enters a document that is stored now, or what has changed of it. `lead`: as the newest version of another. Error: `conflict` where somebody
-   * else has changed it meanwhile.
+   * else has changed it meanwhile, or another is the newest; `not-found` where the one that it is to follow was deleted.
    */
   async enter(account: string, standing: Standing, lead?: Lead, before = 0): Promise<void> {
     const conflict = await this.#put(account, { ...standing, version: before + 1 }, lead);
     if (conflict === undefined) return;
+    if (conflict?.deleted && conflict.document !== standing.document)
+      throw new CofferError("not-found", { status: 404 });
     // An id that was deleted is used again.
     if (before > 0 || !conflict?.deleted) throw new CofferError("conflict");
     return this.enter(account, standing, lead, conflict.version);

@@ -3,7 +3,7 @@
 import { CofferError } from "#protocol/error.ts";
 import type { Document } from "./document-list.ts";
 import type { Documents, OpenOptions, ReplaceOptions, Source } from "./documents.ts";
-import { versionOf } from "./series.ts";
+import { versionOf, versionsAmong } from "./series.ts";
 import type { Sharing } from "./sharing.ts";
 
 /** Earlier versions that stay, unless it is said. */
@@ -36,11 +36,9 @@ export class Versions {
   async list(id: string, { account, signal }: Of = {}): Promise<Document[]> {
     const accounts = account === undefined ? this.#means.accounts() : [account];
     const all = await this.#means.documents.list(accounts, signal && { signal });
-    for (const { earlier = [], ...newest } of all) {
-      const versions = [newest, ...earlier];
-      if (versions.some((version) => version.id === id)) return versions;
-    }
-    throw new CofferError("not-found");
+    const versions = versionsAmong(all, { id });
+    if (versions.length === 0) throw new CofferError("not-found");
+    return versions;
   }
 
   /**

@@ -83,7 +83,8 @@ export class CofferDeleted extends PanelElement {
 
   async #restore(document: Document): Promise<void> {
     const { id, account } = document;
-    if (!(await this.#without(document, () => this.coffer.restore(id, { account })))) return;
+    if (!(await this.#without(document, () => this.coffer.restore(id, { account, among: [document] }))))
+      return;
     this.say(t("{name} is back among your documents.", { name: nameInWords(nameOf(document)) }));
     this.changed();
   }

@@ -71,8 +71,8 @@ export const GERMAN = {
     "Ein Verwalter gibt Rollen und füllt Gruppen. Ein Prüfer liest alle Aktivität.",
   "Another account": "Ein weiteres Konto",
   "Another name": "Ein anderer Name",
-  "Another version of this document was saved meanwhile, and yours was not. Look at that one first, then save yours again.":
-    "Inzwischen wurde eine andere Version dieses Dokuments gespeichert, Ihre nicht. Sehen Sie sich diese an, und speichern Sie Ihre dann noch einmal.",
+  "Another version was saved meanwhile. Look at it, then try again.":
+    "Inzwischen wurde eine andere Version gespeichert. Sehen Sie sich diese an, und versuchen Sie es dann noch einmal.",
   Anywhere: "Überall",
   "Are you sure?": "Sind Sie sicher?",
   As: "Als",

@@ -1,6 +1,7 @@
 /** What is done with documents of the list, one or thousands: deleted, brought back, saved. What it came to is said in one sentence. */
 
 import { type Coffer, CofferError, type Document } from "#web/browser/index.ts";
+import { nameOf as placeOf } from "./desk.ts";
 import { messageInWords } from "./error-words.ts";
 import { formatNumber } from "./format.ts";
 import { Lot, type Work } from "./lot.ts";
@@ -52,16 +53,30 @@ export class Lots {
   delete(documents: readonly Document[], days: number): void {
     const host = this.#host;
     const restorable: Document[] = [];
+    // Where one has versions: those of all as they are now, listed once.
+    const versioned = documents.some(({ earlier, metadata }) => earlier ?? metadata?.series);
+    let listing: Promise<Document[]> | undefined;
+    const list = () => {
+      listing ??= host.coffer().list();
+      listing.catch(() => (listing = undefined));
+      return listing;
+    };
     const work: Work = async (document) => {
       const { id, account } = document;
+      const among = versioned ? await list() : undefined;
       await host
         .coffer()
-        .remove(id, { account, days })
+        .remove(id, { account, days, ...(among && { among }) })
         .then(
-          () => restorable.push(document),
+          () => restorable.push(among?.find((each) => placeOf(each) === placeOf(document)) ?? document),
           (error: unknown) => {
+            const code = error instanceof CofferError && error.code;
+            if (code === "document-replaced") {
+              listing = undefined;
+              host.changed();
+            }
             // Somebody else was faster.
-            if (!(error instanceof CofferError && error.code === "not-found")) throw error;
+            if (code !== "not-found") throw error;
           },
         );
       host.takeOut(document);
@@ -74,7 +89,7 @@ export class Lots {
     this.#begin(
       RESTORE,
       documents,
-      ({ id, account }) => coffer.restore(id, { account }),
+      (document) => coffer.restore(document.id, { account: document.account, among: [document] }),
       () => {
         this.#host.changed();
         return false;
