@@ -42,7 +42,8 @@ it("says that there is no network, and lists what came meanwhile once there is o
   const notice = page.getByRole("alert").filter({ hasText: "The server cannot be reached." });
   await notice.waitFor({ timeout: 60_000 });
   expect(await shown(page)).toEqual(["kept.txt"]);
-  await notice.getByRole("button", { name: "Dismiss" }).click();
+  await page.getByRole("button", { name: "Dismiss kept.txt", exact: true }).click();
+  await notice.waitFor({ state: "detached" });
   const elsewhere = await openEnrolled({ system, browsing }, "Bea");
   await sealFile(elsewhere, "meanwhile.txt", "from another device");
   await elsewhere.context().close();
