@@ -1,5 +1,4 @@
 import { parseArgs } from "node:util";
-import { seconds } from "#protocol/clock.ts";
 import { isPrincipalId, principalId } from "#protocol/principal.ts";
 import { groupName, isTenantRole, TENANT_ROLES } from "#protocol/roles.ts";
 import { fits } from "#protocol/shape.ts";
@@ -8,7 +7,7 @@ import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { isVersion } from "./data-key.ts";
 import { BY_NAME } from "./development-issuer.ts";
-import { deletionOf } from "./life.ts";
+import { deletionOf, endIn } from "./life.ts";
 import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
@@ -141,8 +140,7 @@ const WORK: Readonly<Record<string, Work>> = {
     });
     return { lines, value: keys };
   },
-  "key delete": (client, rest, { issuer, days }) =>
-    endKey(client, rest, issuer, seconds(Date.now()) + days * 86_400),
+  "key delete": (client, rest, { issuer, days }) => endKey(client, rest, issuer, endIn(days)),
   "key cancel": (client, rest, { issuer }) => endKey(client, rest, issuer, null),
   "quota show": async ({ administration }, rest) => {
     const value = await administration.quota(accountIn(rest));

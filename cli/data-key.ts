@@ -14,6 +14,7 @@ import { CommandError } from "./command-error.ts";
 import { readNamed } from "./input.ts";
 import { dateOf, type LifeValues } from "./life.ts";
 import type { KeyOrder, Purpose } from "./managed-keys.ts";
+import { numberIn } from "./number-in.ts";
 import { shown } from "./shown.ts";
 
 const PURPOSES: readonly Purpose[] = ["document", "data", "signature"];
@@ -96,8 +97,5 @@ function oneOf<T extends string>(
 }
 
 function numberOf(option: string, given: string | undefined, most: number): number | undefined {
-  if (given === undefined) return undefined;
-  if (!/^[1-9]\d{0,2}$/.test(given) || Number(given) > most)
-    throw new CommandError(`${option} takes a whole number from 1 to ${most}.`, 2);
-  return Number(given);
+  return given === undefined ? undefined : numberIn(option, given, 1, most);
 }

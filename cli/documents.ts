@@ -6,6 +6,7 @@ import { CommandError } from "./command-error.ts";
 import { DOCUMENT_LINE } from "./document-line.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { exactly, JSON_HELP_LINE } from "./life.ts";
+import { numberIn } from "./number-in.ts";
 import { allDocuments, find, named as namedIn } from "./open.ts";
 import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
@@ -77,7 +78,7 @@ export async function deleteDocuments(args: string[]): Promise<number> {
   const options = { ...OPTIONS, days: { type: "string" } } as const;
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   if (positionals.length === 0) throw new CommandError("coffer delete: name a document. Try --help.", 2);
-  const days = daysOf(values.days);
+  const days = values.days === undefined ? undefined : numberIn("--days", values.days, 1, 90);
   const signal = interruptSignal();
   await withClient(values, async (client) => {
     const all = await allDocuments(client);
@@ -94,14 +95,6 @@ export async function deleteDocuments(args: string[]): Promise<number> {
     }
   });
   return 0;
-}
-
-function daysOf(said: string | undefined): number | undefined {
-  if (said === undefined) return undefined;
-  const days = Number(said);
-  if (!Number.isInteger(days) || days < 1 || days > 90)
-    throw new CommandError("--days takes a whole number from 1 to 90.", 2);
-  return days;
 }
 
 /** `coffer finish` */

@@ -1,4 +1,3 @@
-import { seconds } from "#protocol/clock.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { filterOf, isVersion, limitOf, lineOf, orderOf, readEdk, tagsOf } from "./data-key.ts";
@@ -8,6 +7,7 @@ import {
   dateOf,
   deletionOf,
   END_HELP,
+  endIn,
   exactly,
   JSON_HELP_LINE,
   type LifeValues,
@@ -146,7 +146,7 @@ const VERBS: Verbs = {
   async delete(client, values, [key = ""]) {
     const { json, immediately, own } = values;
     if (own) {
-      const ends = endOf(values);
+      const ends = endIn(deletionOf(values).days);
       await client.life.endOwnKey(key, ends);
       return tell(json, `${key} will be deleted ${dateOf(ends)}.`, { key, ends });
     }
@@ -159,7 +159,7 @@ const VERBS: Verbs = {
       });
     }
     if (immediately) throw new CommandError(`${key} is not a version that is deleted at once: say --days.`);
-    const ends = endOf(values);
+    const ends = endIn(deletionOf(values).days);
     await client.managed.change(account, key, { ends });
     tell(json, `${key} will be deleted ${dateOf(ends)}.`, { key, ends });
   },
@@ -174,12 +174,6 @@ const VERBS: Verbs = {
     tell(values.json, `${key} is kept.`, { key });
   },
 };
-
-/** When a version is deleted that is not deleted at once. */
-function endOf(values: LifeValues): number {
-  const { days = 30 } = deletionOf(values);
-  return seconds(Date.now()) + days * 86_400;
-}
 
 async function turn(client: Client, values: LifeValues, key: string, state: "enabled" | "disabled") {
   const known = await client.managed.change(accountOf(client, values.account), key, { state });

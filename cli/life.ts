@@ -1,9 +1,11 @@
 /** What `coffer account`, `key`, `re-encrypt` and `instance` have in common: whose account, when something ends, and how it is told. */
 
 import { parseArgs } from "node:util";
+import { seconds } from "#protocol/clock.ts";
 import type { DeletionRequest } from "#web/client/accounts.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
+import { numberIn } from "./number-in.ts";
 import { sessionOptions } from "./session-options.ts";
 
 export const LIFE_OPTIONS = {
@@ -43,10 +45,12 @@ export function deletionOf(values: {
   if (immediately && days !== undefined) throw new CommandError("Say --days or --immediately, not both.", 2);
   if (immediately) return { immediately: true };
   if (days === undefined) return {};
-  const number = Number(days);
-  if (!Number.isInteger(number) || number < 7 || number > 30)
-    throw new CommandError("--days takes a whole number from 7 to 30.", 2);
-  return { days: number };
+  return { days: numberIn("--days", days, 7, 30) };
+}
+
+/** When something is deleted that is not deleted at once: seconds since 1970. */
+export function endIn(days = 30): number {
+  return seconds(Date.now()) + days * 86_400;
 }
 
 export type LifeValues = {

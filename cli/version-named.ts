@@ -3,6 +3,7 @@
 import type { Document } from "#web/client/document-list.ts";
 import { versionOf } from "#web/client/series.ts";
 import { CommandError } from "./command-error.ts";
+import { numberIn } from "./number-in.ts";
 import { COFFER } from "./parts/index.ts";
 
 /** The version of this number, of a document as the list has it; the document itself where no number is said. */
@@ -15,12 +16,4 @@ export function versionNamed(document: Document, said: string | undefined): Docu
       `There is no version ${number} of it. \`${COFFER} versions\` lists those that there are.`,
     );
   return found;
-}
-
-/** A whole number of an option. */
-export function numberIn(option: string, said: string, least: number, most: number): number {
-  const number = Number(said);
-  if (!/^\d+$/.test(said) || number < least || number > most)
-    throw new CommandError(`${option} takes a whole number from ${least} to ${most}.`, 2);
-  return number;
 }

@@ -9,6 +9,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { jsonLine } from "./json-line.ts";
 import { exactly, JSON_HELP_LINE } from "./life.ts";
 import { mediaType } from "./media-type.ts";
+import { numberIn } from "./number-in.ts";
 import { find } from "./open.ts";
 import { print, tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
@@ -16,7 +17,6 @@ import { progressBar } from "./progress-bar.ts";
 import { readable } from "./seal.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
-import { numberIn } from "./version-named.ts";
 
 export const REPLACE_HELP = `coffer replace DOCUMENT FILE: encrypt a file here as the next version of a document, and print its id
 
