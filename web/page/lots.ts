@@ -53,22 +53,23 @@ export class Lots {
   delete(documents: readonly Document[], days: number): void {
     const host = this.#host;
     const restorable: Document[] = [];
-    // Where one has versions: those of all as they are now, listed once.
-    const versioned = documents.some(({ earlier, metadata }) => earlier ?? metadata?.series);
-    let listing: Promise<Document[]> | undefined;
+    // Where one has versions, or may have: those of all as they are now, listed once.
+    const versioned = documents.some(({ earlier, metadata }) => earlier || !metadata || metadata.series);
+    let listing: Promise<ReturnType<typeof seriesOf>> | undefined;
     const list = () => {
-      listing ??= host.coffer().list();
+      listing ??= host.coffer().list().then(seriesOf);
       listing.catch(() => (listing = undefined));
       return listing;
     };
     const work: Work = async (document) => {
       const { id, account } = document;
-      const among = versioned ? await list() : undefined;
+      // Nothing else is looked through for each of them.
+      const among = versioned ? (await list())(document) : [document];
       await host
         .coffer()
-        .remove(id, { account, days, ...(among && { among }) })
+        .remove(id, { account, days, among })
         .then(
-          () => restorable.push(among?.find((each) => placeOf(each) === placeOf(document)) ?? document),
+          () => restorable.push(among.find((each) => placeOf(each) === placeOf(document)) ?? document),
           (error: unknown) => {
             const code = error instanceof CofferError && error.code;
             if (code === "document-replaced") {
@@ -143,4 +144,16 @@ export class Lots {
     };
     void transfers.add(task);
   }
+}
+
+/** Of a list, for each document: the one with versions that it is in, and those whose names did not come, which may be earlier ones. */
+function seriesOf(listed: readonly Document[]): (document: Document) => Document[] {
+  const unread = listed.filter(({ error }) => error !== undefined);
+  const series = new Map<string, Document>();
+  for (const newest of listed)
+    for (const version of [newest, ...(newest.earlier ?? [])]) series.set(placeOf(version), newest);
+  return (document) => {
+    const newest = series.get(placeOf(document));
+    return newest && newest.error === undefined ? [newest, ...unread] : unread;
+  };
 }
