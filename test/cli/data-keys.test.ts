@@ -135,11 +135,15 @@ it("M11 a key of the tenant itself is ended by who ordered it, or by an admin, w
   expect((await said("admin", "key", "list", "eve", ...ada)).stdout).toMatch(
     new RegExp(`^${key}  .*document.*will be deleted`),
   );
-  expect(await said("admin", "key", "cancel", "eve", key, ...ada)).toMatchObject({ code: 0 });
-  expect((await said("admin", "key", "list", "eve", ...ada)).stdout).not.toContain("will be deleted");
+  // An admin calls off what an admin has decided, and not what the owner has.
+  expect(await said("admin", "key", "cancel", "eve", key, ...ada)).toMatchObject({ code: 1 });
+  expect((await said("admin", "key", "list", "eve", ...ada)).stdout).toContain("will be deleted");
+  expect(await said("key", "cancel", key, "--own", ...eve)).toMatchObject({ code: 0 });
   expect(await said("admin", "key", "delete", "eve", key, ...eve)).toMatchObject({ code: 1 });
   expect(await said("admin", "key", "delete", "eve", key, "--days", "20", ...ada)).toMatchObject({ code: 0 });
   expect(await said("key", "cancel", key, "--own", ...eve)).toMatchObject({ code: 1 });
+  expect(await said("admin", "key", "cancel", "eve", key, ...ada)).toMatchObject({ code: 0 });
+  expect((await said("admin", "key", "list", "eve", ...ada)).stdout).not.toContain("will be deleted");
   const wrong = [
     ["key", "delete", key, "--own", "--immediately", ...eve],
     ["key", "describe", key, "--own", ...eve],
