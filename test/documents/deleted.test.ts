@@ -223,7 +223,7 @@ it("says which of several could not be deleted, and tries those again", async ()
   await expect.poll(said, SOON).toBe("6 of 12 documents are deleted. The others stay.");
   await expect.poll(shown, SOON).toHaveLength(6);
   await page.unroute("**/deletion");
-  await lot.getByRole("button", { name: "Try 12 documents again" }).click();
+  await lot.getByRole("button", { name: "Try again: 12 documents" }).click();
   await expect.poll(said, SOON).toBe("12 documents are deleted.");
   await expect.poll(shown, SOON).toEqual([]);
   await button("Undo").click();

@@ -2,6 +2,7 @@
 
 import { expect, it } from "vitest";
 import { typeName, untilEnrolled, useSystemAndBrowser } from "../system/index.ts";
+import { violationsOf } from "./axe.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 
@@ -11,7 +12,7 @@ it("speaks German to who reads it, from the start page to a question, and Englis
   await page.goto(`${system.appOrigin}/`);
   await page.getByRole("heading", { name: "Hier versiegelt, ehe es hinausgeht." }).waitFor();
   expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
-  /** Nothing is wider than the screen, on a phone's either. */
+  /** Nothing is wider than the screen, on a phone's either, and a button's name has in it what the button says. */
   const fits = async (name: string) => {
     const to = process.env.COFFER_SCREENSHOTS;
     for (const [width, height] of [
@@ -24,6 +25,7 @@ it("speaks German to who reads it, from the start page to a question, and Englis
         width,
       );
     }
+    expect.soft(await violationsOf(page), name).toEqual([]);
   };
   await fits("start");
   // Nothing has gone wrong for one who has not signed in.
@@ -66,6 +68,27 @@ it("speaks German to who reads it, from the start page to a question, and Englis
   await question.getByText("verschwindet aus der Liste").waitFor();
   await fits("question");
   await question.getByRole("button", { name: "Behalten" }).click();
+  await page.context().setOffline(true);
+  await page.getByRole("button", { name: "Brief.txt löschen" }).click();
+  await question.getByRole("button", { name: "Löschen", exact: true }).click();
+  await page.getByRole("button", { name: "Noch einmal: Brief.txt" }).waitFor();
+  await fits("failed");
+  await page.context().setOffline(false);
+  await page.getByRole("button", { name: "Noch einmal: Brief.txt" }).click();
+  await expect.poll(() => list.getByRole("listitem").count()).toBe(1);
+  await page.getByRole("button", { name: "Gelöscht", exact: true }).click();
+  const deleted = page.getByRole("dialog", { name: "Gelöschte Dokumente" });
+  await deleted.getByRole("button", { name: "Brief.txt wiederherstellen" }).waitFor();
+  await fits("deleted");
+  await deleted.getByRole("button", { name: "Brief.txt wiederherstellen" }).click();
+  await deleted.getByRole("button", { name: "Schließen" }).click();
+  await list.getByRole("button", { name: "Brief.txt öffnen" }).waitFor();
+  await list.getByRole("checkbox").first().check();
+  await fits("selection");
+  await page.getByRole("button", { name: "Versionen …" }).click();
+  await page.getByRole("dialog", { name: "Versionen" }).waitFor();
+  await fits("versions");
+  await page.keyboard.press("Escape");
 
   await page.getByLabel("Sprache").selectOption("English");
   await page.getByRole("button", { name: "Sign out" }).waitFor();

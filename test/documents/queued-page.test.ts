@@ -228,7 +228,7 @@ it("M18 on the page: without a key, or without room, it says what can be done, a
   const failed = page.getByRole("list", { name: "In progress" }).getByRole("listitem");
   await failed.getByText("There is no room on this device to keep it until it is sent.").waitFor();
   await page.evaluate(() => void (globalThis as unknown as { makeRoom: () => void }).makeRoom());
-  await failed.getByRole("button", { name: "Try large.bin again" }).click();
+  await failed.getByRole("button", { name: "Try again: large.bin" }).click();
   await waits(page, "large.bin").waitFor();
 
   // Keys that were put by are used up, or have ended with the instance.
@@ -254,6 +254,6 @@ it("M18 on the page: without a key, or without room, it says what can be done, a
     .waitFor({ timeout: 60_000 });
   await mend(context);
   await listed(page, "large.bin").waitFor();
-  await failed.getByRole("button", { name: "Try keyless.txt again" }).click();
+  await failed.getByRole("button", { name: "Try again: keyless.txt" }).click();
   await listed(page, "keyless.txt").waitFor();
 });

@@ -840,7 +840,6 @@ export const GERMAN = {
   "took somebody out of a group": "hat jemanden aus einer Gruppe genommen",
   "Try again": "Noch einmal",
   "Try again: {name}": "Noch einmal: {name}",
-  "Try {name} again": "{name} noch einmal versuchen",
   "Use shortcuts of a single key": "Kürzel aus einer einzigen Taste verwenden",
   "used the account key": "hat den Kontoschlüssel benutzt",
   "used {when}": "benutzt {when}",

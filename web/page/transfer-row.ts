@@ -45,7 +45,7 @@ const BARS = {
 
 /** How it can be gone on with, and taken away. */
 const AGAIN = {
-  again: { words: "Try again", label: "Try {name} again" },
+  again: { words: "Try again", label: "Try again: {name}" },
   on: { words: "Go on", label: "Go on: {name}" },
   choose: { words: "Choose file…", label: "Choose file: {name}" },
 } as const satisfies Record<string, Record<"words" | "label", Words>>;
@@ -103,7 +103,7 @@ export class CofferTransfer extends TemplateElement {
     part(this, "kind").textContent = kind;
     part(this, "bar").setAttribute("aria-label", t(BARS[direction], said));
     part(this, "cancel").setAttribute("aria-label", t("Cancel {name}", said));
-    part(this, "retry").setAttribute("aria-label", t("Try {name} again", said));
+    part(this, "retry").setAttribute("aria-label", t("Try again: {name}", said));
     part(this, "pause").setAttribute("aria-label", t("Pause {name}", said));
     part(this, "meta").textContent = t(STEPS.waiting(direction));
     part<HTMLProgressElement>(this, "bar").value = 0;
