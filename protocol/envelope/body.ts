@@ -12,6 +12,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** A message whose header has verified, the key of its body, and that of the second layer where the header names one. */
 export type Opened = { subtle: EnvelopeCrypto; header: Header; key: CryptoKey; layerKey?: CryptoKey };
 
+/** Bytes of a regular frame before its ciphertext: sequence number and IV. */
+const START = 4 + IV_LENGTH;
+
 /** Gives on what has verified: plaintexts that follow each other, the first of which begins at `position`. */
 export type Deliver = (plaintexts: Bytes[], position: number) => Bytes[];
 
@@ -34,20 +37,26 @@ export async function* frameJobs(
 
   for (let sequence = first, ended = false; !ended; ) {
     const position = (sequence - 1) * frameLength;
-    const wanted = sealed * (last === undefined ? group : Math.min(group, last + 1 - sequence));
-    const block = reader.take(Math.min(wanted, await reader.fill(wanted)));
-    if (last !== undefined && block.length < wanted) throw decryptFailed();
-    const view = new DataView(block.buffer, block.byteOffset, block.length);
+    const count = last === undefined ? group : Math.min(group, last + 1 - sequence);
     const frames: Frame[] = [];
-    let at = 0;
-    for (; at + sealed <= block.length && (last !== undefined || view.getUint32(at) !== END); at += sealed) {
-      if (view.getUint32(at) !== sequence || sequence > MAX_FRAMES) throw decryptFailed();
-      frames.push(frameAt(block, at + 4, at + sealed, frameLength, sequence));
+    // Each is taken by itself, its start apart, so that a frame within one chunk, as a writer's own come, is not copied.
+    for (let there = await reader.fill(sealed * count); frames.length < count && there >= sealed; ) {
+      const start = reader.take(START);
+      const number = new DataView(start.buffer, start.byteOffset).getUint32(0);
+      if (last === undefined && number === END) {
+        reader.untake(start);
+        break;
+      }
+      if (number !== sequence || sequence > MAX_FRAMES) throw decryptFailed();
+      const rest = reader.take(sealed - START);
+      frames.push({ iv: start.subarray(4), sealed: rest, length: frameLength, sequence, final: false });
       sequence++;
+      there -= sealed;
     }
-    if (last !== undefined) ended = sequence > last;
-    else if (at < block.length || frames.length === 0) {
-      reader.untake(block.subarray(at));
+    if (last !== undefined) {
+      if (frames.length < count) throw decryptFailed();
+      ended = sequence > last;
+    } else if (frames.length < count) {
       frames.push(await readFinalFrame(reader, header, sequence));
       ended = true;
     }
@@ -67,13 +76,6 @@ export async function decryptBlock({ subtle, header, key }: Opened, body: Bytes)
 
 /** `length`: bytes of its plaintext. */
 type Frame = { iv: Bytes; sealed: Bytes; length: number; sequence: number; final: boolean };
-
-/** The regular frame whose IV begins at `at`, and which ends before `end`. */
-function frameAt(block: Bytes, at: number, end: number, length: number, sequence: number): Frame {
-  const start = at + IV_LENGTH;
-  const sealed = block.subarray(start, end);
-  return { iv: block.subarray(at, start), sealed, length, sequence, final: false };
-}
 
 /** Reads the final frame, after which nothing may follow. */
 async function readFinalFrame(reader: ByteReader, header: Header, sequence: number): Promise<Frame> {
