@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Cert
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { rawPublicKey, transparentPrivateKey, transparentPublicKey } from "../crypto/transparent-key.ts";
 import { isDestroyed, type ManagedObject, type ObjectValue } from "./managed-object.ts";
+import type { OpenedObject } from "./opened.ts";
 
 /** The secret or public value inside an object, in the shape that cryptography takes. */
 
@@ -27,7 +28,20 @@ export function secretBytes(object: ManagedObject): Uint8Array {
 export function privateKeyOf(object: ManagedObject): KeyObject {
   if (object.objectType !== "PrivateKey")
     throw new KmipError("InvalidObjectType", "The object is not a private key");
-  return parsePrivateKey(keyBlockOf(object));
+  const block = keyBlockOf(object);
+  const from = readings.get(object);
+  if (!from || from.value !== object.value) return parsePrivateKey(block);
+  from.row.privateKey ??= parsePrivateKey(block);
+  return from.row.privateKey;
+}
+
+/** Of an object that was read, as far as it has its value still: the row, with which ends what is made of it. */
+const readings = new WeakMap<ManagedObject, { row: OpenedObject; value: ObjectValue | undefined }>();
+
+/** The object was read from this row. */
+export function wasRead(object: ManagedObject, row: OpenedObject): ManagedObject {
+  readings.set(object, { row, value: object.value });
+  return object;
 }
 
 /** A public key, ready to use: of a public key, or of a certificate. */

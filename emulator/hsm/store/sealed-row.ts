@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
-import { deserialize } from "node:v8";
 import { utf8 } from "#protocol/bytes.ts";
 
 /** Bytes of a nonce. */
@@ -29,8 +28,8 @@ export class RowSealer {
     return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** Throws when the row was altered, belongs to another identifier, or was sealed under another key. */
-  open<Row>(id: string, sealed: Uint8Array): Row {
+  /** What was sealed. Throws when the row was altered, belongs to another identifier, or was sealed under another key. */
+  open(id: string, sealed: Uint8Array): Buffer {
     if (sealed.length < NONCE + TAG) throw new Error("A row of the HSM's store is damaged");
     const decipher = createDecipheriv("aes-256-gcm", this.#key, sealed.subarray(0, NONCE), {
       authTagLength: TAG,
@@ -40,7 +39,7 @@ export class RowSealer {
     try {
       const plain = decipher.update(sealed.subarray(NONCE, sealed.length - TAG));
       decipher.final();
-      return deserialize(plain) as Row;
+      return plain;
     } catch {
       throw new Error("A row of the HSM's store is damaged, or its key file is not the one it was made with");
     }

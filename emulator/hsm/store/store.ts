@@ -4,6 +4,8 @@ import { makeFolder } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
+import { wasRead } from "./material.ts";
+import { Opened, type OpenedObject } from "./opened.ts";
 import { NONCE, RowSealer, versionOf } from "./sealed-row.ts";
 import { entryKey, type IndexEntry, isSelective } from "./store-index.ts";
 import { objectOf, Unwritten, type UnwrittenObject, unwritten } from "./unwritten.ts";
@@ -27,6 +29,10 @@ export class ObjectStore {
   #sealer: RowSealer;
   #random: (length: number) => Uint8Array;
   #unwritten = new Unwritten();
+  #opened = new Opened();
+  /** Of the database, by SQLite's count of what other connections have written. */
+  #others: unknown;
+  #ofOthers: StatementSync;
   #read: StatementSync;
   #update: StatementSync;
   #insert: StatementSync;
@@ -58,6 +64,7 @@ export class ObjectStore {
     this.#end = this.#database.prepare("COMMIT");
     this.#beginNested = this.#database.prepare("SAVEPOINT nested");
     this.#endNested = this.#database.prepare("RELEASE nested");
+    this.#ofOthers = this.#database.prepare("PRAGMA data_version");
     this.#read = this.#database.prepare("SELECT sealed FROM objects WHERE uid = ?");
     this.#update = this.#database.prepare("UPDATE objects SET sealed = ? WHERE uid = ? RETURNING id");
     this.#insert = this.#database.prepare("INSERT INTO objects (uid, sealed) VALUES (?, ?)");
@@ -79,8 +86,22 @@ export class ObjectStore {
   load(uid: string): { object: ManagedObject; version: Uint8Array } | undefined {
     const made = this.#unwritten.get(uid);
     if (made) return { object: objectOf(made), version: made.version };
+    const opened = this.#open(uid);
+    return opened && { object: wasRead(objectOf(opened), opened), version: opened.version };
+  }
+
+  /** The row as it is now: from memory where nothing has been written to it since it was opened. */
+  #open(uid: string): OpenedObject | undefined {
+    const { data_version: others } = this.#ofOthers.get() as { data_version: number };
+    if (others !== this.#others) this.#opened.clear();
+    this.#others = others;
+    const kept = this.#opened.get(uid);
+    if (kept) return kept;
     const sealed = this.#row(uid);
-    return sealed && { object: this.#sealer.open<ManagedObject>(uid, sealed), version: versionOf(sealed) };
+    if (!sealed) return undefined;
+    const opened = { plain: this.#sealer.open(uid, sealed), version: versionOf(sealed) };
+    this.#opened.keep(uid, opened);
+    return opened;
   }
 
   /** Whether the object is in the state that was read; `version` is undefined where there was none. */
@@ -142,6 +163,7 @@ export class ObjectStore {
     try {
       for (const object of objects) this.#put(object);
     } catch (error) {
+      this.#opened.clear();
       // On some errors SQLite gives up the outer transaction, and with it what others changed.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK TO nested; RELEASE nested");
       else this.#log.fail(error as Error);
@@ -161,6 +183,7 @@ export class ObjectStore {
       if (!this.#log.hasFailed) this.#writeAll();
     } finally {
       this.#unwritten.clear();
+      this.#opened.clear();
       this.#log.close();
       this.#database.close();
     }
@@ -180,6 +203,10 @@ export class ObjectStore {
         this.#put(object);
       }
       if (this.#database.isTransaction) this.#end.run();
+    } catch (error) {
+      // What was changed in it may have been read.
+      this.#opened.clear();
+      throw error;
     } finally {
       // Also what failed: sealed once more, under the nonce that it has, it would give itself away.
       this.#unwritten.clear();
@@ -189,6 +216,7 @@ export class ObjectStore {
   #put({ uid, plain, version, entries: all }: UnwrittenObject): void {
     const sealed = this.#sealer.seal(uid, plain, version);
     plain.fill(0);
+    this.#opened.drop(uid);
     const entries = new Map(all.map((entry) => [entryKey(entry), entry]));
     const updated = this.#update.get(sealed, uid) as { id: number } | undefined;
     const id = updated?.id ?? (this.#insert.run(uid, sealed).lastInsertRowid as number);

@@ -80,7 +80,7 @@ export function unwritten(object: ManagedObject, version: Uint8Array): Unwritten
  * A copy of it, in memory of its own: what is deserialized has views of the bytes that it is read from. Those here are filled with zeros when
  * they are written, and those that Buffers share are not.
  */
-export function objectOf({ plain }: UnwrittenObject): ManagedObject {
+export function objectOf({ plain }: Pick<UnwrittenObject, "plain">): ManagedObject {
   const copy = Buffer.alloc(plain.length);
   plain.copy(copy);
   return deserialize(copy) as ManagedObject;
