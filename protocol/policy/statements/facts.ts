@@ -19,15 +19,16 @@ export type Asked = Request & {
 
 export type Facts = Asked & {
   /** The principal's Distinguished Name, attribute by attribute. Undefined where it is none. */
-  attributes: readonly Pick<NameAttribute, "type" | "text">[] | undefined;
+  attributes: () => readonly Pick<NameAttribute, "type" | "text">[] | undefined;
 };
 
 /** The name is read once, for all statements, and only where one of them asks for it. */
 export function factsOf(asked: Asked): Facts {
-  let read: { attributes: Facts["attributes"] } | undefined;
+  let read: { attributes: ReturnType<Facts["attributes"]> } | undefined;
   return {
     ...asked,
-    get attributes() {
+    // No getter: whoever copies the facts would have it read.
+    attributes() {
       read ??= { attributes: attributesOf(asked.principal) };
       return read.attributes;
     },

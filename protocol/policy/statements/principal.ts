@@ -35,17 +35,21 @@ function nameTest(name: Readonly<Record<string, string>>): Test {
       within(type, () => pattern(text)),
     );
   }
-  return ({ attributes }) =>
-    attributes &&
-    all(
-      [...wanted].map(([type, matches]) =>
-        same(
-          attributes
-            .filter((one) => one.type === type)
-            .map(({ text }) => (text === undefined ? undefined : matches(text))),
+  return (facts) => {
+    const attributes = facts.attributes();
+    return (
+      attributes &&
+      all(
+        [...wanted].map(([type, matches]) =>
+          same(
+            attributes
+              .filter((one) => one.type === type)
+              .map(({ text }) => (text === undefined ? undefined : matches(text))),
+          ),
         ),
-      ),
+      )
     );
+  };
 }
 
 /** Whether one of several roles or groups is meant. */

@@ -395,6 +395,27 @@ describe("M12 against a naive evaluator", () => {
     expect(counts.denies).toBeGreaterThan(counts.passes);
   });
 
+  it("reads the principal's name where a statement asks for it, and once, whatever copies are made of the facts", () => {
+    const read = (statements: object[]) => {
+      let reads = 0;
+      const of = { ...asked(), principal: undefined };
+      const counted = Object.defineProperty(of, "principal", {
+        enumerable: true,
+        get: () => {
+          reads++;
+          return "CN=ann,O=acme";
+        },
+      }) as unknown as Asked;
+      const facts = factsOf(counted);
+      const before = reads;
+      const { rules } = parsePolicy(JSON.stringify({ statements }));
+      for (const action of ["encrypt", "decrypt"] as const) decide([rules], { ...facts, action });
+      return reads - before;
+    };
+    expect(read([everything])).toBe(0);
+    expect(read([{ ...everything, principals: [{ name: { O: "acme" } }] }])).toBe(1);
+  });
+
   it("decides under a key policy as the microservice does", () => {
     const names = ["CN=a", "CN=b"];
     const key = fc.record(
