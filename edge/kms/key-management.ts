@@ -125,12 +125,13 @@ export function changeKey(
   );
 }
 
-/** Counts a release; inside the decision that allows it. */
-export function countRelease(sql: SqlStorage, key: Version, now: number): void {
+/** Counts a release of each; inside the decision that allows it. */
+export function countReleases(sql: SqlStorage, keys: readonly Version[], now: number): void {
   sql.exec(
-    `INSERT INTO key_management (id, version, releases, last_released) VALUES (?, ?, 1, ?)
+    `INSERT INTO key_management (id, version, releases, last_released)
+      SELECT value ->> 0, value ->> 1, 1, ? FROM json_each(?) WHERE true
       ON CONFLICT DO UPDATE SET releases = releases + 1, last_released = excluded.last_released`,
-    ...[key.id, key.version, now],
+    ...[now, JSON.stringify(keys.map(({ id, version }) => [id, version]))],
   );
 }
 

@@ -26,7 +26,7 @@ import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { hashSecret } from "../../secret.ts";
 import { nameOf, type Version, versionNamed } from "../account-data-keys.ts";
 import { type Context, type Door, failed, noMember } from "../context.ts";
-import { countRelease } from "../key-management.ts";
+import { countReleases } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
 import {
   type Retained,
@@ -115,7 +115,11 @@ export async function loadRetained(
       if (!chosen.ok) return chosen;
       const names = new Set(chosen.value.items.map(({ row }) => nameOf(row)));
       if (!items.every(({ row }) => names.has(nameOf(row)))) return refuse("forbidden", "a key was ended");
-      for (const { row } of items) countRelease(sql, row, seconds(Date.now()));
+      countReleases(
+        sql,
+        items.map(({ row }) => row),
+        seconds(Date.now()),
+      );
       return ok(null);
     });
     if (!still.ok) return still;

@@ -9,10 +9,11 @@ import type { Caller } from "../../caller.ts";
 import type { Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../../result.ts";
+import type { Version } from "../account-data-keys.ts";
 import type { Attested } from "../back-ends/back-end.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
-import { countRelease } from "../key-management.ts";
-import { findDataKey } from "../registry.ts";
+import { countReleases } from "../key-management.ts";
+import { findDataKeys } from "../registry.ts";
 import { signReceipts } from "../signing.ts";
 import { receiptFor } from "./receipt.ts";
 import { decideRelease } from "./release.ts";
@@ -75,10 +76,11 @@ export function decideSeveral(
   const recipient = found.ok ? found.value : null;
   const now = seconds(Date.now());
   const allowed: KeyPolicy[] = [];
-  for (const { edk } of items) {
+  const records = findDataKeys(sql, versionsOf(items));
+  for (const [nth, { edk }] of items.entries()) {
     // Whether a share stands is asked of each by itself, with the account whose document it is (`wanted.ts`).
     if (edk.record) return refuse("key-unusable", "what is shared is loaded by itself, and by no grant");
-    const record = findDataKey(sql, edk.keyId, edk.keyVersion);
+    const record = records[nth] ?? null;
     const decision = decideRelease(about.caller, {
       ...{ edk, recipient, record, policies: policies(), now },
       person: member.value.by,
@@ -87,6 +89,10 @@ export function decideSeveral(
     allowed.push(decision.value);
   }
   return recipient ? ok({ recipient, policies: allowed }) : refuse("not-recipient", "no recipient");
+}
+
+function versionsOf(items: readonly Item[]): Version[] {
+  return items.map(({ edk }) => ({ id: edk.keyId, version: edk.keyVersion }));
 }
 
 export function authorizeSeveral(
@@ -101,8 +107,7 @@ export function authorizeSeveral(
     const decision = decideSeveral(sql, kms, several, standing);
     // Decided before the HSM works and after; the second time they go out.
     if (decision.ok && action === "kms:release")
-      for (const { edk } of several.items)
-        countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, seconds(Date.now()));
+      countReleases(sql, versionsOf(several.items), seconds(Date.now()));
     return decision;
   });
 }

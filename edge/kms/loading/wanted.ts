@@ -14,7 +14,7 @@ import type { Recipient } from "../../ra/types.ts";
 import { type Decision, fail, ok, type Refusal, type Result, refuse } from "../../result.ts";
 import type { Attested } from "../back-ends/back-end.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
-import { countRelease } from "../key-management.ts";
+import { countReleases } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
 import { shareRecord } from "../shares.ts";
 import { decideRelease } from "./release.ts";
@@ -140,7 +140,7 @@ export function authorizeRelease<M extends { by: Asking }>(
     if (!recipient) return refuse("not-recipient", "no recipient");
     // Decided before the HSM works and after; the second time it goes out.
     if (action === "kms:release" && !edk.record)
-      countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, now);
+      countReleases(sql, [{ id: edk.keyId, version: edk.keyVersion }], now);
     return ok({ policy: decision.value, recipient, member: member.value });
   });
 }

@@ -12,7 +12,7 @@ import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { type Context, type Door, failedUnderMaster, noMember } from "../context.ts";
-import { countRelease } from "../key-management.ts";
+import { countReleases } from "../key-management.ts";
 import { type Asking, askStanding, askUnder, type Item, isUnder } from "../loading/index.ts";
 import { findDataKey } from "../registry.ts";
 import {
@@ -106,7 +106,7 @@ export async function operate(
     const answered = authorize<null>(kms.store, { action: "kms:answer", ...about }, (sql) => {
       if (!again.ok) return noMember(again.problem);
       const allowed = decide(again.value.by)(sql);
-      if (allowed.ok) countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, seconds(Date.now()));
+      if (allowed.ok) countReleases(sql, [{ id: edk.keyId, version: edk.keyVersion }], seconds(Date.now()));
       return allowed;
     });
     return answered.ok ? ok(done) : answered;
