@@ -33,8 +33,9 @@ type KmipClient = ReturnType<typeof createKmipClient>;
 /** Told of each message as it goes out, by the operations in it; what is called when the answer is there. */
 export type HsmWatch = (operations: string) => () => void;
 
-/** What batches go to. `began`: called when the items go out, where they waited for that. */
+/** What batches go to. `leavesNothing`: whether none of them leaves anything there. `began`: called when the items go out, where they waited for that. */
 export type Batches = {
+  leavesNothing?: true;
   batch<const I extends readonly RequestItem[]>(
     items: I,
     options?: BatchOptions,
@@ -44,7 +45,7 @@ export type Batches = {
 
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   /** For batches that leave nothing there, each with Continue and in order: those that come while one is under way go out in one message. */
-  together: Batches;
+  together: Batches & { leavesNothing: true };
   /** The same, with all that is kept, for what is to be told of. */
   watched(watch: HsmWatch): Hsm;
   /** What it keeps as a tenant's back end, known for a minute. Throws `BackEndRefused` where the tenant asks for more. */
@@ -148,7 +149,8 @@ function openAt(at: At): Hsm {
     }) as KmipClient["request"],
   };
 
-  const together: Batches = {
+  const together: Hsm["together"] = {
+    leavesNothing: true,
     batch: (async (items, _options, sent) => {
       // A message is told to each whose items are in it, as far as they are its own.
       const { watch: _, ...untold } = at;

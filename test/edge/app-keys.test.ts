@@ -203,7 +203,7 @@ it("W1 nothing is made for a bad share, none at all, or too much of it, and noth
     expect(problem(await post(first, { challenge, ...(appKey && { appKey }) }))).toBe("400 bad-request");
   // The instance's own has ended for the one that came to nothing: it asks for another.
   expect((await atHsm()).length).toBeLessThanOrEqual(before);
-  expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+  await expect.poll(() => readRows(system.edgeDir, "hsm_batches"), { timeout: 10_000 }).toEqual([]);
   expect((await ask(first)).answer.appKey).toBeDefined();
 });
 

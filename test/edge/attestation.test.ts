@@ -260,7 +260,7 @@ async function leaveNothing(attempts: readonly (() => Promise<Refusal>)[]): Prom
   for (const attempt of attempts) refusals.push(await attempt());
   expect(instances()).toBe(before);
   expect(await changesAtHsm(), "nothing was signed or registered").toBe(changes);
-  expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+  await expect.poll(() => readRows(system.edgeDir, "hsm_batches"), { timeout: 10_000 }).toEqual([]);
   expect(waiting(), "each session was used up").toBe(opened);
   const { entries } = await auditThat(system, "development", (all) =>
     refusals.every(({ requestId }) =>

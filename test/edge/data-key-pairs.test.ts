@@ -116,7 +116,7 @@ describe("data keys of either kind", () => {
           for (const [document, bytes] of sealed)
             expect(await open(document, bytes)).toBe(`the text of ${document}`);
         });
-        expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+        await expect.poll(() => readRows(system.edgeDir, "hsm_batches"), { timeout: 10_000 }).toEqual([]);
         // The pair's version goes alone, and the account takes what is left with it.
         const [, [ofPair, bytes], [last, others]] = sealed as [unknown, Sealed, Sealed];
         const ada = await EdgeClient.signedIn(system, "Ada");

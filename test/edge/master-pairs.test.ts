@@ -126,7 +126,7 @@ describe("master keys and account keys of either kind", () => {
         const read = (user: string, of: typeof ada) =>
           withClient(system, user, (client) => open(client, of.id, of.account));
         expect(await read("Ada", ada)).toBe("Ada's first letter");
-        expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+        await expect.poll(() => readRows(system.edgeDir, "hsm_batches"), { timeout: 10_000 }).toEqual([]);
         expect(await leftAtHsm(system)).toEqual([]);
 
         const at = { immediately: true };

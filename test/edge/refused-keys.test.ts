@@ -340,7 +340,7 @@ describe("M20 what the edge is asked for", () => {
       readRows(system.edgeDir, "key_management").filter(({ id }) => id === said(of).keyId).length;
     expect(await objects()).toBe(there);
     expect(releases(edk)).toBe(0);
-    expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+    await expect.poll(() => readRows(system.edgeDir, "hsm_batches"), { timeout: 10_000 }).toEqual([]);
     expect(readRows(system.edgeDir, "load_grants").length).toBe(before);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { transientName } from "#protocol/hierarchy/index.ts";
 import { KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import type { Batches, Hsm } from "../client.ts";
@@ -53,7 +54,8 @@ function ledger(hsm: Hsm) {
   const storage = { sql, getAlarm: async () => null, setAlarm: async () => {} };
   const ctx = { storage, waitUntil() {} } as unknown as DurableObjectState;
   const open = () => sql.exec<Leftover>("SELECT * FROM hsm_batches").toArray();
-  return Object.assign(openLedger(ctx, hsm, "kms"), { open });
+  const older = () => sql.exec("UPDATE hsm_batches SET started = started - 120000");
+  return Object.assign(openLedger(ctx, hsm, "kms"), { open, older });
 }
 
 const build = (name: NextName): RequestItem[] => [
@@ -89,6 +91,30 @@ describe("batch at the HSM", () => {
     };
     await runBatch(waiting, book, build);
     expect(atHsm).toEqual([1]);
+    expect(book.open()).toHaveLength(0);
+  });
+
+  it("writes no more of what left nothing than that it began, until the alarm, which asks the HSM of what was cut off alone", async () => {
+    let asked = 0;
+    const { hsm, objects } = fake(({ operation }) => {
+      if (operation === "Locate") asked++;
+      return "ok";
+    });
+    const book = ledger(hsm);
+    const together = { leavesNothing: true, batch: hsm.batch } as const;
+    await runBatch(together, book, build);
+    await runBatch(together, book, build);
+    expect(book.open()).toHaveLength(2);
+    book.begin({ id: "cut off", objects: 1 });
+    objects.set("left", transientName("cut off", 0));
+    book.older();
+    await book.sweep();
+    expect([asked, objects.size, book.open().length]).toEqual([2, 0, 0]);
+    // Where it fails it is swept at once, as any other.
+    const failing = fake((item) => (item.operation === "Get" ? "fail" : "ok"));
+    await expect(runBatch({ leavesNothing: true, batch: failing.hsm.batch }, book, build)).rejects.toThrow(
+      KmipError,
+    );
     expect(book.open()).toHaveLength(0);
   });
 

@@ -18,7 +18,7 @@ export type NextName = () => ReturnType<typeof named>;
  */
 export async function runBatch(
   hsm: Batches,
-  ledger: Pick<Ledger, "domain" | "begin" | "end" | "clear">,
+  ledger: Pick<Ledger, "domain" | "begin" | "end" | "leftNothing" | "clear">,
   build: (name: NextName) => RequestItem[],
 ): Promise<ResponseItem[]> {
   const id = `${ledger.domain}/${crypto.randomUUID()}`;
@@ -36,7 +36,8 @@ export async function runBatch(
     hasWaited = true;
     const answers = await sent;
     check(items, answers);
-    ledger.end(batch);
+    if (hsm.leavesNothing) ledger.leftNothing(batch);
+    else ledger.end(batch);
     return answers;
   } catch (error) {
     await ledger.clear(batch);

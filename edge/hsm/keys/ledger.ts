@@ -18,6 +18,8 @@ export interface Ledger {
   begin(entry: Leftover): void;
   /** All that it made is gone, or is meant to stay. */
   end(entry: Pick<Leftover, "id">): void;
+  /** The same of what left nothing there, whatever its names: the entry goes by the next alarm, with others'. One that outlives it finds nothing. */
+  leftNothing(entry: Pick<Leftover, "id">): void;
   /** Removes now what it made. If that fails the entry stays, and the alarm tries again. */
   clear(entry: Leftover): Promise<void>;
   /** For `alarm()`: clears what was cut off. */
@@ -35,6 +37,8 @@ export const LEDGER_TABLE = `
 
 /** Work that has been under way for so long was cut off. Milliseconds. */
 const CUT_OFF_MS = 60_000;
+/** Entries of what left nothing are deleted after so long, all at once. Milliseconds. */
+const OVER_MS = 1000;
 /** Entries that one alarm clears. */
 const MAX_SWEPT = 20;
 
@@ -56,6 +60,8 @@ export function openLedger(
     .exec<{ oldest: number | null }>("SELECT min(started) AS oldest FROM hsm_batches")
     .one();
   if (oldest !== null) ctx.waitUntil(wakeBy(storage, Math.max(oldest + CUT_OFF_MS, Date.now())));
+  /** Entries of what left nothing: a write of its own for each would keep the answer waiting for the disk once more. */
+  const over = new Set<string>();
   const ledger: Ledger = {
     domain,
     begin({ id, objects }) {
@@ -68,6 +74,10 @@ export function openLedger(
       ctx.waitUntil(wake());
     },
     end: ({ id }) => void sql.exec("DELETE FROM hsm_batches WHERE id = ?", id),
+    leftNothing({ id }) {
+      if (over.size === 0) ctx.waitUntil(wakeBy(storage, Date.now() + OVER_MS));
+      over.add(id);
+    },
     clear: (entry) => {
       const removal = removalOf(entry);
       return (Array.isArray(removal) ? sweep(hsm, removal) : removal).then(
@@ -76,6 +86,11 @@ export function openLedger(
       );
     },
     async sweep() {
+      sql.exec(
+        "DELETE FROM hsm_batches WHERE id IN (SELECT value FROM json_each(?))",
+        JSON.stringify([...over]),
+      );
+      over.clear();
       const started = Date.now() - CUT_OFF_MS;
       const cutOff = sql.exec<Leftover>(
         "SELECT id, objects FROM hsm_batches WHERE started <= ? LIMIT ?",
