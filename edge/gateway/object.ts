@@ -6,7 +6,7 @@ import { configuredBound } from "../bound.ts";
 import type { Result } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
-import { migrations, useProof } from "./proofs.ts";
+import { migrations, Proofs } from "./proofs.ts";
 
 /** Requests by one user in ten seconds, unless configured otherwise: several apps and devices that work hard. */
 const DEFAULT_LIMIT = 1000;
@@ -19,12 +19,14 @@ const SWEEP_MS = 15 * 60_000;
  * user, since anyone can make as many keys as they like. Named `<tenant>/<user>`.
  */
 export class GatewayObject extends DurableObject<Env> {
-  #opened: Store | undefined;
+  #opened: { store: Store; proofs: Proofs } | undefined;
   #sweeping = false;
 
-  get #store(): Store {
+  #open(): { store: Store; proofs: Proofs } {
+    if (this.#opened) return this.#opened;
     const { ctx, env } = this;
-    this.#opened ??= openStore(ctx, { domain: "gateway", audit: env.AUDIT_GATEWAY, migrations });
+    const store = openStore(ctx, { domain: "gateway", audit: env.AUDIT_GATEWAY, migrations });
+    this.#opened = { store, proofs: new Proofs(store.sql) };
     return this.#opened;
   }
 
@@ -39,19 +41,19 @@ export class GatewayObject extends DurableObject<Env> {
     const jti = await hashSecret(`${proof.jkt}.${proof.jti}`);
     const { COFFER_REQUESTS_PER_TEN_SECONDS: configured } = this.env;
     const limit = configuredBound("COFFER_REQUESTS_PER_TEN_SECONDS", configured, DEFAULT_LIMIT);
-    const { sql } = this.#store;
-    const used = useProof(sql, { jti, expires }, { limit, now: seconds(Date.now()) });
+    const { store, proofs } = this.#open();
+    const used = proofs.use({ jti, expires }, { limit, now: seconds(Date.now()) });
     if (!this.#sweeping) {
       this.#sweeping = true;
       this.ctx.waitUntil(wakeBy(this.ctx.storage, Date.now() + SWEEP_MS));
     }
     if (used.ok) return used;
     const request = { action: "gateway:proof", caller: null, resource: "proof", requestId };
-    return authorize(this.#store, request, () => used);
+    return authorize(store, request, () => used);
   }
 
   override async alarm(): Promise<void> {
-    const store = this.#store;
+    const { store } = this.#open();
     await store.flush();
     store.sql.exec("DELETE FROM proofs WHERE expires <= ?", seconds(Date.now()));
     const { left } = store.sql
