@@ -141,12 +141,14 @@ const NOTED = 60;
 
 /** Notes that a key is released to the holder of this wrapping certificate. */
 export function noteUse(sql: SqlStorage, thumbprint: string, now: number): void {
-  sql.exec(
-    "UPDATE instances SET used = ? WHERE wrapping_certificate = ? AND coalesce(used, 0) <= ?",
-    now,
+  // An UPDATE that changes nothing would begin a transaction all the same, for whose end the answer waits.
+  const due = sql.exec(
+    "SELECT 1 FROM instances WHERE wrapping_certificate = ? AND coalesce(used, 0) <= ?",
     thumbprint,
     now - NOTED,
   );
+  if (due.toArray().length > 0)
+    sql.exec("UPDATE instances SET used = ? WHERE wrapping_certificate = ?", now, thumbprint);
 }
 
 /** The user's instance that holds the wrapping certificate with this base64url SHA-256, or null. */
