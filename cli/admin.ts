@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
+import type { UserKeysQuery } from "#protocol/contract/index.ts";
 import { isPrincipalId, principalId } from "#protocol/principal.ts";
 import { groupName, isTenantRole, TENANT_ROLES } from "#protocol/roles.ts";
 import { fits } from "#protocol/shape.ts";
-import type { GroupMember } from "#web/client/administration.ts";
+import type { GroupMember, UserKey } from "#web/client/administration.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { isVersion } from "./data-key.ts";
@@ -24,7 +25,8 @@ coffer admin group add GROUP USER, or remove GROUP USER: groups of people, which
 coffer admin instance list USER
 coffer admin instance revoke USER ID: no key is released to that microservice of theirs any more; their others go on
 
-coffer admin key list USER: keys of the tenant itself that they have ordered
+coffer admin key list USER [--state STATE] [--purpose PURPOSE]: keys of the tenant itself that they have ordered, each with its
+state, and when it was last released
 coffer admin key delete USER KEY [--days N], or cancel USER KEY: given to nobody from then on, and gone on its day; who has
 ordered the key cannot call that off
 
@@ -36,6 +38,8 @@ The first admins are named by the deployment's setting (admins in COFFER_TENANTS
 given or taken holds from the next request on, and is in the audit log. An admin opens nobody's documents.
 
   --json        one JSON value on standard output
+  --state S     with key list: enabled, disabled, or ending
+  --purpose P   with key list: made for that
   --days N      with key delete: when, in 7 to 30 days       (30)
   USER          a user's id of 32 characters, or the subject at its issuer
   --issuer URL  whose subject that is                  (development: the name signed in with)
@@ -58,6 +62,8 @@ export async function admin(args: string[]): Promise<number> {
       documents: { type: "string" },
       bytes: { type: "string" },
       days: { type: "string" },
+      state: { type: "string" },
+      purpose: { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -76,13 +82,21 @@ export async function admin(args: string[]): Promise<number> {
   const { days = 30 } = deletionOf(values);
   if (name !== "key delete" && values.days !== undefined)
     throw new CommandError("--days goes with `coffer admin key delete`.", 2);
-  const options = { issuer, quota, days };
+  const filter = filterOf(values);
+  if (name !== "key list" && Object.keys(filter).length > 0)
+    throw new CommandError("--state and --purpose go with `coffer admin key list`.", 2);
+  const options = { issuer, quota, days, filter };
   const { lines = [], value } = await withClient(values, (client) => work(client, rest, options));
   tell(values.json, lines.join("\n"), value);
   return 0;
 }
 
-type Options = { issuer: string; days: number; quota: { documents?: number; bytes?: number } };
+type Options = {
+  issuer: string;
+  days: number;
+  quota: { documents?: number; bytes?: number };
+  filter: Pick<UserKeysQuery, "state" | "purpose">;
+};
 /** What was found, for a person in lines, or what was done. */
 type Answer = { lines?: string[]; value: unknown };
 type Work = (client: Client, rest: string[], options: Options) => Promise<Answer>;
@@ -131,12 +145,13 @@ const WORK: Readonly<Record<string, Work>> = {
     await client.administration.revokeUserInstance(of, id);
     return { value: { user: of, instance: id } };
   },
-  "key list": async (client, [user = "", ...rest], { issuer }) => {
+  "key list": async (client, [user = "", ...rest], { issuer, filter }) => {
     expectNone(rest);
-    const keys = await client.userKeys.list(await userOf(client, user, issuer));
-    const lines = keys.map(({ key, purpose, created, ends, client: app }) => {
+    const keys = await keysOf(client, await userOf(client, user, issuer), filter);
+    const lines = keys.map(({ key, purpose, created, state, ends, lastReleased, client: app }) => {
       const end = ends === undefined ? "" : `  will be deleted ${dateOf(ends)}`;
-      return `${key}  ${dateOf(created)}  ${shown(purpose)}  ${shown(app)}${end}`;
+      const last = lastReleased === undefined ? "never used" : `last used ${dateOf(lastReleased)}`;
+      return `${key}  ${dateOf(created)}  ${state.padEnd(8)}  ${last}  ${shown(purpose)}  ${shown(app)}${end}`;
     });
     return { lines, value: keys };
   },
@@ -156,6 +171,23 @@ const WORK: Readonly<Record<string, Work>> = {
     return { value: { account, ...quota } };
   },
 };
+
+/** All of them, a page after the other. */
+async function keysOf(client: Client, user: string, filter: Options["filter"]): Promise<UserKey[]> {
+  const found: UserKey[] = [];
+  for (let after: string | undefined; ; after = found.at(-1)?.key) {
+    const query = { ...filter, ...(after !== undefined && { after }) };
+    const { keys, more } = await client.administration.userKeys(user, query);
+    found.push(...keys);
+    if (!more || keys.length === 0) return found;
+  }
+}
+
+function filterOf({ state, purpose }: { state?: string; purpose?: string }): Options["filter"] {
+  if (state !== undefined && state !== "enabled" && state !== "disabled" && state !== "ending")
+    throw new CommandError("--state is enabled, disabled or ending.", 2);
+  return { ...(state !== undefined && { state }), ...(purpose !== undefined && { purpose }) };
+}
 
 function quotaOf(values: { documents?: string | undefined; bytes?: string | undefined }): Options["quota"] {
   const quota: Options["quota"] = {};
@@ -209,7 +241,7 @@ async function endKey(
   if (!isVersion(key))
     throw new CommandError("A version is ID.NUMBER, as `coffer admin key list` has it.", 2);
   const of = await userOf(client, user, issuer);
-  await client.userKeys.end(of, key, ends);
+  await client.administration.endUserKey(of, key, ends);
   return { value: { user: of, key, ends } };
 }
 

@@ -33,7 +33,6 @@ import {
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { ManagedKeys } from "./managed-keys.ts";
 import { signIn } from "./sign-in.ts";
-import { UserKeys } from "./user-keys.ts";
 
 export interface ClientOptions {
   app: string;
@@ -88,7 +87,6 @@ export interface Client
   /** Data keys of an account, as the KMS manages them (M17). */
   managed: ManagedKeys;
   /** Keys of the tenant itself that others have ordered, for an admin (M11). */
-  userKeys: UserKeys;
   /** The rotation of the tenant's master key (W12). */
   rotation: Rotation;
   /** M2: a credential by which one microservice of this custodian may enrol. Errors: `CofferError`. */
@@ -157,7 +155,6 @@ export async function connect(options: ClientOptions): Promise<Client> {
     },
     life: custodian.life,
     managed: new ManagedKeys(rest, microservice),
-    userKeys: new UserKeys(rest),
     rotation: new Rotation(rest),
     administration: new Administration(rest),
     members: custodian.members,

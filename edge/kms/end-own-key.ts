@@ -1,7 +1,7 @@
 /** The end of a data key of the tenant itself (M6), for the principal who ordered it and for admins: given to nobody from the decision on, and forgotten on its day (M11). */
 
 import { seconds } from "#protocol/clock.ts";
-import type { AnswerOf, listUserKeys } from "#protocol/contract/index.ts";
+import type { UserKeys, UserKeysQuery } from "#protocol/contract/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
@@ -12,6 +12,12 @@ import { keepEnd, NOTICE_SECONDS, versionOf } from "./key-management.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 
 type Row = { client: string; owner: string; purpose: string; ends: number | null; ended_by: string | null };
+type Listed = Version & {
+  created: number;
+  expires: number | null;
+  last_released: number | null;
+  standing: UserKeys["keys"][number]["state"];
+};
 /** Keys of one page. */
 const PAGE = 100;
 
@@ -76,25 +82,30 @@ export function aboutKey(action: string, caller: Caller, key: Version) {
 export function keysOfUser(
   store: Store,
   caller: Caller,
-  after: string | undefined,
-): Result<AnswerOf<typeof listUserKeys>> {
+  { after, purpose, state }: UserKeysQuery,
+): Result<UserKeys> {
   const [id, version] = after === undefined ? ["", 0] : versionOf(after);
   const about = { action: "kms:list-keys-of-user", caller, resource: "keys", requestId: caller.requestId };
   return authorize(store, about, (sql) => {
     // One more than is told says whether there are more.
     const rows = sql
-      .exec<Row & { id: string; version: number; created: number; expires: number | null }>(
-        `SELECT id, version, client, owner, purpose, created, expires, ends, ended_by
+      .exec<Row & Listed>(
+        `SELECT id, version, client, owner, purpose, created, expires, ends, ended_by, last_released,
+            iif(ends IS NULL, state, 'ending') AS standing
           FROM data_keys LEFT JOIN key_management USING (id, version)
-          WHERE (id, version) > (?, ?) ORDER BY id, version LIMIT ?`,
-        ...[id, version, PAGE + 1],
+          WHERE (id, version) > (?, ?) AND (? IS NULL OR purpose = ?) AND (? IS NULL OR standing = ?)
+          ORDER BY id, version LIMIT ?`,
+        ...[id, version, purpose ?? null, purpose ?? null, state ?? null, state ?? null, PAGE + 1],
       )
       .toArray();
-    const keys = rows.slice(0, PAGE).map(({ client, purpose, created, expires, ends, ...key }) => ({
-      ...{ key: nameOf(key), client, purpose, created },
-      ...(expires !== null && { expires }),
-      ...(ends !== null && { ends }),
-    }));
+    const keys = rows
+      .slice(0, PAGE)
+      .map(({ client, purpose, created, expires, ends, standing, last_released, ...key }) => ({
+        ...{ key: nameOf(key), client, purpose, created, state: standing },
+        ...(expires !== null && { expires }),
+        ...(ends !== null && { ends }),
+        ...(last_released !== null && { lastReleased: last_released }),
+      }));
     return ok({ keys, more: rows.length > PAGE });
   });
 }

@@ -12,13 +12,14 @@ import type {
   ListedKeys,
   ListKeysQuery,
   listPolicies,
-  listUserKeys,
   MasterKeyRequest,
   PolicyChange,
   RotateKeyRequest,
   SharedWith,
   ShareMade,
   ShareRequest,
+  UserKeys,
+  UserKeysQuery,
   VersionChange,
   VersionPage,
   VersionsPut,
@@ -247,13 +248,9 @@ export class Kms extends WorkerEntrypoint<Env> {
   }
 
   /** `GET /admin/users/{user}/keys`. */
-  async keysOfUser(
-    caller: Caller,
-    user: string,
-    after: string | undefined,
-  ): Promise<Result<AnswerOf<typeof listUserKeys>>> {
+  async keysOfUser(caller: Caller, user: string, query: UserKeysQuery): Promise<Result<UserKeys>> {
     const admin = await neighboursOf(this.env).IAM.administrator(caller, `user/${user}/keys`);
-    return admin.ok ? this.#principal({ tenant: caller.tenant, user }).keysOfUser(caller, after) : admin;
+    return admin.ok ? this.#principal({ tenant: caller.tenant, user }).keysOfUser(caller, query) : admin;
   }
 
   /** `PUT /admin/users/{user}/keys/{key}`. */

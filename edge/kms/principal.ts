@@ -1,12 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type {
-  AnswerOf,
   DataKeysRequest,
   GrantKeysRequest,
   KeptKey,
-  listUserKeys,
   MasterKeyRequest,
+  UserKeys,
+  UserKeysQuery,
 } from "#protocol/contract/index.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type {
@@ -181,9 +181,9 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   }
 
   /** What an admin can end here. */
-  keysOfUser(caller: Caller, after: string | undefined): Result<AnswerOf<typeof listUserKeys>> {
+  keysOfUser(caller: Caller, query: UserKeysQuery): Result<UserKeys> {
     if (!hasStore(this.ctx)) return ok({ keys: [], more: false });
-    return keysOfUser(this.#open().store, caller, after);
+    return keysOfUser(this.#open().store, caller, query);
   }
 
   /** M11: keys of the tenant that were made for this principal and are retained here, for the instance that asks. */

@@ -135,6 +135,8 @@ it("M11 a key of the tenant itself is ended by who ordered it, or by an admin, w
   expect((await said("admin", "key", "list", "eve", ...ada)).stdout).toMatch(
     new RegExp(`^${key}  .*document.*will be deleted`),
   );
+  expect((await said("admin", "key", "list", "eve", "--state", "ending", ...ada)).stdout).toContain(key);
+  expect((await said("admin", "key", "list", "eve", "--state", "enabled", ...ada)).stdout).not.toContain(key);
   // An admin calls off what an admin has decided, and not what the owner has.
   expect(await said("admin", "key", "cancel", "eve", key, ...ada)).toMatchObject({ code: 1 });
   expect((await said("admin", "key", "list", "eve", ...ada)).stdout).toContain("will be deleted");
@@ -150,6 +152,8 @@ it("M11 a key of the tenant itself is ended by who ordered it, or by an admin, w
     ["key", "cancel", key, "--own", "--account", "x", ...eve],
     ["admin", "key", "delete", "eve", "nothing", ...ada],
     ["admin", "key", "cancel", "eve", key, "--days", "9", ...ada],
+    ["admin", "key", "list", "eve", "--state", "gone", ...ada],
+    ["admin", "key", "cancel", "eve", key, "--state", "ending", ...ada],
   ];
   for (const args of wrong) expect(await said(...args), args.join(" ")).toMatchObject({ code: 2 });
 }, 240_000);

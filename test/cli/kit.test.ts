@@ -90,6 +90,8 @@ const ADMINISTRATION: Record<string, Way> = {
   putPolicy: "policy put",
   userInstances: "admin instance",
   revokeUserInstance: "admin instance",
+  userKeys: "admin key",
+  endUserKey: "admin key",
   quota: "admin quota",
   setQuota: "admin quota",
   clients: "client list",

@@ -1,7 +1,9 @@
-/** Roles, groups, vaults of others and quotas of a tenant on the page, in Chromium with all real parts. */
+/** Roles, groups, vaults and keys of others and quotas of a tenant on the page, in Chromium with all real parts. */
 
 import type { Locator, Page } from "playwright";
 import { expect, it } from "vitest";
+import { jwsParts } from "#protocol/jws.ts";
+import type { Edk } from "#protocol/keys/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { instanceOf } from "../support/instance.ts";
@@ -81,6 +83,39 @@ it("W12 an admin sees a colleague's vaults on the page and revokes one", async (
   const { edks } = json<{ edks: [string] }>(await lost.client.rest("POST", "/kms/data-keys", order));
   const load = { way: "rewrap", edk: edks[0], certificate: lost.enrolled.wrappingCertificate };
   expect(problem(await lost.client.rest("POST", "/kms/loads", load))).toBe("403 not-recipient");
+});
+
+it("M11 an admin sees on the page which keys a colleague has ordered, ends one, and has it kept after all", async () => {
+  const page = await openEnrolled({ system, browsing }, "Ada");
+  const { client } = await instanceOf(await EdgeClient.signedIn(system, "Kim"));
+  const order = { count: 1, purpose: "document", custody: "kms" };
+  const { edks } = json<{ edks: [string] }>(await client.rest("POST", "/kms/data-keys", order));
+  const { keyId } = JSON.parse(new TextDecoder().decode(jwsParts(edks[0]).payload)) as Edk;
+  const listed = async () => {
+    const ada = await EdgeClient.signedIn(system, "Ada");
+    const of = await ada.rest("GET", `/admin/users/${client.tokens.user.id}/keys`);
+    return json<{ keys: { ends?: number }[] }>(of).keys.map(({ ends }) => ends !== undefined);
+  };
+  const panel = await openAdministration(page);
+  await panel.getByLabel("Id of whose keys").fill(client.tokens.user.id);
+  await panel.getByRole("button", { name: "Show keys" }).click();
+  const keys = panel.getByRole("list", { name: "Keys of this person" }).getByRole("listitem");
+  await expect.poll(() => keys.allTextContents()).toEqual([expect.stringContaining(keyId)]);
+  for (const words of ["version 1", "document", "enabled", "never used"])
+    expect(await keys.textContent()).toContain(words);
+  await panel.getByRole("button", { name: `Delete the key ${keyId}.1` }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await expect.poll(() => said(panel)).toContain("deleted in 30 days");
+  expect(await keys.textContent()).toContain("will be deleted");
+  expect(await listed()).toEqual([true]);
+  await panel.getByLabel("Which").selectOption("enabled");
+  await panel.getByRole("button", { name: "Show keys" }).click();
+  await panel.getByText("There is no such key of theirs.").waitFor();
+  await panel.getByLabel("Which").selectOption("ending");
+  await panel.getByRole("button", { name: "Show keys" }).click();
+  await panel.getByRole("button", { name: `Keep the key ${keyId}.1` }).click();
+  await expect.poll(() => said(panel)).toBe("The key is kept.");
+  expect(await listed()).toEqual([false]);
 });
 
 it("an admin sees on the page what an account uses, and sets what it may use", async () => {

@@ -16,9 +16,16 @@ const userOf = ({ tokens }: EdgeClient) => tokens.user.id;
 const inDays = (days: number) => seconds(Date.now()) + days * 24 * 3600;
 const NOBODY = "a".repeat(32);
 
-type Listed = { key: string; client: string; purpose: string; ends?: number };
-const list = async (by: EdgeClient, user: string) =>
-  json<{ keys: Listed[]; more: boolean }>(await by.rest("GET", `/admin/users/${user}/keys`));
+type Listed = {
+  key: string;
+  client: string;
+  purpose: string;
+  state: string;
+  ends?: number;
+  lastReleased?: number;
+};
+const list = async (by: EdgeClient, user: string, query = "") =>
+  json<{ keys: Listed[]; more: boolean }>(await by.rest("GET", `/admin/users/${user}/keys${query}`));
 async function end(by: EdgeClient, user: string, key: string, ends: number | null): Promise<string> {
   const answer = await by.rest("PUT", `/admin/users/${user}/keys/${key}`, { ends });
   return answer.status === 204 ? "ok" : problem(answer);
@@ -78,6 +85,33 @@ it("M11 an admin lists and ends a key that somebody else has ordered: nobody is 
   await expect
     .poll(() => rows("kms:end-key-of-user"))
     .toEqual([allowed, allowed, { ...allowed, outcome: "deny" }]);
+});
+
+it("M11 an admin sees of each key of others its state and when it was last released, and those alone that are asked for, by pages", async () => {
+  const [ada, ivy] = [await signedIn("Ada"), await instanceOf(await signedIn("Ivy"))];
+  const user = userOf(ivy.client);
+  const order = { count: 10, purpose: "other" };
+  expect((await ivy.client.rest("POST", "/kms/data-keys", order)).status).toBe(200);
+  const [used, unused] = [await retain(ivy), await retain(ivy)];
+  const before = seconds(Date.now());
+  expect(await load(ivy, used)).toBe("1");
+  expect(await end(ada, user, unused, inDays(8))).toBe("ok");
+  const found = async (query: string) => (await list(ada, user, query)).keys;
+  const listed = await found("?purpose=document");
+  expect(listed.map(({ key }) => key).toSorted()).toEqual([used, unused].toSorted());
+  const of = (key: string) => listed.find((each) => each.key === key)!;
+  expect(of(used)).toMatchObject({ state: "enabled" });
+  expect(of(used).lastReleased).toBeGreaterThanOrEqual(before);
+  expect(of(unused)).toMatchObject({ state: "ending" });
+  expect(of(unused).lastReleased).toBeUndefined();
+  expect((await found("?state=ending")).map(({ key }) => key)).toEqual([unused]);
+  expect((await found("?state=enabled")).map(({ key }) => key)).toContain(used);
+  expect((await found("?state=enabled")).map(({ key }) => key)).not.toContain(unused);
+  expect(await found("?state=disabled")).toEqual([]);
+  const all = await found("");
+  expect(all).toHaveLength(12);
+  expect(await found(`?after=${all[9]!.key}`)).toEqual(all.slice(10));
+  expect(problem(await ada.rest("GET", `/admin/users/${user}/keys?state=gone`))).toBe("400 bad-request");
 });
 
 it("M11 an admin does not call off the deletion of a key that its owner has decided on", async () => {

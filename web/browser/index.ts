@@ -55,6 +55,7 @@ export {
   type TenantRole,
   type UploadQueue,
   type UserInstance,
+  type UserKey,
   type Versions,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";

@@ -4,6 +4,7 @@ import {
   type AccountQuota,
   type AnswerOf,
   addToGroup,
+  endUserKey,
   grantRole,
   listClients,
   listGroup,
@@ -11,6 +12,7 @@ import {
   listPolicies,
   listRoles,
   listUserInstances,
+  listUserKeys,
   putPolicy,
   type RegisteredClient,
   readQuota,
@@ -21,6 +23,8 @@ import {
   revokeUserInstance,
   type SetQuota,
   setQuota,
+  type UserKeys,
+  type UserKeysQuery,
   withdrawRole,
 } from "#protocol/contract/index.ts";
 import type { EcPublicJwk } from "#protocol/jwk.ts";
@@ -33,6 +37,7 @@ export type Standing = AnswerOf<typeof readStanding>;
 export type RoleHolder = AnswerOf<typeof listRoles>["roles"][number];
 export type Group = AnswerOf<typeof listGroups>["groups"][number];
 export type { AccountQuota };
+export type UserKey = UserKeys["keys"][number];
 export type UserInstance = AnswerOf<typeof listUserInstances>["instances"][number];
 export type GroupMember = AnswerOf<typeof listGroup>["members"][number];
 
@@ -106,6 +111,19 @@ export class Administration {
   /** No key is released to it any more; the user's others go on. Errors: `not-found`. */
   revokeUserInstance(user: string, id: string): Promise<void> {
     return callEmpty(this.#rest, revokeUserInstance, { user, id }, {});
+  }
+
+  /** Keys of the tenant itself that a user has ordered in all apps, by pages: those after the last one of the page before. */
+  userKeys(user: string, query: UserKeysQuery = {}): Promise<UserKeys> {
+    return callJson(this.#rest, listUserKeys, { user, ...query }, undefined);
+  }
+
+  /**
+   * `ends`: when it is deleted, seconds since 1970, at least a day ahead; null calls it off. It is given to nobody from now on, and the user cannot call
+   * that off. Errors: `not-found`, `conflict`.
+   */
+  endUserKey(user: string, key: string, ends: number | null): Promise<void> {
+    return callEmpty(this.#rest, endUserKey, { user, key }, { ends }, { tries: 3 });
   }
 
   /** What an account uses and may use; sizes in bytes of ciphertext. Errors: `not-found`. */

@@ -17,7 +17,7 @@ export type {
   Passkey,
   RotateDataKeyOptions,
 } from "./accounts.ts";
-export type { AccountQuota, Group, RoleHolder, Standing, UserInstance } from "./administration.ts";
+export type { AccountQuota, Group, RoleHolder, Standing, UserInstance, UserKey } from "./administration.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
 export type { DocumentKey } from "./document-key.ts";
 export type { Document, ListOptions } from "./document-list.ts";

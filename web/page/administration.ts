@@ -1,5 +1,5 @@
 /**
- * `<coffer-administration>`: who has which role in the organization, and who is in which group; vaults of others, and what accounts may use. For
+ * `<coffer-administration>`: who has which role in the organization, and who is in which group; vaults and keys of others, and what accounts may use. For
  * admins, who open nothing by it.
  */
 
@@ -7,6 +7,7 @@ import type { Group, RoleHolder, TenantRole } from "#web/browser/index.ts";
 import { AccountQuotaForm } from "./account-quota.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatDay } from "./format.ts";
+import { KeysOfOthers } from "./keys-of-others.ts";
 import { MasterKeyMove } from "./master-key-move.ts";
 import { PanelElement } from "./panel.ts";
 import { panelRow } from "./panel-row.ts";
@@ -30,6 +31,7 @@ export class CofferAdministration extends PanelElement {
   #members: AsyncGenerator<{ user: string; since: number }> | undefined;
   #group = "";
   #vaults: VaultsOfOthers | undefined;
+  #keys: KeysOfOthers | undefined;
   #quota: AccountQuotaForm | undefined;
   readonly #move = new MasterKeyMove(this, (error) => this.tell(error));
 
@@ -51,6 +53,7 @@ export class CofferAdministration extends PanelElement {
       say: (words: string) => this.say(words),
     };
     this.#vaults = new VaultsOfOthers(this, () => this.coffer, panel);
+    this.#keys = new KeysOfOthers(this, () => this.coffer, panel);
     this.#quota = new AccountQuotaForm(this, () => this.coffer, panel);
   }
 
@@ -60,6 +63,7 @@ export class CofferAdministration extends PanelElement {
     this.#members = undefined;
     this.#group = "";
     this.#vaults?.clear();
+    this.#keys?.clear();
     this.#quota?.clear();
   }
 

@@ -38,7 +38,7 @@ export const administration = {
     return found.ok ? ok({ instances: found.value }) : found;
   },
   revokeUserInstance: ({ c, caller, input: { user, id } }) => c.env.RA.revokeOfUser(caller, user, id),
-  listUserKeys: ({ c, caller, input: { user, after } }) => c.env.KMS.keysOfUser(caller, user, after),
+  listUserKeys: ({ c, caller, input: { user, ...query } }) => c.env.KMS.keysOfUser(caller, user, query),
   endUserKey: ({ c, caller, input: { user, key }, body: { ends } }) =>
     c.env.KMS.endKeyOfUser(caller, user, key, ends),
   readQuota: ({ c, caller, input: { account } }) => c.env.DATASTORE.quota(caller, account),
