@@ -108,10 +108,10 @@ it("M11 an admin sees on the page which keys a colleague has ordered, ends one, 
   await expect.poll(() => said(panel)).toContain("deleted in 30 days");
   expect(await keys.textContent()).toContain("will be deleted");
   expect(await listed()).toEqual([true]);
-  await panel.getByLabel("Which").selectOption("enabled");
+  await panel.getByRole("combobox", { name: "Which" }).selectOption("enabled");
   await panel.getByRole("button", { name: "Show keys" }).click();
   await panel.getByText("There is no such key of theirs.").waitFor();
-  await panel.getByLabel("Which").selectOption("ending");
+  await panel.getByRole("combobox", { name: "Which" }).selectOption("ending");
   await panel.getByRole("button", { name: "Show keys" }).click();
   await panel.getByRole("button", { name: `Keep the key ${keyId}.1` }).click();
   await expect.poll(() => said(panel)).toBe("The key is kept.");

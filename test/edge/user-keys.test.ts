@@ -90,8 +90,8 @@ it("M11 an admin lists and ends a key that somebody else has ordered: nobody is 
 it("M11 an admin sees of each key of others its state and when it was last released, and those alone that are asked for, by pages", async () => {
   const [ada, ivy] = [await signedIn("Ada"), await instanceOf(await signedIn("Ivy"))];
   const user = userOf(ivy.client);
-  const order = { count: 10, purpose: "other" };
-  expect((await ivy.client.rest("POST", "/kms/data-keys", order)).status).toBe(200);
+  const order = { count: 10, purpose: "data", algorithm: "HMAC-SHA256-HKDF-SHA512" };
+  expect((await ivy.client.rest("POST", "/kms/data-keys", order)).status).toBe(201);
   const [used, unused] = [await retain(ivy), await retain(ivy)];
   const before = seconds(Date.now());
   expect(await load(ivy, used)).toBe("1");
