@@ -6,7 +6,7 @@
  */
 
 /** Bytes streamed between two collections. */
-const STEP = 16 << 20;
+const STEP = 8 << 20;
 /** V8's limit for external memory is 64 MiB more than there was after the last collection. */
 const WEIGHT = 64 << 20;
 
