@@ -3,7 +3,20 @@
 import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { makePlatform, type Platform, type PlatformKey } from "#emulator/enclave/index.ts";
+import {
+  keepNitroAuthority,
+  keptNitroAuthority,
+  makeNitroAuthority,
+  makePlatform,
+  PLATFORM_VERSION as minVersion,
+  type NitroAuthority,
+  type NitroAuthorityKept,
+  OLDER_RELEASE,
+  type Platform,
+  type PlatformKey,
+  registersOf,
+  revokedKeyOf,
+} from "#emulator/enclave/index.ts";
 import { writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { EMULATED_EVIDENCE, isMeasuredInVault, type ReleaseFiles } from "#protocol/evidence/index.ts";
@@ -14,8 +27,8 @@ import { CommandError } from "./command-error.ts";
 
 const FILE = "enclave.json";
 
-/** `secret`: assigned to the platform beside its key, base64url; none of an earlier release. */
-type Kept = { platform: Platform; verifier: JsonWebKey; secret?: string };
+/** `secret`: assigned to the platform beside its key, base64url; `nitro`: whose root vouches for enclaves like AWS's. Of an earlier release either may be missing. */
+type Kept = { platform: Platform; verifier: JsonWebKey; secret?: string; nitro?: NitroAuthorityKept };
 /** The name by which the verifier knows the platform's secret. */
 const PLATFORM = "development";
 
@@ -25,35 +38,48 @@ export function nodeMicroservice(dir: string): Promise<Buffer> {
 }
 
 /** The platform's keys, for who launches a microservice in its enclave. */
-export async function developmentPlatform(dir: string): Promise<Platform & { assigned?: PlatformKey }> {
+export async function developmentPlatform(
+  dir: string,
+): Promise<Platform & { assigned?: PlatformKey; nitro?: NitroAuthority }> {
   const text = await readFile(join(dir, FILE), "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
     throw new CommandError(`Nothing was started in ${dir} yet, so that there is no enclave's platform.`);
   });
-  const { platform, secret } = parseJson(text) as Kept;
-  return { ...platform, ...(secret && { assigned: { name: PLATFORM, secret: decodeBase64url(secret) } }) };
+  const { platform, secret, nitro } = parseJson(text) as Kept;
+  return {
+    ...platform,
+    ...(secret && { assigned: { name: PLATFORM, secret: decodeBase64url(secret) } }),
+    ...(nitro && { nitro: await keptNitroAuthority(nitro) }),
+  };
 }
 
 /** Variables of the edge by which its verifier takes evidence of that platform, for the code that was built and no other. */
 export async function developmentAttestation(dir: string): Promise<Record<string, string>> {
-  const { platform, verifier, secret = "" } = await keep(dir);
+  const { platform, verifier, secret, nitro } = await keep(dir);
   const { d: _, ...publicKey } = verifier;
-  const code = createHash("sha384")
-    .update(await nodeMicroservice(dir))
-    .digest("hex");
+  const built = await nodeMicroservice(dir);
+  const code = createHash("sha384").update(built).digest("hex");
   const manifest = parseJson(await readFile(join(dir, "web", MANIFEST), "utf8")) as ReleaseFiles;
   const inVault = manifest.filter(({ path }) => isMeasuredInVault(path)).map(({ sha384 }) => sha384);
   const spki = new X509Certificate(platform.certificate).publicKey.export({ type: "spki", format: "der" });
+  const roots = [encodeBase64url(new X509Certificate(platform.root).raw)];
   const policy = {
     id: "urn:coffer:development",
     accept: [
-      { type: EMULATED_EVIDENCE.eat, roots: [encodeBase64url(new X509Certificate(platform.root).raw)] },
-      { type: EMULATED_EVIDENCE.signed, keys: [encodeBase64url(spki)] },
-      { type: EMULATED_EVIDENCE.encrypted, platforms: [PLATFORM] },
+      { type: EMULATED_EVIDENCE.eat, roots, minVersion, revoked: [revokedKeyOf(platform)] },
+      { type: EMULATED_EVIDENCE.nitro, roots: [nitro.root] },
+      { type: EMULATED_EVIDENCE.signed, keys: [encodeBase64url(spki)], minVersion },
+      { type: EMULATED_EVIDENCE.encrypted, platforms: [PLATFORM], minVersion },
       // Of any authenticator: what none vouches for makes an instance that counts as `software`.
       { type: PASSKEY_EVIDENCE },
     ],
-    references: [code, ...inVault].map((one) => ({ release: 1, measurements: { code: one } })),
+    // What the emulator calls an older release is refused as such.
+    floor: 2,
+    references: [
+      { release: 1, measurements: { code: OLDER_RELEASE } },
+      ...[code, ...inVault].map((one) => ({ release: 2, measurements: { code: one } })),
+      { release: 2, measurements: registersOf(built) },
+    ],
   };
   return {
     COFFER_ATTESTATION: JSON.stringify({ "*": policy }),
@@ -64,25 +90,28 @@ export async function developmentAttestation(dir: string): Promise<Record<string
 }
 
 /** Made at the first start. */
-async function keep(dir: string): Promise<Kept> {
+async function keep(dir: string): Promise<Required<Kept>> {
   const path = join(dir, FILE);
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
-  const secret = encodeBase64url(randomBytes(32));
-  if (text !== undefined) {
-    const kept = parseJson(text) as Kept;
-    if (kept.secret !== undefined) return kept;
-    // Of an earlier release.
-    const completed = { ...kept, secret };
-    await writeWhole(path, `${JSON.stringify(completed)}\n`, { replace: true, mode: 0o600 });
-    return completed;
-  }
-  const { kty, crv, x, y, d } = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
-    format: "jwk",
-  });
-  const kept = { platform: await makePlatform(new Date()), verifier: { kty, crv, x, y, d }, secret } as Kept;
-  await writeWhole(path, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
-  return kept;
+  const kept: Partial<Kept> = text === undefined ? {} : (parseJson(text) as Kept);
+  const { platform, verifier, secret, nitro } = kept;
+  if (platform?.faulty && verifier && secret && nitro) return { platform, verifier, secret, nitro };
+  // Of an earlier release, or of none.
+  const completed = {
+    platform: platform?.faulty ? platform : await makePlatform(new Date()),
+    verifier: verifier ?? newVerifierKey(),
+    secret: secret ?? encodeBase64url(randomBytes(32)),
+    nitro: nitro ?? (await keepNitroAuthority(await makeNitroAuthority(new Date()))),
+  };
+  await writeWhole(path, `${JSON.stringify(completed)}\n`, { replace: text !== undefined, mode: 0o600 });
+  return completed;
+}
+
+function newVerifierKey(): JsonWebKey {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { kty, crv, x, y, d } = privateKey.export({ format: "jwk" });
+  return { kty, crv, x, y, d } as JsonWebKey;
 }

@@ -98,6 +98,25 @@ describe("M1 appraisal", () => {
     expect(await by({ ...measurements, pcr17: "ab".repeat(48) }), "not locked").toMatchObject({ ok: false });
   });
 
+  it("M20 refuses a platform that is older than the policy takes, or that tells no version", async () => {
+    const [accepted] = policy.accept;
+    const by = (minVersion: string) => ask({ ...policy, accept: [{ ...accepted!, minVersion }] });
+    expect(await by("2.0")).toMatchObject({ ok: true });
+    expect(await by("2.1")).toMatchObject({
+      ok: false,
+      reason: "the platform is out of date: version 2.0, and 2.1 is the oldest that is taken",
+    });
+    const authority = await makeNitroAuthority(new Date(NOW));
+    const enclave = await launchNitroEnclave(authority, { code: utf8("the code"), clock: () => NOW });
+    const type = EMULATED_EVIDENCE.nitro;
+    const evidence = await enclave.attest({ nonce, userData: await evidenceBinder(nonce, "s") });
+    const accept = [{ type, roots: [encodeBase64url(authority.root)], minVersion: "0" }];
+    expect(await ask({ ...policy, accept }, { type, evidence })).toMatchObject({
+      ok: false,
+      reason: "the evidence tells no version of its platform",
+    });
+  });
+
   it("M20 refuses a platform whose key is revoked", async () => {
     const spki = new X509Certificate(platform.certificate).publicKey.export({ type: "spki", format: "der" });
     const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(spki));
@@ -123,6 +142,7 @@ describe("a policy as text", () => {
   it.each([
     ["a release without its code", { references: [{ release: 1, measurements: {} }] }],
     ["a type that nobody knows", { accept: [{ type: "application/other", roots: [] }] }],
+    ["a version that is none", { accept: [{ type: EMULATED_EVIDENCE.eat, minVersion: "2.x" }] }],
     ["a release that is no number", { references: [{ release: 0, measurements: { code: CODE } }] }],
   ])("is refused with %s", (_, change) => {
     expect(() => parseAttestation(JSON.stringify({ "*": { ...policy, ...change } }))).toThrow();

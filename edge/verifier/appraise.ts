@@ -37,9 +37,10 @@ export async function appraise(
   const accepted = accept.find((one) => one.type === type);
   const highest = tierOf(type);
   if (accepted === undefined || highest === undefined) return refused("not an accepted type");
-  const { keys = [], platforms = [], revoked = [], debug = false } = accepted;
+  const { keys = [], platforms = [], revoked = [], debug = false, minVersion } = accepted;
   const expected = {
     ...{ roots: rootsOf(accepted), keys: keys.map((key) => decodeBase64url(key)), revoked, debug },
+    ...(minVersion !== undefined && { minVersion }),
     secrets: secrets.filter(({ name }) => platforms.includes(name)),
     ...{ nonce, subject, now, production },
     ...{ passkeys: of.passkeys ?? [], ...(of.frame && { frame: of.frame }) },

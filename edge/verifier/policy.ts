@@ -7,6 +7,7 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import {
   AWS_NITRO_ROOT_G1,
   isMeasuredInVault,
+  isPlatformVersion,
   MEASURED,
   tierOf,
   verifyRelease,
@@ -47,6 +48,8 @@ const policy = object(
           platforms: list(line(128), 0, 64),
           /** SHA-256 of keys of platforms that vouch for nothing any more, lower-case hex. */
           revoked: list(text(64, 64, /^[0-9a-f]*$/), 0, 64),
+          /** The oldest version of a platform that is taken. Evidence that tells none, as that of AWS, is then refused. */
+          minVersion: text(1, 39),
           /** Whether debug mode will do. */
           debug: boolean,
         },
@@ -75,8 +78,11 @@ export function parseAttestation(text: string): ReadonlyMap<string, Policy> {
   if (typeof table !== "object" || table === null || Array.isArray(table)) throw new TypeError("not a table");
   const policies = Object.entries(table).map(([tenant, value]) => [tenant, checked(policy, value)] as const);
   for (const [, { accept, references }] of policies) {
-    for (const { type } of accept)
+    for (const { type, minVersion } of accept) {
       if (tierOf(type) === undefined) throw new TypeError(`${type} is no evidence`);
+      if (minVersion !== undefined && !isPlatformVersion(minVersion))
+        throw new TypeError("minVersion is no version");
+    }
     // An entry that asks for nothing would take anything.
     for (const { measurements } of references)
       if (!/^[0-9a-f]+$/.test(measurements.code ?? "")) throw new TypeError("a release without its code");

@@ -1,5 +1,6 @@
 /** What can be wrong with a platform's credential (M1's variants), each under a name: for verifiers to refuse. */
-import type { EvidenceFault } from "./evidence-faults.ts";
+import { EVIDENCE_FAULTS, type EvidenceFault } from "./evidence-faults.ts";
+import { hwversion } from "./platform-version.ts";
 
 /** In place of what `signedCredential` or `encryptedCredential` would write. */
 export type CredentialFault = EvidenceFault;
@@ -19,6 +20,11 @@ export const CREDENTIAL_FAULTS = {
   "not-emulated": { claims: { environment: "nitro" } },
   "measurement-absent": { claims: { measurement: undefined } },
   "measurement-upper-case": { claims: { measurement: "AB".repeat(48) } },
+  "code-other": EVIDENCE_FAULTS["code-other"],
+  "release-older": EVIDENCE_FAULTS["release-older"],
+  "platform-out-of-date": { claims: { hwversion: hwversion("1.9") } },
+  "platform-version-absent": { claims: { hwversion: undefined } },
+  "platform-version-malformed": { claims: { hwversion: ["two", 1] } },
   "algorithm-none": { header: { alg: "none" } },
   "type-other": { header: { typ: "JWT" } },
   "key-absent": { header: { kid: undefined } },

@@ -5,7 +5,9 @@ import { seconds } from "#protocol/clock.ts";
 import { thumbprint } from "#protocol/jwk.ts";
 import { jwsInput, jwsPart, jwsToken } from "#protocol/jws.ts";
 import type { CredentialFault } from "./credential-faults.ts";
-import type { EvidenceOrder, Platform } from "./evidence.ts";
+import type { EvidenceOrder } from "./evidence.ts";
+import type { Platform } from "./platform.ts";
+import { hwversion, PLATFORM_VERSION } from "./platform-version.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -49,7 +51,7 @@ export function encryptedCredential(
 }
 
 function claimsOf(
-  { nonce, client, measurement, now, lifetime = 120 }: EvidenceOrder,
+  { nonce, client, measurement, version = PLATFORM_VERSION, now, lifetime = 120 }: EvidenceOrder,
   fault: CredentialFault,
 ) {
   const iat = seconds(now) + (fault.later ?? 0);
@@ -60,6 +62,7 @@ function claimsOf(
     iat,
     exp: iat + (fault.lifetime ?? lifetime),
     measurement,
+    hwversion: hwversion(version),
     ...fault.claims,
   };
 }

@@ -3,11 +3,12 @@ import { EMULATED_EVIDENCE } from "#protocol/evidence/index.ts";
 import { type Enrolling, enrolmentSubject, evidenceBinder } from "#protocol/evidence-binder.ts";
 import { encryptedCredential, type PlatformKey, signedCredential } from "./credential.ts";
 import type { CredentialFault } from "./credential-faults.ts";
-import { makeEvidence, type Platform } from "./evidence.ts";
+import { makeEvidence } from "./evidence.ts";
 import type { EvidenceFault } from "./evidence-faults.ts";
 import { launchNitroEnclave, type NitroLaunch } from "./nitro.ts";
 import type { NitroAuthority } from "./nitro-authority.ts";
 import type { NitroFault } from "./nitro-fault.ts";
+import type { AttestationKey, Platform } from "./platform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -36,7 +37,7 @@ export interface EnclaveOptions {
 
 /** An enclave whose evidence is an EAT. `fault` is what is to be wrong with it. */
 export function emulatedEnclave(
-  platform: Pick<Platform, "certificate" | "key">,
+  platform: AttestationKey & Partial<Pick<Platform, "faulty">>,
   code: Uint8Array,
   options: EnclaveOptions,
   fault: EvidenceFault = {},

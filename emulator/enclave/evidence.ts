@@ -1,19 +1,11 @@
-import "reflect-metadata";
 import { sign, X509Certificate } from "node:crypto";
-import * as x509 from "@peculiar/x509";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { jwsInput, jwsToken } from "#protocol/jws.ts";
-import { TIER_POLICY } from "#protocol/pki/index.ts";
 import type { EvidenceFault } from "./evidence-faults.ts";
-
-/** The platform of the enclave emulator: all PEM. Who holds `key` says what ran; a verifier holds `root` alone. */
-export interface Platform {
-  root: string;
-  certificate: string;
-  key: string;
-}
+import type { AttestationKey, Platform } from "./platform.ts";
+import { hwversion, PLATFORM_VERSION } from "./platform-version.ts";
 
 /** What the emulated enclave says of itself (RFC 9711). */
 export interface EvidenceOrder {
@@ -23,55 +15,11 @@ export interface EvidenceOrder {
   client: string;
   /** Digest of the code that runs, lower-case hex. */
   measurement: string;
+  /** Of the platform, numbers separated by dots; `PLATFORM_VERSION` by default. */
+  version?: string;
   now: Date;
   /** Seconds; 120 by default. */
   lifetime?: number;
-}
-
-const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-const DAY = 24 * 3600 * 1000;
-/** tcg-kp-AIKCertificate: a key that attests and does nothing else. */
-const ATTESTATION_KEY = "2.23.133.8.3";
-
-/** Makes a root and a platform key (P-256) that it certifies, good for a year from `now`. */
-export async function makePlatform(now: Date): Promise<Platform> {
-  const [rootKeys, keys] = await Promise.all([newKeys(), newKeys()]);
-  const validity = {
-    notBefore: new Date(now.getTime() - DAY),
-    notAfter: new Date(now.getTime() + 365 * DAY),
-  };
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ O: ["Coffer"] }, { CN: ["EMULATED enclave root"] }],
-    keys: rootKeys,
-    signingAlgorithm: P256,
-    ...validity,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(rootKeys.publicKey),
-    ],
-  });
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: [{ O: ["Coffer"] }, { CN: ["EMULATED enclave platform key"] }],
-    issuer: root.subjectName.toJSON(),
-    publicKey: keys.publicKey,
-    signingKey: rootKeys.privateKey,
-    signingAlgorithm: P256,
-    ...validity,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([ATTESTATION_KEY]),
-      new x509.CertificatePolicyExtension([TIER_POLICY.emulated]),
-      await x509.AuthorityKeyIdentifierExtension.create(rootKeys.publicKey),
-    ],
-  });
-  const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return {
-    root: root.toString("pem"),
-    certificate: certificate.toString("pem"),
-    key: x509.PemConverter.encode(pkcs8, "PRIVATE KEY"),
-  };
 }
 
 /**
@@ -79,10 +27,13 @@ export async function makePlatform(now: Date): Promise<Platform> {
  * to be wrong with it.
  */
 export function makeEvidence(
-  { certificate, key }: Pick<Platform, "certificate" | "key">,
-  { nonce, client, measurement, now, lifetime = 120 }: EvidenceOrder,
+  platform: AttestationKey & Partial<Pick<Platform, "faulty">>,
+  { nonce, client, measurement, version = PLATFORM_VERSION, now, lifetime = 120 }: EvidenceOrder,
   fault: EvidenceFault = {},
 ): Uint8Array<ArrayBuffer> {
+  const by = fault.by === undefined ? platform : platform.faulty?.[fault.by];
+  if (by === undefined) throw new Error("The platform has no such key");
+  const { certificate, key } = by;
   const iat = seconds(now) + (fault.later ?? 0);
   const header = {
     alg: "ES256",
@@ -98,14 +49,11 @@ export function makeEvidence(
     iat,
     exp: iat + (fault.lifetime ?? lifetime),
     measurement,
+    hwversion: hwversion(version),
     ...fault.claims,
   };
   const signed = jwsInput(header, claims);
   const signature = sign("sha256", utf8(signed), { key, dsaEncoding: "ieee-p1363" });
   const token = jwsToken(signed, new Uint8Array(signature));
   return utf8(fault.token?.(token) ?? token);
-}
-
-function newKeys(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey(P256, true, ["sign", "verify"]) as Promise<CryptoKeyPair>;
 }

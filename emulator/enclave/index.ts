@@ -25,10 +25,51 @@ export {
   emulatedEnclave,
   emulatedNitroEnclave,
 } from "./enclave.ts";
-export { type EvidenceOrder, makeEvidence, makePlatform, type Platform } from "./evidence.ts";
-export { EVIDENCE_FAULTS, type EvidenceFault, type EvidenceFaultName } from "./evidence-faults.ts";
-export { launchNitroEnclave, type NitroEnclave, type NitroLaunch } from "./nitro.ts";
-export { makeNitroAuthority, type NitroAuthority } from "./nitro-authority.ts";
+export { type EvidenceOrder, makeEvidence } from "./evidence.ts";
+export {
+  EVIDENCE_FAULTS,
+  type EvidenceFault,
+  type EvidenceFaultName,
+  OLDER_RELEASE,
+} from "./evidence-faults.ts";
+export {
+  ENCLAVE_FAULTS,
+  FAULT_GROUPS,
+  type FaultChosen,
+  type FaultGroup,
+  type FaultGroupName,
+  faultNamed,
+} from "./fault-groups.ts";
+export { type FaultSwitch, startFaultSwitch } from "./fault-switch.ts";
+export {
+  CREDENTIAL_FAULTS_SAID,
+  EVIDENCE_FAULTS_SAID,
+  type FaultSaid,
+  NITRO_FAULTS_SAID,
+} from "./faults-said.ts";
+export { launchNitroEnclave, type NitroEnclave, type NitroLaunch, registersOf } from "./nitro.ts";
+export {
+  keepNitroAuthority,
+  keptNitroAuthority,
+  makeNitroAuthority,
+  type NitroAuthority,
+  type NitroAuthorityKept,
+} from "./nitro-authority.ts";
 export type { NitroFault, NitroRequest } from "./nitro-fault.ts";
 export { NITRO_FAULTS, NITRO_FORMS, type NitroFaultName } from "./nitro-faults.ts";
+export {
+  type AttestationKey,
+  type FaultyKey,
+  makePlatform,
+  type Platform,
+  revokedKeyOf,
+} from "./platform.ts";
+export { PLATFORM_VERSION } from "./platform-version.ts";
 export type { Registers } from "./registers.ts";
+export {
+  REGISTRATION_DOOR,
+  REGISTRATION_METHODS,
+  SERVICE_FAULTS,
+  type ServiceFaultName,
+  VERIFIER_DOOR,
+} from "./service-faults.ts";

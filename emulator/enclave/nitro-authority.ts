@@ -1,5 +1,6 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { TIER_POLICY } from "#protocol/pki/index.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -59,6 +60,23 @@ export async function makeNitroAuthority(now: Date): Promise<NitroAuthority> {
     key: keys.privateKey,
     secret: crypto.getRandomValues(new Uint8Array(32)),
   };
+}
+
+/** What is kept of an authority over restarts: base64url, the key as PKCS#8. Who holds it says what ran. */
+export interface NitroAuthorityKept {
+  root: string;
+  key: string;
+  secret: string;
+}
+
+export async function keepNitroAuthority({ root, key, secret }: NitroAuthority): Promise<NitroAuthorityKept> {
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key));
+  return { root: encodeBase64url(root), key: encodeBase64url(pkcs8), secret: encodeBase64url(secret) };
+}
+
+export async function keptNitroAuthority({ root, key, secret }: NitroAuthorityKept): Promise<NitroAuthority> {
+  const imported = await crypto.subtle.importKey("pkcs8", decodeBase64url(key), ES384, false, ["sign"]);
+  return { root: decodeBase64url(root), key: imported, secret: decodeBase64url(secret) };
 }
 
 /** Makes the certificates below the root at `now`, as AWS does: region, instance, and a signer that lives three hours. */

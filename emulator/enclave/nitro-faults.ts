@@ -47,6 +47,12 @@ export const NITRO_FAULTS = {
   "certificate-too-long": field("certificate", () => new Uint8Array(1025)),
 
   debug: { debug: true },
+  "register-0-other": register(0, new Uint8Array(48).fill(1)),
+  "register-1-other": register(1, new Uint8Array(48).fill(1)),
+  "register-2-other": register(2, new Uint8Array(48).fill(1)),
+  "register-3-other": register(3, new Uint8Array(48).fill(1)),
+  "register-4-other": register(4, new Uint8Array(48).fill(1)),
+  "register-8-other": register(8, new Uint8Array(48).fill(1)),
   "register-zero": register(0, new Uint8Array(48)),
   "register-absent": register(0, undefined),
   "register-short": register(0, new Uint8Array(47).fill(1)),

@@ -68,6 +68,21 @@ export async function launchNitroEnclave(
   };
 }
 
+/** Reference values of what runs this code: registers of image, kernel, application, role and signer, lower-case hex. */
+export function registersOf(code: Uint8Array): Record<string, string> & { code: string } {
+  const digest = createHash("sha384").update(code).digest();
+  const measured = [IMAGE, KERNEL, APPLICATION, SIGNING_CERTIFICATE].map((index) => [index, digest] as const);
+  const registers = new Registers(
+    new Map<number, Uint8Array>([...measured, [ROLE, utf8("EMULATED role")]]),
+  ).locked();
+  const of = (index: number) => encodeHex(registers.get(index) ?? new Uint8Array());
+  const named = [IMAGE, KERNEL, APPLICATION, ROLE, SIGNING_CERTIFICATE].map((index) => [
+    `pcr${index}`,
+    of(index),
+  ]);
+  return { ...Object.fromEntries(named), code: of(IMAGE) };
+}
+
 type Statement = { moduleId: string; registers: Registers; now: number; request: NitroRequest };
 
 async function sign(

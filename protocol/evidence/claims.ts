@@ -2,13 +2,14 @@ import { encodeBase64url } from "../base64url.ts";
 import { CLOCK_TOLERANCE } from "../clock.ts";
 import { parseJson } from "../json.ts";
 import type { Claims, Expectation } from "./format.ts";
+import { versionIn } from "./platform-version.ts";
 
 /** Seconds that evidence may live. */
 const MAX_LIFETIME = 300;
 
 /** What the emulator's platform says, in whatever form: of this nonce and subject, of now, of one code. Throws an `Error` with the reason. */
 export function claimsIn(claims: Record<string, unknown>, { nonce, subject, now }: Expectation): Claims {
-  const { environment, eat_nonce, sub, iat, exp, measurement } = claims;
+  const { environment, eat_nonce, sub, iat, exp, measurement, hwversion } = claims;
   const seconds = now / 1000;
   if (environment !== "EMULATED") throw new Error("evidence of the emulator must say so");
   if (eat_nonce !== encodeBase64url(nonce)) throw new Error("another nonce");
@@ -19,8 +20,13 @@ export function claimsIn(claims: Record<string, unknown>, { nonce, subject, now 
     throw new Error("not the time of this evidence");
   if (typeof measurement !== "string" || !/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(measurement))
     throw new Error("the measurement is missing");
-  // Its one register is that of the code.
-  return { measurements: { code: measurement, pcr0: measurement }, expires: expires * 1000 };
+  const version = versionIn(hwversion);
+  return {
+    // Its one register is that of the code.
+    measurements: { code: measurement, pcr0: measurement },
+    expires: expires * 1000,
+    ...(version !== undefined && { platform: { version } }),
+  };
 }
 
 export function textOf(bytes: Uint8Array): string {

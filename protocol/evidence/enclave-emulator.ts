@@ -41,6 +41,8 @@ async function platformKey(
   const [text, ...more] = Array.isArray(x5c) ? (x5c as unknown[]) : [];
   if (typeof text !== "string" || more.length > 0) throw new Error("one certificate is expected");
   const certificate = parseCertificate(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+  if (!(certificate.notBefore <= now && now <= certificate.notAfter))
+    throw new Error("the certificate of the platform key is not valid now");
   const under = async (der: Uint8Array) => {
     const root = parseCertificate(der);
     await verifyChain(crypto.subtle, [certificate, root], root.spki, now);

@@ -31,6 +31,8 @@ export interface Expectation {
   readonly frame?: { readonly vault: string; readonly app: string };
   /** Keys that vouch for nothing any more, whoever certified them: SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
   readonly revoked?: readonly string[];
+  /** The oldest version of a platform that will do (`isPlatformVersion`); default: any, told or not. */
+  readonly minVersion?: string;
   /** The verifier's, 8 to 64 bytes, used for nothing else. */
   readonly nonce: Uint8Array;
   /** Whom the evidence must be for, as the verifier knows it: handed on to another it is worth nothing. */
@@ -74,7 +76,7 @@ export interface Claims {
   readonly tier?: Tier;
   /** Digests by register, lower-case hex. `code` is that of the code that runs; every format has it. */
   readonly measurements: Readonly<Record<string, string>> & { readonly code: string };
-  /** What else the platform says of itself, where its format tells of it: for policies and logs. */
+  /** What else the platform says of itself, where its format tells of it: for policies and logs. `version`: of the platform. */
   readonly platform?: Readonly<Record<string, string>>;
   /** Until when it is good, milliseconds since 1970. */
   readonly expires: number;

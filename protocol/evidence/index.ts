@@ -10,6 +10,7 @@ import { ENCLAVE_EMULATOR } from "./enclave-emulator.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 import { NITRO, NITRO_EMULATED } from "./nitro.ts";
 import { ENCRYPTED_CREDENTIAL, SIGNED_CREDENTIAL } from "./platform-credential.ts";
+import { checkVersion } from "./platform-version.ts";
 import { TPM } from "./tpm.ts";
 import { WEBAUTHN } from "./webauthn.ts";
 
@@ -19,6 +20,7 @@ export { keySaidIn, type VerifiedNitroDocument, verifyNitroDocument } from "./ni
 export type { NitroDocument } from "./nitro-document.ts";
 export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
 export { type PasskeyResult, signPasskey, verifyPasskey } from "./passkey-result.ts";
+export { isPlatformVersion } from "./platform-version.ts";
 export {
   isMeasuredInVault,
   MEASURED,
@@ -103,6 +105,7 @@ export async function verifyEvidence(
     registers.length <= MAX_REGISTERS &&
     registers.every(([name, digest]) => /^[a-z][a-z0-9-]{0,31}$/.test(name) && DIGEST.test(digest));
   if (!bounded || !Object.hasOwn(claims.measurements, "code")) throw new Error("the measurement is missing");
+  checkVersion(claims.platform?.version, expected.minVersion);
   if (!(expected.now < claims.expires)) throw new Error("not the time of this evidence");
   return claims;
 }

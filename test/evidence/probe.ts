@@ -18,6 +18,8 @@ export type EvidenceCase = {
   nonce: string;
   subject: string;
   now: number;
+  revoked?: string[];
+  minVersion?: string;
 };
 /** A document of AWS Nitro that was made for somebody else. */
 export type DocumentCase = { document: string; roots: string[]; now: number; debug: boolean };
@@ -60,13 +62,15 @@ function verified(given: Case): Promise<unknown> {
       { keys, extraData: decodeBase64url(given.extraData) },
     );
   }
-  const { type, evidence, roots, keys = [], nonce, subject, now } = given;
+  const { type, evidence, roots, keys = [], nonce, subject, now, revoked = [], minVersion } = given;
   return verifyEvidence(type, decodeBase64url(evidence), {
     roots: roots.map(decodeBase64url),
     keys: keys.map(decodeBase64url),
     nonce: decodeBase64url(nonce),
     subject,
     now,
+    revoked,
+    ...(minVersion !== undefined && { minVersion }),
   });
 }
 
