@@ -16,6 +16,8 @@ export interface Deployment {
   vault: string;
   /** Root CA's public key, DER SubjectPublicKeyInfo. */
   rootKey: Uint8Array<ArrayBuffer>;
+  /** Where the emulator's page of faults is, in development. */
+  faults?: string;
   /** The server's process, where that is known. */
   pid?: number;
 }
@@ -35,8 +37,8 @@ export async function removeDeployment(dir: string, deployment: Deployment): Pro
 }
 
 /** With the process's number: two servers of one folder may have all else in common. */
-function textOf({ app, vault, rootKey }: Deployment): string {
-  const text = { app, vault, rootKey: encodeBase64url(rootKey), pid: process.pid };
+function textOf({ app, vault, rootKey, faults }: Deployment): string {
+  const text = { app, vault, rootKey: encodeBase64url(rootKey), faults, pid: process.pid };
   return `${JSON.stringify(text, null, 2)}\n`;
 }
 
@@ -77,13 +79,18 @@ export async function readDeploymentFile(path: string): Promise<Deployment> {
 }
 
 function deploymentIn(text: string, path: string): Deployment {
-  const { app, vault, rootKey, pid } = parseJson(text) as Record<"app" | "vault" | "rootKey", string> & {
+  const { app, vault, rootKey, faults, pid } = parseJson(text) as Record<
+    "app" | "vault" | "rootKey",
+    string
+  > & {
+    faults?: string;
     pid?: number;
   };
   return {
     app: new URL(app).origin,
     vault: new URL(vault).origin,
     rootKey: rootKey.includes("-----BEGIN") ? rootKeyFrom(rootKey, path) : decodeBase64url(rootKey),
+    ...(faults !== undefined && isLoopback(new URL(faults)) && { faults: new URL(faults).origin }),
     ...(pid !== undefined && Number.isSafeInteger(pid) && pid > 0 ? { pid } : {}),
   };
 }

@@ -1,11 +1,13 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
-  CREDENTIAL_FAULTS,
-  EVIDENCE_FAULTS,
-  type EvidenceFault,
+  ENCLAVE_FAULTS,
+  type Enclave,
   emulatedCredentialEnclave,
   emulatedEnclave,
+  emulatedNitroEnclave,
+  type FaultChosen,
+  faultNamed,
 } from "#emulator/enclave/index.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { METHOD_NAMES, type MethodName } from "#protocol/enrolment.ts";
@@ -16,6 +18,7 @@ import { developmentPlatform, nodeMicroservice } from "./attestation.ts";
 import { CommandError } from "./command-error.ts";
 import { stopSignal } from "./interrupt.ts";
 import { withLaunched } from "./launched.ts";
+import { loopbackFetch } from "./loopback-fetch.ts";
 import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { deploymentOf, SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
@@ -34,7 +37,9 @@ prints what it is. It runs until Ctrl-C.
                    eat           a token with its certificate  (what is done unless you say otherwise)
                    signed        a credential signed by the key that was assigned to it
                    encrypted     a credential encrypted under a secret that was assigned to it
-  --fault NAME     something wrong with the evidence, for a verifier to refuse (docs/enclave-emulator.md)
+                   nitro         a document like those of AWS Nitro
+  --fault NAME     something wrong with the evidence, for a verifier to refuse (docs/enclave-emulator.md), in place of what
+                   is on at the emulator's page of faults
   --once           end it when it has enrolled
   --json           one JSON object on standard output: id, custodian, method, tier, environment,
                    measurement, notAfter, certificate; another one, event, when it is asked to stop
@@ -59,10 +64,11 @@ export async function launchMicroservice(args: string[]): Promise<number> {
   });
   const method = methodOption(values.method);
   const evidence = evidenceOption(values.evidence, method);
-  const fault = faultOption(values.fault, method, evidence);
+  const asked = faultOption(values.fault, method, evidence);
   const dir = resolve(values.dir);
   return withClient(values, async (client) => {
-    const { app: origin, vault } = await deploymentOf(values);
+    const { app: origin, vault, faults } = await deploymentOf(values);
+    const fault = asked ?? (await faultOn(faults, evidence));
     const built = await nodeMicroservice(dir);
     const enclave =
       method === "attestation" ? await enclaveOf(evidence, { dir, vault, code: built, fault }) : undefined;
@@ -73,8 +79,9 @@ export async function launchMicroservice(args: string[]): Promise<number> {
       const { measurement, environment = "software", challenge = "" } = hello;
       const instance = await launched.enrol().catch((error: unknown) => {
         if (codeOf(error) !== "attestation-refused") throw error;
-        const sentence = "The evidence was refused: the audit log says why.";
-        throw new CommandError(sentence, 1, error);
+        const on =
+          asked === undefined && fault !== undefined ? ` The fault ${fault} is on at ${faults}.` : "";
+        throw new CommandError(`The evidence was refused: the audit log says why.${on}`, 1, error);
       });
       const by = { origin, key: await client.certifiedKey(), now: Date.now() };
       await authenticate(port, { challenge, measurement, instance }, by);
@@ -103,7 +110,7 @@ function methodOption(text: string): MethodName {
   return method;
 }
 
-const EVIDENCE = ["eat", "signed", "encrypted"] as const;
+const EVIDENCE = ["eat", "signed", "encrypted", "nitro"] as const;
 type EvidenceName = (typeof EVIDENCE)[number];
 
 function evidenceOption(text: string | undefined, method: MethodName): EvidenceName {
@@ -118,20 +125,46 @@ function evidenceOption(text: string | undefined, method: MethodName): EvidenceN
 function faultOption(text: string | undefined, method: MethodName, evidence: EvidenceName) {
   if (text === undefined) return undefined;
   if (method !== "attestation") throw new CommandError("--fault is for --method attestation.", 2);
-  const faults: Record<string, EvidenceFault> = evidence === "eat" ? EVIDENCE_FAULTS : CREDENTIAL_FAULTS;
+  const faults = ENCLAVE_FAULTS[groupOf(evidence)];
   if (!Object.hasOwn(faults, text))
     throw new CommandError(`--fault takes one of: ${Object.keys(faults).join(", ")}.`, 2);
-  return faults[text];
+  return text;
+}
+
+function groupOf(evidence: EvidenceName) {
+  return evidence === "signed" || evidence === "encrypted" ? "credential" : evidence;
+}
+
+/** What is on at the emulator's page for evidence of this form. Of a page that does not answer nothing is on. */
+async function faultOn(page: string | undefined, evidence: EvidenceName): Promise<string | undefined> {
+  if (page === undefined) return undefined;
+  const said = await loopbackFetch(`${page}/fault`)
+    .then((answer) => answer.json() as Promise<Partial<FaultChosen>>)
+    .catch(() => undefined);
+  const on = faultNamed(`${said?.group}/${said?.name}`);
+  return on?.group === groupOf(evidence) ? on.name : undefined;
 }
 
 async function enclaveOf(
   evidence: EvidenceName,
-  of: { dir: string; vault: string; code: Uint8Array; fault: EvidenceFault | undefined },
-) {
-  const { vault, code, fault } = of;
-  const { assigned, ...platform } = await developmentPlatform(of.dir);
-  if (evidence === "eat") return emulatedEnclave(platform, code, { vault }, fault);
-  if (evidence === "signed") return emulatedCredentialEnclave(platform, code, { vault }, fault);
-  if (!assigned) throw new CommandError("The platform has no secret yet: start the deployment again.");
-  return emulatedCredentialEnclave(assigned, code, { vault }, fault);
+  of: { dir: string; vault: string; code: Uint8Array; fault: string | undefined },
+): Promise<Enclave> {
+  const { vault, code, fault = "" } = of;
+  const { assigned, nitro, ...platform } = await developmentPlatform(of.dir);
+  const forms: Record<EvidenceName, () => Enclave | Promise<Enclave> | undefined> = {
+    eat: () => emulatedEnclave(platform, code, { vault }, faultIn(ENCLAVE_FAULTS.eat, fault)),
+    signed: () =>
+      emulatedCredentialEnclave(platform, code, { vault }, faultIn(ENCLAVE_FAULTS.credential, fault)),
+    encrypted: () =>
+      assigned &&
+      emulatedCredentialEnclave(assigned, code, { vault }, faultIn(ENCLAVE_FAULTS.credential, fault)),
+    nitro: () => nitro && emulatedNitroEnclave(nitro, code, { vault }, faultIn(ENCLAVE_FAULTS.nitro, fault)),
+  };
+  const enclave = await forms[evidence]();
+  if (!enclave) throw new CommandError("The platform has no such keys yet: start the deployment again.");
+  return enclave;
+}
+
+function faultIn<Fault>(faults: Readonly<Record<string, Fault>>, name: string): Fault | undefined {
+  return Object.hasOwn(faults, name) ? faults[name] : undefined;
 }

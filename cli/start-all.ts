@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { IamHost } from "#edge/iam-host.ts";
 import { type ApartDomain, startEdge, type TenantTable } from "#edge/local.ts";
 import { unitsWith } from "#edge/units.ts";
+import { REGISTRATION_DOOR, startFaultSwitch, VERIFIER_DOOR } from "#emulator/enclave/index.ts";
 import { ensurePki, type Pki, startHsm } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
@@ -36,6 +37,8 @@ export interface StartOptions {
     https?: number | undefined;
     /** The development identity provider's. */
     identity?: number | undefined;
+    /** That of the page of faults; 0 for any. */
+    faults?: number | undefined;
   };
   /** What page and vault are on, localhost by default; the development identity provider is on the other. */
   host?: Loopback;
@@ -160,6 +163,12 @@ async function startAlone(options: StartOptions) {
       : await startProvider(table, ports.identity ?? (await freePort(8789, app)), host);
     ends.push(async () => provider?.close());
     if (provider !== null) step(`development identity provider on ${provider.issuer}: asks for a name alone`);
+    const port = ports.faults;
+    const faults = production ? null : await startFaultSwitch(port === undefined ? {} : { port });
+    ends.push(async () => faults?.close());
+    if (faults !== null)
+      step(`enclave emulator: faults of enrolments, to turn on and off, on ${faults.origin}`);
+    const scripts = { RA: REGISTRATION_DOOR, VERIFIER: VERIFIER_DOOR };
     const hsmPort = (await options.hsmDoor?.(hsm.httpsPort)) ?? hsm.httpsPort;
     const edge = await startEdge({
       worker: await edgeWorker(),
@@ -188,6 +197,7 @@ async function startAlone(options: StartOptions) {
       passedOn: options.passedOn ?? [],
       persist,
       assets: join(dir, "web"),
+      doors: faults === null ? undefined : { scripts, url: `${faults.origin}/fault` },
       vars: { ...attestation, ...vars },
     });
     ends.push(() => edge.dispose());
@@ -206,6 +216,8 @@ async function startAlone(options: StartOptions) {
       others,
       /** Null where production is tried: it has no provider of its own. */
       provider,
+      /** Likewise: which fault the next enrolments have. */
+      faults,
       edge,
       pki,
       web,

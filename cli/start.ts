@@ -36,7 +36,8 @@ Ctrl-C stops all of it; what was stored is kept for next time. A folder has one 
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
   --https-port N   the HSM's KMIP port, HTTPS              (5697, or the next free one)
   --identity-port N  the development identity provider's port (8789, or the next free one)
-  --json           one JSON object a line: event "step" with text and seconds, "running" with app, vault and dir, "stopping";
+  --faults-port N  the port of the enclave emulator's page of faults (8790, or the next free one)
+  --json           one JSON object a line: event "step" with text and seconds, "running" with app, vault, dir and faults, "stopping";
                    with --once "same" in the place of "running"
   --app ORIGIN     one more app, as http://localhost:5173, whose own server listens there and passes on what is the edge's,
                    as in ${documentPath("apps.md")}
@@ -60,6 +61,7 @@ export async function start(args: string[]): Promise<number> {
       "ttlv-port": { type: "string" },
       "https-port": { type: "string" },
       "identity-port": { type: "string" },
+      "faults-port": { type: "string" },
       dir: { type: "string", default: ".coffer" },
       once: { type: "string" },
       host: { type: "string", default: "localhost" },
@@ -102,6 +104,7 @@ export async function start(args: string[]): Promise<number> {
       ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
       https: portOption(values["https-port"], "--https-port"),
       identity: portOption(values["identity-port"], "--identity-port"),
+      faults: portOption(values["faults-port"], "--faults-port"),
     },
     split: values.split,
     host,
@@ -111,7 +114,8 @@ export async function start(args: string[]): Promise<number> {
     step,
   });
   const { appOrigin, vaultOrigin, rootKey } = running;
-  const deployment = { app: appOrigin, vault: vaultOrigin, rootKey };
+  const faults = running.faults?.origin;
+  const deployment = { app: appOrigin, vault: vaultOrigin, rootKey, ...(faults !== undefined && { faults }) };
   stop.alone();
   try {
     if (stop.asked) return 1;
@@ -123,8 +127,8 @@ export async function start(args: string[]): Promise<number> {
     await writeDeployment(dir, deployment);
     tell(
       json,
-      `\n  Coffer is running.  Open  ${appOrigin}\n  Ctrl-C stops it; everything is kept in ${values.dir}\n`,
-      { event: "running", app: appOrigin, vault: vaultOrigin, dir: values.dir },
+      `\n  Coffer is running.  Open  ${appOrigin}\n${faults === undefined ? "" : `  Faults of enrolments, to turn on and off:  ${faults}\n`}  Ctrl-C stops it; everything is kept in ${values.dir}\n`,
+      { event: "running", app: appOrigin, vault: vaultOrigin, dir: values.dir, faults },
     );
     await stop.stopped;
   } finally {

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { isLocalhost } from "./apps.ts";
+import { type DevelopmentDoors, throughDoors } from "./development-doors.ts";
 import { type IamHost, withIamIn } from "./iam-host.ts";
 import { claimPort, type Listener, quietPorts } from "./loopback.ts";
 import { readAccountKeyPlace, readIdentifierPlace } from "./places.ts";
@@ -62,6 +63,8 @@ export type EdgeOptions = {
   assets: string;
   /** Override or add `[vars]` of wrangler.toml. */
   vars?: Record<string, string>;
+  /** Workers before the registration authority and the verifier. Refused in production. */
+  doors?: DevelopmentDoors | undefined;
   /** Called for every line that the worker or workerd writes, beside `logs`. */
   onLog?: (entry: LogEntry) => void;
 };
@@ -146,7 +149,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     ...(options.iamIn && { COFFER_IAM_IN: options.iamIn }),
     COFFER_TENANTS: options.tenants,
   };
-  const tenants = readTenants(options.tenants, vars.COFFER_ENVIRONMENT !== "development");
+  const production = vars.COFFER_ENVIRONMENT !== "development";
+  if (production && options.doors) throw new Error("Faults of services are for development");
+  const tenants = readTenants(options.tenants, production);
   readAccountKeyPlace({ ...options.vars, COFFER_IAM_IN: options.iamIn });
   readIdentifierPlace(options.vars ?? {});
   const listeners = await claimListeners(tenants, options.passedOn);
@@ -210,13 +215,15 @@ async function processesOf(
 
 function miniflareOptions(
   { name, options, persist, listeners, wires }: Process,
-  { worker, hsm, assets: directory }: EdgeOptions,
+  { worker, hsm, assets: directory, doors: development }: EdgeOptions,
   vars: Record<string, unknown>,
   onLog: (entry: LogEntry) => void,
 ) {
   const { mtlsCertificates, modulesRules: _, assets, serviceBindings, ...bindings } = options;
   const [first, ...more] = listeners;
   const { sockets, doors } = servers(wires, name);
+  const services = wires.length > 0 ? bindingsOver(wires, serviceBindings) : serviceBindings;
+  const through = throughDoors(services, development, name);
   const nothing = { modules: true, script: NOT_HERE, compatibilityDate: "2026-10-01" };
   const operator = { ...nothing, name: OPERATOR, serviceBindings: { AUDIT: { name, entrypoint: "Audit" } } };
   return {
@@ -242,12 +249,13 @@ function miniflareOptions(
         scriptPath: join(ROOT, "index.bundle.mjs"),
         ...(assets && { assets: { ...assets, directory } }),
         serviceBindings: {
-          ...(wires.length > 0 ? bindingsOver(wires, serviceBindings) : serviceBindings),
+          ...through.bindings,
           ...hsmBindings(hsm, mtlsCertificates),
         },
         bindings: { ...bindings.bindings, ...overriding(vars, bindings.bindings) },
       },
       ...doors,
+      ...through.workers,
       ...([WORKER, workerName("audit")].includes(name) ? [operator] : []),
     ],
   };

@@ -3,7 +3,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EVIDENCE_FAULTS, type EvidenceFaultName, emulatedEnclave } from "#emulator/enclave/index.ts";
+import {
+  EVIDENCE_FAULTS,
+  type EvidenceFaultName,
+  emulatedEnclave,
+  type FaultSwitch,
+} from "#emulator/enclave/index.ts";
 import { type HsmDoor, type OpenedDoor, openDoor } from "./hsm-door.ts";
 
 /** What may be another way than `coffer start` has it. */
@@ -26,9 +31,11 @@ export interface CofferDeployment {
   readonly rootKey: Uint8Array<ArrayBuffer>;
   /** The way to the HSM: take it down, make it slow, mend it. */
   readonly hsm: HsmDoor;
+  /** Which fault the next enrolments have, those of the browser too, as the emulator's page of faults turns it: `turn("service/verifier-down")`, `turn(null)`. */
+  readonly faults: Pick<FaultSwitch, "origin" | "on" | "turn">;
   /**
    * Starts a microservice in the enclave emulator for this user and has it enrol by its evidence, in which `fault` is wrong (docs/enclave-emulator.md
-   * has their names). Answers `enrolled`, or the code by which it was refused. It ends at once.
+   * has their names), or what `faults` has turned on of an EAT. Answers `enrolled`, or the code by which it was refused. It ends at once.
    */
   enrolInEnclave(user: string, fault?: EvidenceFaultName): Promise<string>;
 }
@@ -56,7 +63,7 @@ export async function startDeployment(
       return startAll({
         ...options,
         dir,
-        ports: { app, vault, ttlv, https, identity },
+        ports: { app, vault, ttlv, https, identity, faults: 0 },
         hsmDoor: async (port) => {
           door = await openDoor(port);
           return door.port;
@@ -64,10 +71,15 @@ export async function startDeployment(
       });
     });
     if (door === undefined) throw new Error("The HSM has no door");
-    const { appOrigin, vaultOrigin, rootKey } = running;
+    const { appOrigin, vaultOrigin, rootKey, faults } = running;
+    if (faults === null) throw new Error("Production has no emulator");
     return {
-      ...{ appOrigin, vaultOrigin, rootKey, hsm: door },
-      enrolInEnclave: (user, fault) => enrolInEnclave(dir, { appOrigin, vaultOrigin, rootKey, user }, fault),
+      ...{ appOrigin, vaultOrigin, rootKey, hsm: door, faults },
+      enrolInEnclave(user, fault) {
+        const on = faults.on();
+        const name = fault ?? (on?.group === "eat" ? (on.name as EvidenceFaultName) : undefined);
+        return enrolInEnclave(dir, { appOrigin, vaultOrigin, rootKey, user }, name);
+      },
       async close() {
         await running.close();
         await remove();

@@ -86,6 +86,7 @@ export const cofferFixtures: Fixtures<All, CofferWorkerFixtures, Playwright, Pla
   cofferBends: async ({ coffer }, use) => {
     await use(bendsOf((context) => refusalsIn(context, coffer)));
     coffer.hsm.mend();
+    coffer.faults.turn(null);
   },
   bend: async ({ cofferBends, context }, use) => {
     const bends = await cofferBends.begin();

@@ -68,7 +68,6 @@ export { PLATFORM_VERSION } from "./platform-version.ts";
 export type { Registers } from "./registers.ts";
 export {
   REGISTRATION_DOOR,
-  REGISTRATION_METHODS,
   SERVICE_FAULTS,
   type ServiceFaultName,
   VERIFIER_DOOR,

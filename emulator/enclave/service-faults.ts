@@ -92,13 +92,6 @@ export class Door extends WorkerEntrypoint {
 export default {};
 `;
 
-/** What the gateway calls at the registration authority. */
-export const REGISTRATION_METHODS = [
-  ...["attestation", "grant", "instances", "openEnrolment", "openPasskey", "passkeys", "redeemEnrolment"],
-  ...["registerPasskey", "removePasskey", "renew", "revocationList", "revoke", "revokeOfUser", "secretZero"],
-  "userInstances",
-] as const;
-
 /** The worker before the registration authority, with the same bindings. */
 export const REGISTRATION_DOOR = `import { WorkerEntrypoint } from "cloudflare:workers";
 ${FAULT_ON}
@@ -111,7 +104,15 @@ export class Door extends WorkerEntrypoint {
     return TO.redeemEnrolment(by, id, request);
   }
 }
-for (const name of ${JSON.stringify(REGISTRATION_METHODS)})
-  Door.prototype[name] ??= function (...of) { return this.env.TO[name](...of); };
+// All else is asked of the registration authority, which says of what it does not have that it has not.
+const HANDLERS = ["fetch", "connect", "tail", "tailStream", "trace", "scheduled", "queue", "test", "email"];
+const pass = {
+  get(target, name, receiver) {
+    if (Reflect.has(target, name) || typeof name !== "string" || HANDLERS.includes(name))
+      return Reflect.get(target, name, receiver);
+    return function (...of) { return this.env.TO[name](...of); };
+  },
+};
+Object.setPrototypeOf(Door.prototype, new Proxy(Object.getPrototypeOf(Door.prototype), pass));
 export default {};
 `;

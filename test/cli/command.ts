@@ -12,6 +12,8 @@ export type Outcome = { code: number | null; stdout: string; stderr: string };
 
 export type Command = {
   process: ChildProcess;
+  /** What standard output has in it so far. */
+  said(): string;
   /** Resolves when standard output has this in it; rejects when the command ends before. */
   says(text: string): Promise<void>;
   ended: Promise<Outcome>;
@@ -28,6 +30,7 @@ export function start(args: string[], cwd: string, input = "", program = COFFER)
   const ended = once(child, "close").then(([code]) => ({ code, stdout, stderr }));
   return {
     process: child,
+    said: () => stdout,
     ended,
     says: (text) =>
       new Promise((resolve, reject) => {
@@ -48,7 +51,7 @@ export function run(args: string[], cwd: string, input?: string, program?: strin
 
 const HSM_PORTS = ["--ttlv-port", "--https-port"];
 // The vault's too: the next free one after the page's may be one that is given to another.
-const ALL_PORTS = ["--port", "--vault-port", ...HSM_PORTS, "--identity-port"];
+const ALL_PORTS = ["--port", "--vault-port", ...HSM_PORTS, "--identity-port", "--faults-port"];
 
 /** Options of `coffer start`, or of `coffer hsm`, with ports that are free. */
 export async function freePorts(of: "start" | "hsm" = "start"): Promise<string[]> {

@@ -104,6 +104,40 @@ describe("coffer launch", () => {
     });
   });
 
+  it("M1 --evidence nitro shows a document like those of AWS Nitro, good and with a fault", async () => {
+    const of = ["--method", "attestation", "--evidence", "nitro"];
+    const { code, stdout, stderr } = await launch(...of);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ method: "attestation", tier: "emulated" });
+    expect(await launch(...of, "--fault", "debug")).toMatchObject({ code: 1, stdout: "" });
+  });
+
+  it("M1 M20 has the fault that is on at the page of the emulator, which the start has named", async () => {
+    const page = /Faults of enrolments, to turn on and off: +(http:\/\/127\.0\.0\.1:\d+)\n/.exec(
+      server.said(),
+    )![1]!;
+    const press = (fault: string) =>
+      fetch(page, {
+        method: "POST",
+        headers: { origin: page },
+        body: new URLSearchParams({ fault }),
+        redirect: "manual",
+      });
+    const by = (...more: string[]) => launch("--method", "attestation", ...more);
+    await press("eat/platform-out-of-date");
+    const refused = await by();
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(JSON.parse(refused.stderr)).toEqual({
+      error: {
+        ...{ code: "attestation-refused", exit: 1 },
+        message: `The evidence was refused: the audit log says why. The fault platform-out-of-date is on at ${page}.`,
+      },
+    });
+    expect((await by("--evidence", "nitro")).code, "the fault of another form").toBe(0);
+    await press("");
+    expect((await by()).code).toBe(0);
+  });
+
   it("runs until it is stopped, and ends its process then", async () => {
     const running = start(["launch", "--user", "dora"], folder);
     await running.says("notAfter");

@@ -22,7 +22,7 @@ beforeAll(() => {
 
 const command = ({ kit }: Project) => join(kit, "cli/coffer.js");
 const options = async () => {
-  const names = ["--port", "--vault-port", "--ttlv-port", "--https-port", "--identity-port"];
+  const names = ["--port", "--vault-port", "--ttlv-port", "--https-port", "--identity-port", "--faults-port"];
   const ports = await freePorts(names.length);
   return names.flatMap((name, index) => [name, String(ports[index])]);
 };

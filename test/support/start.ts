@@ -103,7 +103,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const start = () =>
     startAll({
       dir,
-      ports: { app, vault, ttlv, https, identity },
+      ports: { app, vault, ttlv, https, identity, faults: 0 },
       apps: [...origins.values()],
       passedOn: (options.passedOn ?? []).flatMap((name) => origins.get(name) ?? []),
       admins: options.admins ?? [],
