@@ -42,8 +42,11 @@ function authorityOf(object: ManagedObject, now: Date): ReadCertificate | undefi
   return mayBe && isCurrent(read, now) ? read : undefined;
 }
 
-function roots(work: Work): ManagedObject[] {
-  return work.all([["name", ROOT_CA.certificate]]).filter(isOfficers);
+function roots(work: Work): Readonly<ManagedObject>[] {
+  return work
+    .find([["name", ROOT_CA.certificate]])
+    .flatMap((uid) => work.look(uid) ?? [])
+    .filter(isOfficers);
 }
 
 function isOfficers({ owner }: ManagedObject): boolean {

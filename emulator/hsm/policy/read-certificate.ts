@@ -34,14 +34,18 @@ export interface ReadCertificate {
 /** Certificates, subjects, and signatures of some by others. The oldest goes first. */
 const MAX_KEPT = 2048;
 const read = new Map<string, ReadCertificate>();
+/** The same by the bytes where they are in memory: of an object that is only looked at these are always the same. */
+const readings = new WeakMap<Uint8Array, ReadCertificate>();
 const subjects = new Map<string, ReturnType<typeof readSubject>>();
 const signed = new Map<string, boolean>();
 
 /** Throws what node:crypto throws for what is none. */
 export function readCertificate(object: ManagedObject): ReadCertificate {
   const der = certificateDer(object);
+  const known = readings.get(der);
+  if (known) return known;
   const digest = createHash("sha256").update(der).digest("base64");
-  return kept(read, digest, () => {
+  const reading = kept(read, digest, () => {
     const parsed = new x509.X509Certificate(new Uint8Array(der));
     const constraints = parsed.getExtension(x509.BasicConstraintsExtension);
     return {
@@ -55,6 +59,8 @@ export function readCertificate(object: ManagedObject): ReadCertificate {
       pathLength: constraints?.pathLength ?? Number.POSITIVE_INFINITY,
     };
   });
+  readings.set(der, reading);
+  return reading;
 }
 
 /** Its subject and its public key (SubjectPublicKeyInfo), by the reader of ASN.1 alone: what OpenSSL refuses is told too. Throws what that throws for what is none. */

@@ -116,8 +116,8 @@ export function checkRecipient(key: ManagedObject, wanted: Wanted, work: Work, n
 function checkOne(key: ManagedObject, { tenant, level }: Wanted, work: Work, now: Date): void {
   const { attributes } = key;
   if (!isRecipient(key)) refuse("not a registered recipient");
-  const certificate = work.get(policyAttribute(attributes, POLICY.recipientCertificate) ?? "");
-  const authority = work.get(policyAttribute(attributes, POLICY.recipientIssuer) ?? "");
+  const certificate = work.look(policyAttribute(attributes, POLICY.recipientCertificate) ?? "");
+  const authority = work.look(policyAttribute(attributes, POLICY.recipientIssuer) ?? "");
   if (stateAt(key, now) !== WORKING) refuse("the recipient's key is not active");
   if (!certificate || !isInForce(certificate, now)) refuse("the recipient's certificate was revoked");
   const leaf = readCertificate(certificate);

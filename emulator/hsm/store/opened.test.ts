@@ -131,6 +131,31 @@ describe("the store, which keeps them", () => {
     store.close();
   });
 
+  it("shows who only looks one copy, which nobody changes, until the object is another", async () => {
+    const store = new ObjectStore(dir, random);
+    store.commit([key("first")]);
+    const work = new Work(store);
+    expect(nameOf(work.look("a"))).toBe("first");
+    await store.synced();
+    const seen = work.look("a") as ManagedObject;
+    expect(work.look("a")).toBe(seen);
+    expect(() => {
+      seen.state = "Compromised";
+    }).toThrow(TypeError);
+    expect(() => {
+      seen.attributes.fresh = false;
+    }).toThrow(TypeError);
+    // What this work has changed itself it sees, and nobody else does.
+    work.put({ ...seen, state: "Deactivated" });
+    expect([work.look("a")?.state, new Work(store).look("a")?.state]).toEqual(["Deactivated", "Active"]);
+    work.commit();
+    expect(new Work(store).look("a")?.state).toBe("Deactivated");
+    await store.synced();
+    expect(new Work(store).look("a")?.state).toBe("Deactivated");
+    expect(new Work(store).look("b")).toBeUndefined();
+    store.close();
+  });
+
   it("reads no row from memory that something else has altered", async () => {
     const store = new ObjectStore(dir, random);
     store.commit([key("whole")]);

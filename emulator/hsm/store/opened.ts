@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import type { ManagedObject } from "./managed-object.ts";
 
 /** An object as its row has it, in clear. `version` is the nonce that the row is sealed with. */
 export interface OpenedObject {
@@ -6,6 +7,8 @@ export interface OpenedObject {
   version: Uint8Array;
   /** Where it is a private key that was used: to read one takes OpenSSL longer than to sign. */
   privateKey?: KeyObject;
+  /** Where somebody has looked at it: the one copy for all who change nothing. */
+  shared?: Readonly<ManagedObject>;
 }
 
 /** Bytes of all, and of one that is kept. Keys and certificates have a few hundred to some thousand. */
@@ -48,6 +51,7 @@ export class Opened {
     this.#bytes -= row.plain.length;
     row.plain.fill(0);
     delete row.privateKey;
+    delete row.shared;
   }
 
   clear(): void {

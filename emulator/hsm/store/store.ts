@@ -90,6 +90,15 @@ export class ObjectStore {
     return opened && { object: wasRead(objectOf(opened), opened), version: opened.version };
   }
 
+  /** The same for who only looks: of what is on the disk all who look have one copy, which nobody may change. */
+  look(uid: string): { object: Readonly<ManagedObject>; version: Uint8Array } | undefined {
+    if (this.#unwritten.get(uid)) return this.load(uid);
+    const opened = this.#open(uid);
+    if (!opened) return undefined;
+    opened.shared ??= frozen(objectOf(opened));
+    return { object: opened.shared, version: opened.version };
+  }
+
   /** The row as it is now: from memory where nothing has been written to it since it was opened. */
   #open(uid: string): OpenedObject | undefined {
     const { data_version: others } = this.#ofOthers.get() as { data_version: number };
@@ -238,6 +247,11 @@ export class ObjectStore {
       });
     this.#database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`);
   }
+}
+
+function frozen(object: ManagedObject): Readonly<ManagedObject> {
+  Object.freeze(object.attributes);
+  return Object.freeze(object);
 }
 
 /**

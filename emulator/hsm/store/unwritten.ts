@@ -22,6 +22,8 @@ const MAX_WAITING = 256;
  */
 export class Unwritten {
   readonly #objects = new Map<string, UnwrittenObject>();
+  /** Who has, or had, an entry of a name: most searches ask for one, and nobody here has it. */
+  readonly #named = new Map<string, Set<string>>();
   #living = 0;
 
   /** Whether somebody waits for these to be on the disk: until then nothing may be answered that says that they are there. */
@@ -43,14 +45,26 @@ export class Unwritten {
     before?.plain.fill(0);
     this.#living += Number(!object.destroyed) - Number(before?.destroyed === false);
     this.#objects.set(object.uid, object);
+    for (const entry of object.entries) if (isName(entry)) this.#nameOf(entry).add(object.uid);
+  }
+
+  #nameOf(entry: IndexEntry): Set<string> {
+    const key = entryKey(entry);
+    const named = this.#named.get(key) ?? new Set();
+    this.#named.set(key, named);
+    return named;
   }
 
   /** Identifiers of those that have all these entries, and all of one of `anyOf`, in order of creation. */
   find(entries: readonly IndexEntry[], anyOf?: readonly (readonly IndexEntry[])[]): string[] {
+    const name = entries.find(isName);
+    const named = name && (this.#named.get(entryKey(name)) ?? new Set());
+    if (named?.size === 0) return [];
     const wanted = entries.map(entryKey);
     const sets = anyOf?.map((set) => set.map(entryKey));
     const found: string[] = [];
     for (const object of this.#objects.values()) {
+      if (named && !named.has(object.uid)) continue;
       object.keys ??= new Set(object.entries.map(entryKey));
       const { keys } = object;
       const has = (key: string) => keys.has(key);
@@ -63,8 +77,13 @@ export class Unwritten {
   clear(): void {
     for (const { plain } of this.#objects.values()) plain.fill(0);
     this.#objects.clear();
+    this.#named.clear();
     this.#living = 0;
   }
+}
+
+function isName([tag]: IndexEntry): boolean {
+  return tag === "name";
 }
 
 /** The object as it is now. Throws for what cannot be stored. */

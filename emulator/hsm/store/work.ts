@@ -31,6 +31,15 @@ export class Work {
     return stored?.object;
   }
 
+  /** The same for who only looks at it: no copy is made of what is on the disk, and to change it throws. */
+  look(uid: string): Readonly<ManagedObject> | undefined {
+    const changed = this.#changed.get(uid);
+    if (changed) return changed;
+    const stored = this.#store.look(uid);
+    if (!this.#versions.has(uid)) this.#versions.set(uid, stored?.version);
+    return stored?.object;
+  }
+
   /** An object that was read or found before. */
   known(uid: string): ManagedObject {
     const object = this.get(uid);
