@@ -46,6 +46,8 @@ export type Batches = {
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   /** For batches that leave nothing there, each with Continue and in order: those that come while one is under way go out in one message. */
   together: Batches & { leavesNothing: true };
+  /** The same, each in a message of its own, for which none waits. */
+  apart: Batches & { leavesNothing: true };
   /** The same, with all that is kept, for what is to be told of. */
   watched(watch: HsmWatch): Hsm;
   /** What it keeps as a tenant's back end, known for a minute. Throws `BackEndRefused` where the tenant asks for more. */
@@ -177,6 +179,7 @@ function openAt(at: At): Hsm {
   const hsm: Hsm = {
     ...client,
     together,
+    apart: { leavesNothing: true, batch: client.batch },
     standing,
     watched: (watch) => openAt({ ...at, watch }),
     locate: (name) =>

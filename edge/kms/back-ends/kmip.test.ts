@@ -25,7 +25,12 @@ function holding(objects: Record<string, string>, without: Assurance[] = ["sensi
             : { uniqueIdentifier, attributes: { name } },
       };
     });
-  return kmipBackEnd({ hsm: { batch, together: { batch } } as never, ledger, tenant: "acme", without });
+  return kmipBackEnd({
+    hsm: { batch, together: { batch }, apart: { batch } } as never,
+    ledger,
+    tenant: "acme",
+    without,
+  });
 }
 
 const key = (keyId: string, id: string) => ({

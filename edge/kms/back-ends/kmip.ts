@@ -34,8 +34,7 @@ export function kmipBackEnd({ without, ...at }: AtHsm & Pick<BackEndSettings, "w
       const [first, ...others] = keys.map(wrappedOrResident);
       if (first === undefined) return [];
       const now = Date.now();
-      if (others.length > 0)
-        return rewrapDataKeys(hsm.together, ledger, { keys: [first, ...others], to }, now);
+      if (others.length > 0) return rewrapDataKeys(hsm.apart, ledger, { keys: [first, ...others], to }, now);
       return [await rewrapDataKey(hsm.together, ledger, { ...first, to }, now)];
     },
   };

@@ -38,7 +38,7 @@ import {
 import { checkLives } from "../shred.ts";
 import { type Asked, askStanding, authorizeInstance } from "../standing.ts";
 import { decideRelease } from "./release.ts";
-import { askUnders, type Item, rewrapSeveral, severalOf } from "./several.ts";
+import { askUnders, type Item, loadSeveral, severalOf } from "./several.ts";
 
 const LEVELS: readonly Level[] = ["data", "account", "master"];
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -103,10 +103,9 @@ export async function loadRetained(
       items.map(({ row }) => row),
     );
     const released = { recipient: enrolled, policies: items.map(({ policy }) => policy) };
-    const { sign } = await rewrapSeveral(kms, several, released, unders.value, ({ keyId, keyVersion }) =>
+    const loads = await loadSeveral(kms, several, released, unders.value, ({ keyId, keyVersion }) =>
       wrapped.get(nameOf({ id: keyId, version: keyVersion })),
     );
-    const loads = await sign();
     // While the HSM worked any of what was asked may have changed.
     const again = await askStanding(neighbours, caller, account);
     const releasing = { ...asked, action: "kms:release", resource: several.about.resource };

@@ -6,14 +6,7 @@ import type { LoadAnswer, RequestOf } from "#protocol/keys/index.ts";
 import type { Caller } from "../../caller.ts";
 import { ok, type Result, refuse } from "../../result.ts";
 import { type Door, failedUnderMaster, noMember } from "../context.ts";
-import {
-  askForSeveral,
-  askUnders,
-  authorizeSeveral,
-  type Item,
-  rewrapSeveral,
-  severalOf,
-} from "./several.ts";
+import { askForSeveral, askUnders, authorizeSeveral, type Item, loadSeveral, severalOf } from "./several.ts";
 import { attestedBy } from "./wanted.ts";
 
 export async function rewrapInOne(
@@ -41,8 +34,7 @@ export async function rewrapInOne(
   if (!unders.ok)
     return door.refuse({ action, ...about }, refuse(unders.problem.code, "no key to unwrap with"));
   try {
-    const { sign } = await rewrapSeveral(kms, several, decision.value, unders.value);
-    const loads = await sign();
+    const loads = await loadSeveral(kms, several, decision.value, unders.value);
     // While the HSM worked any of what was asked may have changed.
     const again = await askForSeveral(neighbours, several);
     const released = authorizeSeveral(kms, "kms:release", several, again);

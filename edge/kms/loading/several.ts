@@ -63,7 +63,8 @@ export async function askForSeveral(
   return { member, found };
 }
 
-export type Released = { recipient: Recipient; policies: KeyPolicy[] };
+export type Released = { recipient: Recipient; policies: readonly KeyPolicy[] };
+type RecipientOf = Pick<Recipient, "hsmKey" | "hybridKey" | "notAfter">;
 
 /** All of them may be released to that instance, or none. Inside `authorize()`. */
 export function decideSeveral(
@@ -136,13 +137,7 @@ export async function askUnders(
 export async function rewrapSeveral(
   kms: Context,
   { items, thumbprint, attested }: Several,
-  {
-    recipient,
-    policies,
-  }: {
-    recipient: Pick<Recipient, "hsmKey" | "hybridKey" | "notAfter">;
-    policies: readonly KeyPolicy[];
-  },
+  { recipient, policies }: Pick<Released, "policies"> & { recipient: RecipientOf },
   unders: Map<Edk, Under>,
   wrappedOf: (edk: Edk) => Uint8Array<ArrayBuffer> | undefined = (edk) => decodeBase64url(edk.wrappedKey),
 ): Promise<{ wrapped: Uint8Array<ArrayBuffer>[]; sign(channel?: string): Promise<LoadOf<"rewrap">[]> }> {
@@ -157,6 +152,48 @@ export async function rewrapSeveral(
   const { notAfter } = recipient;
   const several = { items, thumbprint, notAfter, policies, wrapped };
   return { wrapped, sign: (channel) => signSeveral(kms, several, { channel }) };
+}
+
+/** Keys of one part, and parts under way at a time. */
+const PART = 25;
+const PARTS = 3;
+
+/**
+ * The same, signed at once, in parts where they are many: while the HSM works at one, what it has answered of another is read here, and its receipts are
+ * signed. Where a part fails, those that are under way are waited for.
+ */
+export async function loadSeveral(
+  kms: Context,
+  several: Several,
+  { recipient, policies }: Pick<Released, "policies"> & { recipient: RecipientOf },
+  ...how: [Map<Edk, Under>, ((edk: Edk) => Uint8Array<ArrayBuffer> | undefined)?]
+): Promise<LoadOf<"rewrap">[]> {
+  const { items } = several;
+  // What is not the HSM bounds by itself how much it is asked for at a time.
+  const size = kms.backEnd.inHsm ? PART : Math.max(items.length, 1);
+  const starts = Array.from({ length: Math.ceil(items.length / size) }, (_, n) => n * size);
+  const loads: LoadOf<"rewrap">[][] = [];
+  const next = starts.entries();
+  let hasFailed = false;
+  const load = async (at: number) => {
+    const part = { ...several, items: items.slice(at, at + size) };
+    const released = { recipient, policies: policies.slice(at, at + size) };
+    const { sign } = await rewrapSeveral(kms, part, released, ...how);
+    return sign();
+  };
+  const lane = async () => {
+    for (const [n, at] of next) {
+      if (hasFailed) return;
+      loads[n] = await load(at).catch((error: unknown) => {
+        hasFailed = true;
+        throw error;
+      });
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: PARTS }, lane));
+  const failed = ended.find((one) => one.status === "rejected");
+  if (failed) throw failed.reason;
+  return loads.flat();
 }
 
 /** The receipts of what was wrapped, in their order, signed in one batch. */
