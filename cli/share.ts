@@ -21,6 +21,9 @@ export const SHARE_HELP = `coffer share DOCUMENT ACCOUNT: let another account of
 Its key, and no other, goes under that account's key within the HSM. The account has the document in its list, and opens it until
 the share ends or is withdrawn; it changes nothing of it.
 
+Above level data it is refused, since one key opens all that an account has there: make an account that both are members of
+(\`coffer account create\`, \`coffer member add\`), and seal the document in that one.
+
   --until TIME  the end, as 2027-01-31 or 2027-01-31T12:00Z; 366 days from now at most   (in 90 days)
 ${REST}
 Example: ${COFFER} share 7b0c6c1e-6d5f-8c93-9a3e-0d3c5b1f2a77 q3v7… --user ada

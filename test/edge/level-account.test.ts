@@ -46,6 +46,9 @@ it("Sharing is refused at level account, where documents are under one key of th
   const { id } = await client.documents.seal(new TextEncoder().encode("mine"), client.account(), {
     name: "mine.txt",
   });
-  await expect(client.sharing.share(id, other)).rejects.toMatchObject({ code: "key-unusable" });
+  await expect(client.sharing.share(id, other)).rejects.toMatchObject({
+    code: "key-unusable",
+    message: expect.stringContaining("Seal it in an account that both of you are members of."),
+  });
   expect(await client.sharing.shares()).toEqual([]);
 });
