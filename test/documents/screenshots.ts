@@ -1,17 +1,36 @@
-/** Pictures of a view on a phone and on a desk, light and dark; and what has to hold of its layout in each. */
+/** Pictures of a view on a phone and on a desk, light and dark: what has to hold of its layout in each, and that it looks as it was recorded. */
 
+import { mkdirSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { expect } from "vitest";
+import { skipped } from "../support/missing.ts";
 import { violationsOf } from "./axe.ts";
+import { differenceOf, record, recordedBy } from "./pictures.ts";
+import { dressed } from "./steady.ts";
 
 const FOLDER = process.env.COFFER_SCREENSHOTS;
+const RECORDING = process.env.COFFER_RECORD === "1";
 const WIDTHS = [360, 1280];
 const THEMES = ["light", "dark"] as const;
+/** Between two looks at what may still be on its way, milliseconds, and looks. */
+const PAUSE = 500;
+const LOOKS = 12;
 
-/** Holds the layout at each width in each theme, and writes pictures where a folder is named for them (`npm run screenshots`). */
-export async function shootViews(page: Page, name: string): Promise<void> {
+export type View = {
+  /** It shows what this run has asked of whom, or letters of the system's fonts: no two pictures are alike, and none is held against another. */
+  varies?: boolean;
+};
+
+/**
+ * Holds the layout at each width in each theme, and the picture against the recorded one, where this Chromium is the one that has recorded it.
+ * `npm run screenshots` writes the pictures into a folder, with `--record` the recorded ones too.
+ */
+export async function shootViews(page: Page, name: string, view: View = {}): Promise<void> {
   const before = page.viewportSize();
+  // What the pointer happens to be over looks otherwise.
+  await page.mouse.move(0, 0);
   for (const width of WIDTHS)
     for (const colorScheme of THEMES) {
       await page.setViewportSize({ width, height: 800 });
@@ -19,10 +38,41 @@ export async function shootViews(page: Page, name: string): Promise<void> {
       const where = `${name} at ${width}, ${colorScheme}`;
       expect.soft(await faultsOf(page), where).toEqual([]);
       expect.soft(await violationsOf(page), where).toEqual([]);
-      if (FOLDER) await page.screenshot({ path: join(FOLDER, `${name}-${width}-${colorScheme}.png`) });
+      const difference = await hold(page, `${name}-${width}-${colorScheme}`, view);
+      expect.soft(difference, where).toBeUndefined();
     }
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   if (before) await page.setViewportSize(before);
+}
+
+/** What the view differs from its recorded picture by, once that is all that still differs; undefined for nothing, or where none is held against it. */
+async function hold(page: Page, name: string, { varies = false }: View): Promise<string | undefined> {
+  const [chromium = ""] = page.context().browser()?.version().split(".") ?? [];
+  const by = recordedBy();
+  const comparable = by === chromium && !varies;
+  if (by !== chromium && !RECORDING)
+    skipped(
+      `pictures of the page are not compared: Chromium ${by} has recorded them, and this is ${chromium}`,
+    );
+  if (!comparable && !RECORDING && !FOLDER) return undefined;
+  const shoot = () => dressed(page, () => page.screenshot({ scale: "css", animations: "disabled" }));
+  let picture = await shoot();
+  let difference: string | undefined;
+  for (let look = 0; look < LOOKS; look++) {
+    difference = comparable && !RECORDING ? differenceOf(name, picture) : undefined;
+    if (difference === undefined && (varies || !RECORDING)) break;
+    await page.waitForTimeout(PAUSE);
+    const again = await shoot();
+    const still = again.equals(picture);
+    picture = again;
+    if (RECORDING && still) break;
+  }
+  if (RECORDING && !varies) record(name, picture, chromium);
+  if (FOLDER) {
+    mkdirSync(FOLDER, { recursive: true });
+    await writeFile(join(FOLDER, `${name}.png`), picture);
+  }
+  return difference;
 }
 
 /**
