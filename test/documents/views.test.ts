@@ -1,6 +1,6 @@
 /**
  * Every view of the page at the width of a phone and of a desk, light and dark: the layout holds, axe finds nothing, and it looks as it was recorded
- * (docs/decisions/0093).
+ * (docs/decisions/0094).
  */
 
 import type { Page } from "playwright";
