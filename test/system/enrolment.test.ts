@@ -72,6 +72,41 @@ it("M3 a grant enrols the custodian's microservice, which gets certificates; a s
   await audited("grant unknown or already used").toBe(true);
 });
 
+it("M2 in a browser a secret zero enrols the custodian's microservice once, and its certificate says so", async () => {
+  const enrolled = await withKit(
+    ada,
+    async (kit, vault) => {
+      const coffer = await kit.connect({ vault });
+      const { dn } = coffer.identity!.custodian;
+      const rest = await kit.rest(vault);
+      const { secretZero } = await rest.json<{ secretZero: string }>("POST", "/ra/secret-zeros", {
+        json: { custodian: dn },
+      });
+      const enrol = async () => {
+        const { port, remove } = await kit.openVault(vault, document.body);
+        const microservice = kit.createPortClient(port);
+        await microservice.hello(dn);
+        const result = await microservice.enrol({ method: "secret-zero", secretZero }).then(
+          ({ method, wrappingCertificate }) => ({ method, wrappingCertificate }),
+          (error: { code?: string }) => ({ refused: error.code ?? String(error) }),
+        );
+        remove();
+        return result;
+      };
+      return { dn, first: await enrol(), second: await enrol() };
+    },
+    system.vaultOrigin,
+  );
+  expect(enrolled.first).toMatchObject({ method: "secret-zero" });
+  expect(enrolled.second).toEqual({ refused: "invalid-grant" });
+  const { wrappingCertificate = "" } = enrolled.first as { wrappingCertificate?: string };
+  const certificate = parseCertificate(decodeBase64url(wrappingCertificate));
+  expect(instanceTier(certificate, { use: "wrapping", custodian: enrolled.dn, method: "secret-zero" })).toBe(
+    "software",
+  );
+  await audited("secret zero unknown or already used").toBe(true);
+});
+
 it("M4 in a browser the microservice says that it runs in no enclave, and its certificate says by what it enrolled", async () => {
   const { grant } = await askForGrant(ada);
   const { environment, instance, dn, refused } = await enrolWith(ada, grant);
