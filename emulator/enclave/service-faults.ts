@@ -22,7 +22,7 @@ export const SERVICE_FAULTS = {
     refused: "verifier: a result for another nonce",
   },
   "evidence-altered": {
-    says: "One character of the evidence is another when the verifier gets it, of a passkey too.",
+    says: "One character of the evidence is another when the verifier gets it, of a passkey too: its signature holds no more.",
     refused: "evidence, by ",
   },
   "credential-spent": {
