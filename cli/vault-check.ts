@@ -26,7 +26,8 @@ export async function checkVault(
   const served = release.files.filter(({ path }) => path.startsWith("vault/"));
   const paths = new Map(served.map((file) => [addressOf(file.path), file]));
   const found: Finding[] = [];
-  const document = await askAsBrowser(`${vault}/`, "frame");
+  // As a page does, which makes an address of its own each time (web/browser/vault-address.ts).
+  const document = await askAsBrowser(`${vault}/?${crypto.randomUUID()}`, "frame");
   const framedBy = framersOf(document.headers);
   const expected = apps.length > 0 ? apps : framedBy;
   found.push(...framing(vault, framedBy));

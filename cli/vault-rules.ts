@@ -36,8 +36,12 @@ export function pagePolicy(vault: string, apps: readonly string[]): Readonly<Rec
   };
 }
 
-/** Other headers of the document; what must not be there would have a browser load or start more. */
+/**
+ * Other headers of the document, at an address that a page has made for it; what must not be there would have a browser load or start more.
+ * No browser is to run it for longer than a day without asking.
+ */
 export const VAULT_HEADERS: Readonly<Record<string, string>> = {
+  "cache-control": "private, max-age=86400",
   "integrity-policy": "blocked-destinations=(script)",
   "x-content-type-options": "nosniff",
 };

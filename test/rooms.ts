@@ -80,7 +80,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations, protocol/pki, protocol/port",
   "web/browser": "protocol/*.ts, protocol/contract, web/client, idb",
   "web/msw": "protocol/*.ts, protocol/contract, msw",
-  "web/page": "web/browser/index.ts, web/browser/discovery.ts, web/browser/service-worker.ts, client-zip",
+  "web/page":
+    "web/browser/index.ts, web/browser/discovery.ts, web/browser/registration.ts, web/browser/service-worker.ts, client-zip",
   "web/page/pdf": "types of web/page, pdfjs-dist",
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 

@@ -18,13 +18,13 @@ export async function buildWeb(options: WebOptions): Promise<BuiltWeb> {
 
 /** Both sites but for what is pinned, which is one deployment's; `built` is told what they are made of. Throws what esbuild throws. */
 export async function compileWeb(built: Built = () => {}): Promise<WebParts> {
-  const [page, vault, node, serviceWorker, pdf] = await Promise.all([
+  const [page, vault, node, pdf] = await Promise.all([
     buildPage(built),
     buildVault(built),
     buildNode(built),
-    bundle({ entryPoints: ["hosts/service-worker/main.ts"], format: "iife" }, built),
     buildPdf(built),
   ]);
+  const serviceWorker = await buildServiceWorker(new Map([...page, ["app/pdf.html", pdf]]), built);
   const icon = await readFile(join(WEB, "page/icon.svg"));
   // What browsers ask for by themselves, without its hash.
   return new Map([
@@ -39,6 +39,13 @@ export async function compileWeb(built: Built = () => {}): Promise<WebParts> {
     ["node/microservice.js", node],
   ]);
 }
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
 
 type Files = Map<string, Uint8Array>;
 type Built = (metafile: Metafile) => void;
@@ -105,6 +112,19 @@ async function buildPdf(built: Built): Promise<Uint8Array> {
     .replace('<link rel="stylesheet" href="frame.css">', () => `<style>${style}</style>`)
     .replace('<script src="frame.ts"></script>', () => `<script>${inline}</script>`);
   return new TextEncoder().encode(document);
+}
+
+/** The app's Service Worker, which names each file of this page by its digest: it keeps these and no other. */
+function buildServiceWorker(page: Files, built: Built): Promise<Uint8Array> {
+  const kept = [...page].map(([path, bytes]) => ({
+    path: path === "app/index.html" ? "/" : path.slice("app".length),
+    digest: createHash("sha256").update(bytes).digest("base64url"),
+    type: TYPES[extname(path)] ?? "application/octet-stream",
+  }));
+  // Its document first: by that it is known whether this page is served at all.
+  kept.sort((a, b) => Number(b.path === "/") - Number(a.path === "/"));
+  const define = { __COFFER_PAGE__: JSON.stringify(kept) };
+  return bundle({ entryPoints: ["hosts/service-worker/main.ts"], format: "iife", define }, built);
 }
 
 /** As a content security policy names what stands in its document. */

@@ -9,6 +9,7 @@ const FILES: Record<string, string> = {
   "/app/index.html": "text/html",
   "/vault/index.html": "text/html",
   "/app/main.0123abcd.js": "text/javascript",
+  "/app/service-worker.js": "text/javascript",
   "/app/favicon.svg": "image/svg+xml",
   "/vault/favicon.svg": "image/svg+xml",
 };
@@ -118,8 +119,37 @@ describe("gateway", () => {
     expect((await get("https://app.example/main.0123abcd.js")).headers.get("cache-control")).toContain(
       "immutable",
     );
-    expect((await get("https://app.example/")).headers.get("cache-control")).toBe("no-cache");
+    for (const url of ["https://app.example/", "https://app.example/?a", "https://vault.example/"])
+      expect((await get(url)).headers.get("cache-control"), url).toBe("no-cache");
+    expect((await get("https://app.example/service-worker.js")).headers.get("cache-control")).toBe(
+      "no-cache",
+    );
     expect((await get("https://app.example/nothing.js")).headers.get("cache-control")).toBe("no-store");
+  });
+
+  it("M18 lets a browser keep the vault's document for a day at an address that a page made for it, under the same policy", async () => {
+    const [kept, asked] = await Promise.all(
+      ["https://vault.example/?0123", "https://vault.example/"].map((url) => get(url)),
+    );
+    expect(kept!.headers.get("cache-control")).toBe("private, max-age=86400");
+    expect(policy(kept!)).toBe(policy(asked!));
+    expect(kept!.headers.get("integrity-policy")).toBe("blocked-destinations=(script)");
+  });
+
+  it("M18 tells an app's Service Worker what its page's documents are served with, for its own origin", async () => {
+    const [first = "", second = ""] = (
+      await (await get("https://app.example/service-worker.js")).text()
+    ).split("\n");
+    const said = JSON.parse(first.replace(/^self\.cofferHeaders=(.*);$/, "$1")) as Record<string, object>;
+    expect(Object.keys(said)).toEqual(["/", "/pdf.html"]);
+    const { headers } = await get("https://app.example/");
+    // Of each answer, and not of the document.
+    const own = ["cache-control", "content-length", "content-type", "date", "etag", "request-id"];
+    const others = [...own, "server-timing", "strict-transport-security", "x-frame-options"];
+    const expected = [...headers].filter(([name]) => !others.includes(name));
+    expect(Object.entries(said["/"]!).toSorted()).toEqual(expected.toSorted());
+    expect(second).not.toBe("");
+    expect((await get("https://vault.example/service-worker.js")).status).toBe(404);
   });
 
   it("does not serve one site's files on the other, nor outside of its folder", async () => {

@@ -1,12 +1,27 @@
 import type { GatewayContext } from "./context.ts";
-import { integrityPolicy } from "./headers.ts";
+import {
+  appPolicy,
+  integrityPolicy,
+  PDF_FRAME,
+  pageHeaders,
+  pdfPolicy,
+  serviceWorkerPolicy,
+} from "./headers.ts";
 import { Refused } from "./problem.ts";
 
 /** Names that carry a hash of their content never change it. */
 const HASHED = /\.[0-9a-zA-Z]{8,}\.[a-z0-9]+$/;
 
-/** A file of the site's folder. `policy` goes with documents. Throws `Refused` `not-found`. */
-export async function serveAsset(c: GatewayContext, name: string, policy?: string): Promise<Response> {
+/**
+ * A file of the site's folder. `policy` goes with documents, and `caching` says for how long a browser has one without asking: not at all, where
+ * it is not said. Throws `Refused` `not-found`.
+ */
+export async function serveAsset(
+  c: GatewayContext,
+  name: string,
+  policy?: string,
+  caching = HASHED.test(name) ? "public, max-age=31536000, immutable" : "no-cache",
+): Promise<Response> {
   const request = new Request(new URL(`/${c.var.site.name}/${name}`, "https://assets.invalid"), {
     method: c.req.method,
     headers: pick(c.req.raw.headers, ["if-none-match"]),
@@ -17,12 +32,30 @@ export async function serveAsset(c: GatewayContext, name: string, policy?: strin
     throw new Refused("not-found");
   }
   const headers = pick(found.headers, ["content-type", "etag", "content-length"]);
-  headers.set("cache-control", HASHED.test(name) ? "public, max-age=31536000, immutable" : "no-cache");
+  headers.set("cache-control", caching);
   if (policy !== undefined) {
     headers.set("content-security-policy", policy);
     headers.set("integrity-policy", integrityPolicy);
   }
   return new Response(found.body, { status: found.status, headers });
+}
+
+/**
+ * The app's Service Worker. What the page's documents are served with stands before it, for this origin: a Service Worker cannot keep that in a
+ * place where no script of the page writes.
+ */
+export async function serveServiceWorker(c: GatewayContext): Promise<Response> {
+  const { origins, site } = c.var;
+  const served = await serveAsset(c, "service-worker.js");
+  const documents = {
+    "/": pageHeaders(appPolicy(origins, site.origin)),
+    [PDF_FRAME]: pageHeaders(pdfPolicy(site.origin)),
+  };
+  const first = `self.cofferHeaders=${JSON.stringify(documents)};\n`;
+  // The tag is that of the file alone.
+  const headers = pick(served.headers, ["content-type", "cache-control"]);
+  headers.set("content-security-policy", serviceWorkerPolicy);
+  return new Response(first + (await served.text()), { headers });
 }
 
 function pick(headers: Headers, names: string[]): Headers {

@@ -91,6 +91,9 @@ function asking(vault: string): Policy {
   };
 }
 
+/** The app's Service Worker: it asks its own origin alone, for the page's files. */
+export const serviceWorkerPolicy = serialize({ ...NOTHING, "connect-src": "'self'" });
+
 /**
  * No script of page or vault runs that its document does not pin by its hash (W3C Subresource Integrity, "Integrity-Policy"). It
  * does not cover the Worker, whose bytes the vault's loader hashes itself.
@@ -118,6 +121,13 @@ export const commonHeaders: Record<string, string> = {
     "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), display-capture=()",
   "x-frame-options": "DENY",
 };
+
+/** What a document of the page is served with, whoever serves it: the edge, or the app's Service Worker where there is no network. */
+export function pageHeaders(policy: string): Record<string, string> {
+  // `frame-ancestors` of the policy says who may frame it.
+  const { "x-frame-options": _, ...common } = commonHeaders;
+  return { ...common, "content-security-policy": policy, "integrity-policy": integrityPolicy };
+}
 
 /** Over TLS only. */
 export const transportSecurity = "max-age=63072000; includeSubDomains";

@@ -42,7 +42,12 @@ async function proxy(): Promise<Server> {
         delete headers["content-length"];
         delete headers["transfer-encoding"];
         const body = Buffer.from(await answered.arrayBuffer());
-        const answer = meanwhile(path, { status: answered.status, headers, body }, request.headers);
+        // The document is asked for at another address each time.
+        const answer = meanwhile(
+          path.replace(/^\/\?.*/, "/"),
+          { status: answered.status, headers, body },
+          request.headers,
+        );
         response.writeHead(answer.status, answer.headers).end(answer.body);
       },
     );
@@ -207,6 +212,7 @@ describe("coffer release verify", () => {
       policy((text) => `${text}, default-src 'none'`),
       policy((text) => `${text}; style-src 'unsafe-inline'`),
       header("integrity-policy", undefined),
+      header("cache-control", "max-age=31536000, immutable"),
       header("x-content-type-options", undefined),
       header("link", "</more.js>; rel=preload; as=script"),
     ]) {

@@ -1,6 +1,6 @@
 /** Documents that wait for the network on the page (M18): in Chromium, with all real parts, as a person meets them. */
 
-import type { BrowserContext, Page } from "playwright";
+import type { BrowserContext } from "playwright";
 import { expect, it } from "vitest";
 import {
   openEnrolled,
@@ -11,54 +11,11 @@ import {
   useSystemAndBrowser,
 } from "../system/index.ts";
 import { shootViews } from "./screenshots.ts";
+import { drop, kept, listed, ready, waiting, waits } from "./waiting.ts";
 
-const { system, browsing } = useSystemAndBrowser();
+const running = useSystemAndBrowser();
+const { system, browsing } = running;
 const LETTER = "a letter that nobody else reads";
-
-const waiting = (page: Page) => page.getByRole("list", { name: "Waiting for the network" });
-const waits = (page: Page, name: string) => waiting(page).getByRole("listitem").filter({ hasText: name });
-const listed = (page: Page, name: string) =>
-  page.getByRole("list", { name: "Documents" }).getByRole("button", { name: `Open ${name}` });
-
-/** How many of each the page's origin keeps. */
-const kept = (page: Page) =>
-  page.evaluate(async () => {
-    const settled = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-    const database = await settled(indexedDB.open("coffer-uploads"));
-    const names = [...database.objectStoreNames];
-    const counts = names.map(async (name) => [
-      name,
-      await settled(database.transaction(name).objectStore(name).count()),
-    ]);
-    const found = Object.fromEntries(await Promise.all(counts)) as Record<string, number>;
-    database.close();
-    return found;
-  });
-
-/** Signed in, with keys at hand for a time without the network. */
-async function ready(name: string): Promise<Page> {
-  const page = await openEnrolled({ system, browsing }, name);
-  await untilKeys(page);
-  return page;
-}
-
-const untilKeys = (page: Page) =>
-  expect.poll(async () => (await kept(page)).keys ?? 0, { timeout: 20_000 }).toBeGreaterThanOrEqual(8);
-
-/** Lets files go over the page, as a person does. */
-async function drop(page: Page, ...files: { name: string; text?: string; bytes?: number; type?: string }[]) {
-  const data = await page.evaluateHandle((files) => {
-    const transfer = new DataTransfer();
-    for (const { name, text, bytes = 0, type = "text/plain" } of files)
-      transfer.items.add(new File([text ?? new Uint8Array(bytes)], name, { type }));
-    return transfer;
-  }, files);
-  await page.dispatchEvent("main", "drop", { dataTransfer: data });
-}
 
 /** No network, but what a browser has in its cache, which Playwright sets aside where it intercepts. */
 async function cut(context: BrowserContext): Promise<void> {
@@ -77,7 +34,7 @@ async function mend(context: BrowserContext): Promise<void> {
 }
 
 it("M18 on the page: what is dropped without the network waits, opens, outlasts a reload, and is sent when it is back", async () => {
-  const page = await ready("Ada");
+  const page = await ready(running, "Ada");
   const context = page.context();
   await context.setOffline(true);
   await drop(page, { name: "letter.txt", text: LETTER });
@@ -126,7 +83,7 @@ it("M18 on the page: what is dropped without the network waits, opens, outlasts 
 });
 
 it("M18 on the page: where the last answer is lost the document waits, and is stored once", async () => {
-  const page = await ready("Bob");
+  const page = await ready(running, "Bob");
   const context = page.context();
   let lost = 0;
   await context.route(/\/documents\/[^/]+$/, async (route) => {
@@ -152,7 +109,7 @@ it("M18 on the page: where the last answer is lost the document waits, and is st
 });
 
 it("M18 on the page: a tab that stays shows what another has put by, and sends it when that one is closed", async () => {
-  const page = await ready("Cleo");
+  const page = await ready(running, "Cleo");
   const context = page.context();
   const other = await context.newPage();
   await other.goto(`${system.appOrigin}/`);
@@ -177,7 +134,7 @@ it("M18 on the page: a tab that stays shows what another has put by, and sends i
 });
 
 it("M18 on the page: giving one up and signing out ask first, and say what is lost", async () => {
-  const page = await ready("Dora");
+  const page = await ready(running, "Dora");
   const context = page.context();
   await context.setOffline(true);
   await drop(page, { name: "one.txt", text: LETTER }, { name: "two.txt", text: LETTER });
@@ -211,7 +168,7 @@ it("M18 on the page: giving one up and signing out ask first, and say what is lo
 });
 
 it("M18 on the page: without a key, or without room, it says what can be done, and the file can be tried again", async () => {
-  const page = await ready("Eve");
+  const page = await ready(running, "Eve");
   const context = page.context();
   await sealFile(page, "before.txt", "stored");
   await context.setOffline(true);

@@ -73,8 +73,16 @@ export const PROBES: readonly Probe[] = [
       return answer`,
   },
   {
-    row: "Pages that open offline, and videos that seek (Service Worker)",
+    row: "The page's own files, kept for when there is no network (Service Worker)",
     without: "the page is not there without a network",
+    asks: `await navigator.serviceWorker.ready;
+      const document = async () => (await (await caches.open("coffer-page")).keys()).length > 0;
+      for (let looks = 0; looks < 100 && !(await document()); looks++) await new Promise((resolve) => setTimeout(resolve, 100));
+      return document()`,
+  },
+  {
+    row: "Videos that seek (Service Worker)",
+    without: "nothing is played",
     asks: `return "serviceWorker" in navigator`,
   },
   {

@@ -7,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { type Listening, serveMicroservice, type TlsIdentity } from "#web/hosts/node/index.ts";
+import { startSidecar } from "#web/hosts/sidecar/index.ts";
 import { useSystem } from "../system/index.ts";
 import { caasHost, sayOperations } from "./caas.ts";
 import { type ContractHost, contractCases, operated } from "./contract.ts";
 import {
+  type Authority,
   contextOf,
   custodianOf,
   handOver,
@@ -40,6 +42,7 @@ beforeAll(async () => {
     hosts[name] = nodeHost(custodian, identity, listening);
     closing.push(() => listening.close(), close);
   }
+  hosts.sidecar = nodeHost(custodian, identity, await withSidecar(custodian, authority, own));
   hosts.CaaS = caasHost(custodian.client);
   await sayOperations(system, true);
 });
@@ -47,6 +50,33 @@ afterAll(async () => {
   for (const close of closing) await close();
   rmSync(dir, { recursive: true });
 });
+
+/** A microservice that lets its sidecar in and nobody else, and the sidecar, which everything passes. */
+async function withSidecar(
+  { dn, microservice }: NodeCustodian,
+  authority: Authority,
+  own: TlsIdentity,
+): Promise<Listening> {
+  const name = "CN=sidecar";
+  const socket = join(dir, "behind.sock");
+  const { port, close } = microservice();
+  const place = { socket };
+  const behind = await serveMicroservice({ port, custodian: dn, place, identity: own, peers: [name] });
+  const sidecar = await startSidecar({
+    ...{ place: { port: 0 }, identity: await authority.issue(name), custodians: [dn] },
+    microservice: { socket, name: "CN=microservice" },
+    policy: JSON.stringify({
+      statements: [{ effect: "allow", principals: "*", actions: "*", resources: "*" }],
+    }),
+    audit: join(dir, "audit.jsonl"),
+  });
+  closing.push(
+    () => sidecar.close(),
+    () => behind.close(),
+    close,
+  );
+  return sidecar;
+}
 
 function nodeHost(custodian: NodeCustodian, identity: TlsIdentity, { place }: Listening): ContractHost {
   const client: ServiceClient = serviceClient(place, identity);
@@ -63,7 +93,7 @@ function nodeHost(custodian: NodeCustodian, identity: TlsIdentity, { place }: Li
   };
 }
 
-const NAMES = ["socket", "loopback", "CaaS"] as const;
+const NAMES = ["socket", "loopback", "sidecar", "CaaS"] as const;
 describe.each(NAMES)("M16 the service contract: %s", (name) => contractCases(() => hosts[name]!));
 
 it("M16 M17 what one host has sealed, vouched for or signed, each other one opens and verifies", async () => {

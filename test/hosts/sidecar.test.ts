@@ -1,12 +1,17 @@
+import { execFile, spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyAuditFile } from "#web/hosts/sidecar/index.ts";
 import { json, problem } from "../support/http.ts";
 import { skipped } from "../support/missing.ts";
 import { useSystem } from "../system/index.ts";
+import type { CutOff } from "./cut-off.ts";
 import { type Deployed, deploy, NAMES } from "./deployed.ts";
 import { serviceClient } from "./index.ts";
-import { finished, mayChange, stop, UIDS } from "./unprivileged.ts";
+import { finished, mayChange, ROOT, stop, UIDS } from "./unprivileged.ts";
 
 const skip = !mayChange && skipped("Processes under other user ids are started by root alone");
 
@@ -143,4 +148,35 @@ describe.skipIf(skip)("with a sidecar", () => {
       .toBe("503 no-microservice");
     client.close();
   });
+});
+
+/** A network namespace of its own, in which loopback is up. */
+const NAMESPACE = ["--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+const mayCut = mayChange && spawnSync("unshare", [...NAMESPACE, "true"]).status === 0;
+const uncut = !mayCut && skipped("A network namespace is made by root alone, with unshare and ip");
+
+describe.skipIf(uncut)("in a network namespace without a way out", () => {
+  it("B4 M15 custodian, sidecar and microservice work together, the sidecar alone reaches the microservice, and none of them anything else", async () => {
+    const outside = createServer((socket) => socket.end());
+    await new Promise<void>((resolve) => outside.listen(0, "0.0.0.0", resolve));
+    const { port } = outside.address() as { port: number };
+    // Of this machine on its network where it has one; it answers here, as the control.
+    const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    const host =
+      addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+    try {
+      const knock = `require("node:net").connect(${port}, "${host}").on("connect", () => { console.log("open"); process.exit(); })`;
+      expect((await finished("custodian", ["-e", knock])).out.trim()).toBe("open");
+      const args = [...NAMESPACE, process.execPath, "test/hosts/cut-off.ts", host, String(port)];
+      const { stdout } = await promisify(execFile)("unshare", args, { cwd: ROOT });
+      const found = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as CutOff;
+      expect(found.interfaces).toEqual(["lo"]);
+      for (const [who, answer] of Object.entries(found.outside))
+        expect(answer, who).toMatch(/^(ENETUNREACH|ECONNREFUSED|EHOSTUNREACH)$/);
+      expect(found.microservice).toEqual({ custodian: "EACCES", sidecar: "open", microservice: "EACCES" });
+      expect(found.custodian.trimEnd().split("\n").at(-1)).toBe("microservice key used");
+    } finally {
+      outside.close();
+    }
+  }, 300_000);
 });

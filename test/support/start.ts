@@ -139,8 +139,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     async restart(between) {
       earlier.push(...lines());
       await running.close();
-      await between?.();
-      running = await start();
+      try {
+        await between?.();
+      } finally {
+        running = await start();
+      }
     },
     async close() {
       await running.close();

@@ -32,8 +32,10 @@ afterAll(() => rmSync(outDir, { recursive: true, force: true }));
 async function deploy(): Promise<void> {
   for (const name of readdirSync(join(outDir, "vault"))) {
     const body = readFileSync(join(outDir, "vault", name));
-    const address = `${system.vaultOrigin}/${name === "index.html" ? "" : name}`;
-    await context.route(address, async (route) => {
+    const path = name === "index.html" ? "/" : `/${name}`;
+    // The document is asked for at another address each time.
+    const isAsked = ({ origin, pathname }: URL) => origin === system.vaultOrigin && pathname === path;
+    await context.route(isAsked, async (route) => {
       const answered = await route.fetch({
         url: `${system.vaultOrigin}/${name === "index.html" ? "" : "page.js"}`,
       });

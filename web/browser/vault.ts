@@ -2,6 +2,7 @@
 
 import { CofferError } from "#protocol/error.ts";
 import type { Vault } from "../client/index.ts";
+import { hasNetwork, keepAddress, keptAddress, newAddress } from "./vault-address.ts";
 
 /** How long a vault may take to answer, milliseconds. */
 const PATIENCE = 20_000;
@@ -20,7 +21,7 @@ export async function openVault(
   frame.referrerPolicy = "origin";
   // The vault's document asks for passkeys, where a person has one.
   frame.allow = "publickey-credentials-get";
-  frame.src = new URL("/", origin).href;
+  frame.src = newAddress(origin);
   // M4: a person unlocks the vault by a press inside its frame.
   const listen = ({ source, origin: from, data }: MessageEvent) => {
     if (source === frame.contentWindow && from === origin && data?.type === "coffer-vault-shown")
@@ -32,7 +33,17 @@ export async function openVault(
     frame.remove();
   };
   try {
-    const port = await handOver(frame, origin, patience, () => container.append(frame));
+    let waits = true;
+    const port = await handOver(frame, origin, patience, () => {
+      container.append(frame);
+      void hasNetwork().then((has) => {
+        const kept = keptAddress(origin);
+        if (!has && waits && kept) frame.src = kept;
+      });
+    }).finally(() => {
+      waits = false;
+    });
+    keepAddress(origin, frame.src);
     return { port, mutual: true, remove };
   } catch (error) {
     remove();

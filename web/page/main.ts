@@ -5,6 +5,7 @@
 
 import { type Discovery, discover, remembered } from "#web/browser/discovery.ts";
 import { CofferError, connect } from "#web/browser/index.ts";
+import { registered } from "#web/browser/registration.ts";
 import { CofferActivity } from "./activity.ts";
 import { CofferAdministration } from "./administration.ts";
 import { CofferApp } from "./app.ts";
@@ -85,5 +86,6 @@ async function discovered(): Promise<Discovery> {
   }
 }
 
-void start();
+// The page's own files are kept once it runs. Where a browser has no Service Worker, in a private window, the page is not there without a network.
+void start().then(() => registered().catch(() => {}));
 void sweepDownloads();

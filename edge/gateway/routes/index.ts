@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { contract, type Route } from "#protocol/contract/index.ts";
 import { sha256 } from "#protocol/digest.ts";
-import { serveAsset } from "../assets.ts";
+import { serveAsset, serveServiceWorker } from "../assets.ts";
 import { authenticate } from "../authenticate.ts";
 import type { GatewayEnv } from "../context.ts";
 import { appPolicy, contractPolicy, PDF_FRAME, pdfPolicy } from "../headers.ts";
@@ -31,6 +31,7 @@ export function appSite(): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
   site.get("/", (c) => serveAsset(c, "index.html", appPolicy(c.var.origins, c.var.site.origin)));
   site.get(PDF_FRAME, (c) => serveAsset(c, PDF_FRAME.slice(1), pdfPolicy(c.var.site.origin)));
+  site.get("/service-worker.js", serveServiceWorker);
   site.get("/openapi.html", async (c) => {
     const { site, origins } = c.var;
     const page = contractPage({ app: site.origin, vault: origins.vault });

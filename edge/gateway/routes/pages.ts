@@ -29,12 +29,21 @@ const AGAIN = {
 };
 
 /**
+ * The document under an address with a query, of which a page makes another one each time that there is a network (web/browser/vault.ts): so it is
+ * never taken from there where a newer one could be had. A day is as long as an instance's certificate is good without a network.
+ */
+const KEPT = "private, max-age=86400";
+
+/**
  * The pages on which the vault asks a person. Each has a ticket in its form, and takes an answer from itself alone, not
  * sooner than a person could have read it.
  */
 export function vaultPages(): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
-  site.get("/", (c) => serveAsset(c, "index.html", vaultPolicy(c.var.origins)));
+  site.get("/", (c) => {
+    const kept = new URL(c.req.url).search === "" ? undefined : KEPT;
+    return serveAsset(c, "index.html", vaultPolicy(c.var.origins), kept);
+  });
 
   site.get("/authorize", paceByAddress(), personOnly(), async (c) => {
     const query = queryOf(c);

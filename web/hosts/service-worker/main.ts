@@ -1,11 +1,13 @@
 /**
  * The Service Worker of an app: answers the service contract below `/microservice/`, by the microservice of a page that has lent it, and below
- * `/coffer-media/` a media element, by the page that plays. It has no key, caches nothing and leaves every other request to the network.
+ * `/coffer-media/` a media element, by the page that plays. Of the page's own release it keeps the files, for when there is no network. It has
+ * no key and leaves every other request to the network.
  */
 import { codeOf } from "#protocol/error.ts";
 import { LOAN, type Loan } from "#protocol/lent.ts";
 import { isMedia, MEDIA_PATH } from "#protocol/media.ts";
 import { refusal } from "../service/index.ts";
+import { type KeptFile, KeptPage, type KeptRelease } from "./kept.ts";
 import { Lenders, type PageClient, type Pages } from "./lenders.ts";
 import { PlayingMedia } from "./media.ts";
 
@@ -32,8 +34,12 @@ type Scope = {
   ): void;
 };
 
+/** Files of the page; written in when this is built. */
+declare const __COFFER_PAGE__: readonly KeptFile[];
+
 const PREFIX = "/microservice";
-declare const self: Scope;
+/** `cofferHeaders`: what the page's documents are served with, said by the server before this begins; not on the origin of another page. */
+declare const self: Scope & { readonly cofferHeaders?: KeptRelease["headers"] };
 const { clients } = self;
 const pages: Pages = {
   get: (id) => clients.get(id),
@@ -41,9 +47,21 @@ const pages: Pages = {
 };
 const lenders = new Lenders(pages);
 const playing = new PlayingMedia(pages);
+const kept = new KeptPage(caches, fetch.bind(globalThis), {
+  files: __COFFER_PAGE__,
+  headers: self.cofferHeaders ?? {},
+});
 
-self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
-self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+self.addEventListener("install", (event) =>
+  // Where there is no room, or the network breaks off, the rest of it works.
+  event.waitUntil(
+    kept
+      .fill()
+      .catch(() => {})
+      .then(() => self.skipWaiting()),
+  ),
+);
+self.addEventListener("activate", (event) => event.waitUntil(kept.prune().finally(() => clients.claim())));
 
 self.addEventListener("message", ({ data, source, ports: [port] }) => {
   // Pages of this origin alone reach it.
@@ -57,10 +75,13 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (origin !== location.origin) return;
-  const answered = pathname.startsWith(`${PREFIX}/`)
+  const asked = pathname.startsWith(`${PREFIX}/`)
     ? answer(request)
     : pathname.startsWith(MEDIA_PATH) && playing.serve(request, event.clientId);
-  if (answered) event.respondWith(answered.catch((error: unknown) => refusal(codeOf(error))));
+  const answered = asked
+    ? asked.catch((error: unknown) => refusal(codeOf(error)))
+    : kept.serve(request, (work) => event.waitUntil(work.catch(() => {})));
+  if (answered) event.respondWith(answered);
 });
 
 async function answer(request: Request): Promise<Response> {
