@@ -81,6 +81,12 @@ export const PROBES: readonly Probe[] = [
       return document()`,
   },
   {
+    row: "What a script has fetched, kept for when there is no network (HTTP cache; WebKitGTK under test is a private window)",
+    without: "the page is there without a network, and its vault is not",
+    asks: `await fetch("/favicon.svg");
+      return (await fetch("/favicon.svg", { cache: "only-if-cached", mode: "same-origin" })).ok`,
+  },
+  {
     row: "Videos that seek (Service Worker)",
     without: "nothing is played",
     asks: `return "serviceWorker" in navigator`,

@@ -7,6 +7,7 @@ import {
   chooseFile,
   chromium,
   type Driver,
+  type Engine,
   firefox,
   pressWhenVisible,
   until,
@@ -17,6 +18,11 @@ import {
 const system = useSystem();
 const NOTE = { name: "note.txt", type: "text/plain", bytes: Buffer.from("Sealed without a network.\n") };
 const button = (label: string) => `button[aria-label="${label}"]`;
+/**
+ * WebKitGTK under automation is a private window, which has no HTTP cache for what a script fetches: the page is there, and the vault, which
+ * fetches its code, is not.
+ */
+const VAULT_OF: Record<Engine["name"], boolean> = { Chromium: true, Firefox: true, WebKit: false };
 const READY = `document.querySelector('[data-link="vault"][data-phase="ready"]') !== null`;
 
 describe.each([chromium, firefox, webkit])("in $name", (engine) => {
@@ -64,7 +70,10 @@ describe.each([chromium, firefox, webkit])("in $name", (engine) => {
         await expect(send(`${system.appOrigin}/`)).rejects.toThrow();
         // As a person does, and by its address.
         await driver.run("globalThis.pageBefore = true; setTimeout(() => location.reload())");
-        await comes(`!globalThis.pageBefore && ${visible("[data-sign-out]")} && ${READY}`, "reloaded");
+        await comes(`!globalThis.pageBefore && ${visible("[data-sign-out]")}`, "reloaded");
+        if (!VAULT_OF[engine.name])
+          return void (await comes(visible('[data-code="vault-unreachable"]'), "says that it has no vault"));
+        await comes(READY, "with its vault");
         await chooseFile(driver, "[data-files]", NOTE);
         await comes(visible(`.queued ${button("Open note.txt")}`), "it waits");
         await driver.goto(`${system.appOrigin}/`);
@@ -77,6 +86,8 @@ describe.each([chromium, firefox, webkit])("in $name", (engine) => {
         await driver.press("dialog[open] [data-close]");
       });
       await driver.goto(`${system.appOrigin}/`);
+      await comes(READY, "the vault is back");
+      if (!VAULT_OF[engine.name]) return;
       await comes(
         `${visible(button("Save note.txt"))} && !document.querySelector('.queued:not([hidden])')`,
         "it is stored",

@@ -1,4 +1,5 @@
 import { openApiDocument, token as tokenRoute } from "#protocol/contract/index.ts";
+import { digest } from "#protocol/digest.ts";
 import { ok } from "../../result.ts";
 import { tenantOf } from "../context.ts";
 import { clearSessionCookie, sessionCookie } from "../cookie.ts";
@@ -29,9 +30,12 @@ export const signIn = {
     return c.body(null, 204, { "cross-origin-resource-policy": "cross-origin" });
   },
 
-  // Kept by the browser (revalidated each time), so that the vault loads offline too.
-  vaultConfiguration: ({ c }) =>
-    c.json({ appOrigins: c.var.origins.apps }, 200, { "cache-control": "no-cache" }),
+  // Kept by the browser (asked for again each time), so that the vault loads offline too (M18). WebKit keeps nothing without a validator.
+  async vaultConfiguration({ c }) {
+    const appOrigins = c.var.origins.apps;
+    const etag = `"${await digest(appOrigins.join(" "))}"`;
+    return c.json({ appOrigins }, 200, { "cache-control": "no-cache", etag });
+  },
 
   async authorizationServer({ c }) {
     const { vault, apps } = c.var.origins;
