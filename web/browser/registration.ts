@@ -14,7 +14,11 @@ type TrustedTypes = {
 export async function registered(): Promise<ServiceWorker | null> {
   const container = navigator.serviceWorker;
   container.startMessages();
-  await container.register(trusted(SCRIPT));
+  const known = await container.getRegistration("/");
+  const workers = [known?.installing, known?.waiting, known?.active];
+  // Where the page's own script has registered it, another copy of this code in the page makes no policy of that name any more.
+  if (!workers.some((one) => one?.scriptURL === new URL(SCRIPT, location.origin).href))
+    await container.register(trusted(SCRIPT));
   const { active } = await container.ready;
   if (!container.controller)
     await new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
