@@ -8,6 +8,7 @@ const PAGES = [
   "GET /app",
   "GET /app/openapi.html",
   "GET /app/pdf.html",
+  "GET /app/service-worker.js",
   "GET /app/:file{[\\w-]+\\.[\\w.-]+}",
   "GET /vault",
   "GET /vault/:file{[\\w-]+\\.[\\w.-]+}",
