@@ -1,13 +1,14 @@
 /** `coffer rename`, `delete` and `finish`: what is done with documents that are there, as the kit's `rename`, `remove` and `finish`. */
 
 import { parseArgs } from "node:util";
+import { seriesOf } from "#web/client/series.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { DOCUMENT_LINE } from "./document-line.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { exactly, JSON_HELP_LINE } from "./life.ts";
 import { numberIn } from "./number-in.ts";
-import { allDocuments, find, named as namedIn } from "./open.ts";
+import { allDocuments, find, lookUp } from "./open.ts";
 import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
@@ -82,14 +83,16 @@ export async function deleteDocuments(args: string[]): Promise<number> {
   const signal = interruptSignal();
   await withClient(values, async (client) => {
     const all = await allDocuments(client);
-    const found = positionals.map((wanted) => namedIn(all, wanted));
+    const found = positionals.map(lookUp(all));
+    const series = seriesOf(all);
     for (const document of found) {
       signal.throwIfAborted();
       const { id, account, metadata } = document;
+      const among = series(document);
       await client.documents.remove(id, {
         ...{ account, signal, ...(days !== undefined && { days }) },
         // An earlier version, by its id, goes alone.
-        ...(all.includes(document) && { among: all }),
+        ...(among.includes(document) && { among }),
       });
       tell(values.json, `${id}\t${shown(metadata?.name ?? "")}`, { id, account });
     }

@@ -61,7 +61,8 @@ export async function open(args: string[]): Promise<number> {
   const wanted = given === "-" ? await lineOfInput() : given;
   const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
   return withClient(values, async (client) => {
-    const { id, account } = versionNamed(await find(client, wanted), values.version);
+    const all = await allDocuments(client);
+    const { id, account } = versionNamed(all, named(all, wanted), values.version).found;
     if (seed) await client.loadBySeed(seed, { document: id, account, signal });
     const bar = progressBar(`Opening ${shown(wanted)}`);
     const document = await client.documents.open(id, {
@@ -108,9 +109,18 @@ export function allDocuments({ documents, identity }: Client): Promise<Document[
 
 /** The one of these with this id or this name. Error: `CommandError` where there is none, or more than one. */
 export function named(all: readonly Document[], wanted: string): Document {
-  const byId = all.flatMap((one) => [one, ...(one.earlier ?? [])]).find(({ id }) => id === wanted);
-  if (byId) return byId;
-  const called = all.filter(({ metadata }) => metadata?.name === wanted);
+  return lookUp(all)(wanted);
+}
+
+/** The same for many of them. */
+export function lookUp(all: readonly Document[]): (wanted: string) => Document {
+  const versions = all.flatMap((one) => [one, ...(one.earlier ?? [])]);
+  const byId = new Map(versions.map((one) => [one.id, one]));
+  const byName = Map.groupBy(all, ({ metadata }) => metadata?.name);
+  return (wanted) => byId.get(wanted) ?? onlyOne(byName.get(wanted) ?? [], wanted);
+}
+
+function onlyOne(called: readonly Document[], wanted: string): Document {
   const [only, ...others] = called;
   if (only && others.length === 0) return only;
   if (!only)

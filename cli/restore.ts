@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { versionOf } from "#web/client/series.ts";
 import { CommandError } from "./command-error.ts";
 import { DOCUMENT_LINE } from "./document-line.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -9,6 +10,7 @@ import { print, tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
+import { storedCode } from "./stored.ts";
 import { versionNamed } from "./version-named.ts";
 
 export const RESTORE_HELP = `coffer restore             the documents that were deleted and can be brought back
@@ -22,7 +24,7 @@ that are there: what was the newest stays as an earlier version. Its id is print
 ${ACCOUNT_HELP_LINE}
 ${JSON_HELP_LINE}
 ${SESSION_HELP}
-Exit code: 0 listed or restored, 1 not, 2 the command line is wrong.
+Exit code: 0 listed or restored, 1 not, or stored and not finished, 2 the command line is wrong.
 
 Example: ${COFFER} restore --user ada
 `;
@@ -41,11 +43,15 @@ export async function restore(args: string[]): Promise<number> {
     const account = values.account === undefined ? undefined : accountOf(client, values.account);
     const accounts = account === undefined ? identity.accounts.map((each) => each.id) : [account];
     if (wanted !== undefined && values.version !== undefined) {
-      const document = named(await documents.list(accounts), wanted);
-      const { id: old, account } = versionNamed(document, values.version);
-      const { id } = await client.versions.restore(old, { account, signal });
-      tell(json, id, { old, id, account });
-      return 0;
+      const listed = await documents.list(accounts);
+      const { found, newest } = versionNamed(listed, named(listed, wanted), values.version);
+      const { id: old, account } = found;
+      if (old === newest.id)
+        throw new CommandError(`Version ${versionOf(found).version} is the newest already: it stays.`);
+      const restored = await client.versions.restore(old, { account, signal });
+      const { id, state } = restored;
+      tell(json, id, { old, id, account, state });
+      return storedCode(restored);
     }
     const deleted = await documents.list(accounts, { deleted: true });
     if (wanted !== undefined) {

@@ -15,6 +15,7 @@ import { progressBar } from "./progress-bar.ts";
 import { readSeed, SEED_HELP, SEED_OPTION } from "./seed.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
+import { storedCode } from "./stored.ts";
 
 export const SEAL_HELP = `coffer seal FILE …: encrypt files here and store the result
 
@@ -23,9 +24,9 @@ A file that changes while it is read is not kept, and the command says so and en
 
   --name NAME   what the document is called, of one FILE       (as the file)
 ${ACCOUNT_HELP_LINE}
-  --json        one line of JSON per file: id, account, name, size
+  --json        one line of JSON per file: id, account, name, size; and state, where it is stored and not finished
 ${SEED_HELP}${SESSION_HELP}
-Exit code: 0 all stored, 1 at least one was not (those that were printed are), 2 the command line is wrong.
+Exit code: 0 all stored, 1 at least one was not (those that were printed are), or not finished, 2 the command line is wrong.
 
 Examples: ${COFFER} seal contract.pdf
           ${COFFER} seal --user alice *.jpg
@@ -62,6 +63,7 @@ export async function seal(args: string[]): Promise<number> {
     const { documents, loadBySeed } = client;
     const account = accountOf(client, values.account);
     const [key] = seed ? await loadBySeed(seed, { account, signal }) : [];
+    let code = 0;
     for (const path of positionals) {
       // Not when the command began: what is sealed is the file as it is now.
       const { size, modified } = path === INPUT ? {} : await readable(path);
@@ -84,14 +86,15 @@ export async function seal(args: string[]): Promise<number> {
             );
           throw error;
         });
-      const { id, account: of, metadata } = document;
+      const { id, account: of, metadata, state } = document;
       const sealed = metadata?.size ?? size ?? 0;
       await print(
-        values.json ? jsonLine({ id, account: of, name, size: sealed }) : `${id}\t${shown(name)}\n`,
+        values.json ? jsonLine({ id, account: of, name, size: sealed, state }) : `${id}\t${shown(name)}\n`,
       );
       process.stderr.write(`Sealed ${formatBytes(sealed)}.\n`);
+      code = Math.max(code, storedCode(document));
     }
-    return 0;
+    return code;
   });
 }
 

@@ -17,6 +17,7 @@ import { progressBar } from "./progress-bar.ts";
 import { readable } from "./seal.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
+import { storedCode } from "./stored.ts";
 
 export const REPLACE_HELP = `coffer replace DOCUMENT FILE: encrypt a file here as the next version of a document, and print its id
 
@@ -26,9 +27,9 @@ It keeps its name. The version before stays: \`${COFFER} versions\` lists it, \`
 version meanwhile, nothing is stored.
 
   --keep N      how many earlier versions stay, 0 to 100 (20); those before them are deleted for good
-${JSON_HELP_LINE}: old, id, account and version
+${JSON_HELP_LINE}: old, id, account and version; and state, where it is stored and not finished
 ${SESSION_HELP}
-Exit code: 0 stored, 1 not, 2 the command line is wrong.
+Exit code: 0 stored, 1 not, or stored and not finished, 2 the command line is wrong.
 
 Example: ${COFFER} replace contract.pdf contract-signed.pdf --user ada
 `;
@@ -67,8 +68,9 @@ export async function replace(args: string[]): Promise<number> {
       })
       .finally(() => bar.end());
     const { version } = versionOf(saved);
-    tell(values.json, saved.id, { old, id: saved.id, account, version });
-    return 0;
+    const { id, state } = saved;
+    tell(values.json, id, { old, id, account, version, state });
+    return storedCode(saved);
   });
 }
 

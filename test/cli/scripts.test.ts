@@ -94,6 +94,10 @@ describe("standard input and output", () => {
     expect(await content(old)).toBe("first");
     const none = await coffer("open", "plan.txt", "--version", "7", "--to", "-", ...as);
     expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("There is no version 7 of it.")]);
+    // By the id of any of them.
+    expect(await content(old, "--version", "2")).toBe("second");
+    const same = await coffer("restore", old, "--version", "2", ...as);
+    expect([same.code, same.stderr]).toEqual([1, expect.stringContaining("Version 2 is the newest already")]);
     // Who saves over what is not the newest any more is told.
     const late = await coffer("replace", old, "second.txt", "--json", ...as);
     expect([late.code, late.stderr]).toEqual([1, expect.stringContaining('"document-replaced"')]);
