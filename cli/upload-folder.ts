@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { makeFolder, readIfThere, WholeFile, whileLocked, writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { memoryUploadStore } from "#web/client/memory-upload-store.ts";
-import { requireRoom, type UploadStore, type WaitingUpload } from "#web/client/upload-store.ts";
+import { requireRoom, stays, type UploadStore, type WaitingUpload } from "#web/client/upload-store.ts";
 
 type Kept = { owner: string; row: Omit<WaitingUpload, "metadata"> & { metadata: string } };
 
@@ -74,11 +74,11 @@ export function uploadFolder(dir: string): UploadStore {
     async content(owner, id) {
       return (await read(id))?.owner === owner ? openAsBlob(contentFile(id)) : undefined;
     },
-    remove: (owner, id) =>
+    remove: (owner, id, as) =>
       locked(async () => {
         const there = await read(id);
         if (there?.owner !== owner) return undefined;
-        await remove(id);
+        if (!stays(there.row, as)) await remove(id);
         return there.row;
       }),
     async clear(owner) {

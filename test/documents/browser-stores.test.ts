@@ -80,7 +80,7 @@ it("M18 tells other tabs what was sent, and of what was given up that it is gone
     await other.update("t/ada", "over", { cancelled: true });
     await tab.update("t/ada", "over", { refused: "forbidden" });
     const kept = (await tab.rows("t/ada")).find(({ id }) => id === "over");
-    for (const id of ["sent", "over"]) await tab.remove("t/ada", id, true);
+    for (const id of ["sent", "over"]) await tab.remove("t/ada", id, "sent");
     return { added, kept: [kept?.cancelled, kept?.refused], removed: await until(3) };
   }, ONE);
   expect(told).toEqual({

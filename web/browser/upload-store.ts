@@ -1,7 +1,13 @@
 /** Uploads that wait for the network, in the app's own IndexedDB: ciphertext alone. In a database of its own, opened when it is used first. */
 
 import type { DBSchema } from "idb";
-import { queueFull, requireRoom, type UploadStore, type WaitingUpload } from "../client/upload-store.ts";
+import {
+  queueFull,
+  requireRoom,
+  stays,
+  type UploadStore,
+  type WaitingUpload,
+} from "../client/upload-store.ts";
 import { databaseOf } from "./database.ts";
 
 /** What one tab tells the others. */
@@ -59,13 +65,15 @@ export function createUploadStore(vault: string): UploadStore {
       return row !== undefined;
     },
     content: async (owner, id) => (await database()).get("contents", [vault, owner, id]),
-    async remove(owner, id, sent) {
+    async remove(owner, id, as) {
       const transaction = (await database()).transaction(["uploads", "contents"], "readwrite");
       const key: Key = [vault, owner, id];
       const row = await transaction.objectStore("uploads").get(key);
-      for (const name of ["uploads", "contents"] as const) await transaction.objectStore(name).delete(key);
+      const gone = row && !stays(row, as);
+      if (gone)
+        for (const name of ["uploads", "contents"] as const) await transaction.objectStore(name).delete(key);
       await transaction.done;
-      if (row) tell(sent && !row.cancelled ? { sent: id } : "changed");
+      if (gone) tell(as === "sent" ? { sent: id } : "changed");
       return row;
     },
     keys: async (owner, account) => (await database()).getAll("keys", below(owner, account)),

@@ -1,6 +1,6 @@
 /** A store of waiting uploads for the life of one process, of one person. */
 
-import { requireRoom, type UploadStore, type WaitingUpload } from "./upload-store.ts";
+import { requireRoom, stays, type UploadStore, type WaitingUpload } from "./upload-store.ts";
 
 export function memoryUploadStore(): UploadStore {
   const uploads = new Map<string, { owner: string; row: WaitingUpload; content: Blob }>();
@@ -22,9 +22,9 @@ export function memoryUploadStore(): UploadStore {
       return one !== undefined;
     },
     content: async (owner, id) => found(owner, id)?.content,
-    async remove(owner, id) {
+    async remove(owner, id, as) {
       const one = found(owner, id);
-      if (one) uploads.delete(id);
+      if (one && !stays(one.row, as)) uploads.delete(id);
       return one?.row;
     },
     keys: async (owner, account) => [...pool(owner, account)],

@@ -195,6 +195,61 @@ it("M18 what another tab has given up stays so, whatever this one makes of it me
   expect(await store.rows("t/ada")).toEqual([]);
 });
 
+it("M18 what another tab gives up while it is sent is deleted there in the end, though the first try fails", async () => {
+  let asked = () => {};
+  const under = new Promise<void>((resolve) => (asked = resolve));
+  let answered = () => {};
+  const answer = new Promise<void>((resolve) => (answered = resolve));
+  let away = false;
+  const { queue, store, removed, stored, changes } = setup(
+    (path) => (away && path === "/documents" ? new CofferError("offline") : undefined),
+    async () => {
+      asked();
+      await answer;
+    },
+  );
+  await queue.prepare("one");
+  const { id } = await queue.add(new Blob(["text"]), "one");
+  await under;
+  // The other tab's `cancel`, of what was asked for.
+  await store.update("t/ada", id, { cancelled: true });
+  away = true;
+  answered();
+  await expect.poll(() => stored.size).toBe(1);
+  await queue.send().catch(() => {});
+  expect(removed).toEqual([]);
+  expect(await queue.list()).toEqual([]);
+  away = false;
+  await queue.send();
+  expect(removed).toEqual([id]);
+  expect(await store.rows("t/ada")).toEqual([]);
+  expect(changes).not.toContain(id);
+});
+
+it("M18 what is given up while another tab begins to ask for it is deleted there too", async () => {
+  let away = true;
+  const { queue, store, removed } = setup(() => (away ? new CofferError("offline") : undefined));
+  await queue.prepare("one");
+  const { id } = await queue.add(new Blob(["text"]), "one");
+  await queue.send().catch(() => {});
+  await store.update("t/ada", id, { asked: undefined });
+  const { rows } = store;
+  // Between the look and the removal.
+  store.rows = async (owner) => {
+    const found = await rows(owner);
+    store.rows = rows;
+    await store.update(owner, id, { asked: true });
+    return found;
+  };
+  await queue.cancel(id);
+  expect(removed).toEqual([]);
+  expect(await queue.list()).toEqual([]);
+  away = false;
+  await queue.send();
+  expect(removed).toEqual([id]);
+  expect(await store.rows("t/ada")).toEqual([]);
+});
+
 it("M18 what may be stored already can be given up without the network, and is deleted there once it is back", async () => {
   let away = true;
   const { queue, store, removed, stored } = setup(() => (away ? new CofferError("offline") : undefined));

@@ -266,16 +266,12 @@ export class UploadQueue {
     const owner = this.#options.owner();
     const row = await this.#row(owner, id);
     if (this.#sending?.id === id) this.#sending.stop.abort(new CofferError("cancelled"));
-    if (row.asked) {
+    // Another tab may ask for it meanwhile.
+    if (row.asked || (await store.remove(owner, id, "unasked"))?.asked) {
       // Before anything else: should this page end now, it is not sent.
       await store.update(owner, id, { cancelled: true });
-      this.#changed();
       this.#wake();
-      return;
     }
-    const removed = await store.remove(owner, id);
-    // Another tab has come so far meanwhile.
-    if (removed?.asked && !row.asked) await this.#deleteAt(row);
     this.#changed();
   }
 
@@ -371,12 +367,17 @@ export class UploadQueue {
     this.#sending = { id: row.id, sent: 0, stop };
     this.#changed();
     try {
-      if (row.cancelled) await this.#deleteAt(row);
-      else await this.#send(owner, row, stop.signal);
-      const removed = await store.remove(owner, row.id, !row.cancelled);
-      // Given up in another tab meanwhile.
-      if (removed?.cancelled && !row.cancelled) await this.#deleteAt(row);
-      else if (removed && !row.cancelled) this.#changed(row.id);
+      if (!row.cancelled) {
+        await this.#send(owner, row, stop.signal);
+        const sent = await store.remove(owner, row.id, "sent");
+        // Given up in another tab meanwhile: it stays here until it is deleted there.
+        if (sent?.cancelled) row.cancelled = true;
+        else if (sent) this.#changed(row.id);
+      }
+      if (row.cancelled) {
+        await this.#deleteAt(row);
+        await store.remove(owner, row.id);
+      }
     } catch (error) {
       if (stop.signal.aborted) return undefined;
       const code = codeOf(error);

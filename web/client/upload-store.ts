@@ -43,8 +43,11 @@ export interface UploadStore {
   /** Changes this of the row as it is by now, since others may have changed it too; false where there is none any more. */
   update(owner: string, id: string, change: UploadChange): Promise<boolean>;
   content(owner: string, id: string): Promise<Blob | undefined>;
-  /** Answers the row as it was. `sent`: it is stored, as others here are told unless it was given up. */
-  remove(owner: string, id: string, sent?: boolean): Promise<WaitingUpload | undefined>;
+  /**
+   * Answers the row as it was. `sent`: it is stored, as others here are told; one that was given up meanwhile stays. `unasked`: one that may be
+   * stored stays.
+   */
+  remove(owner: string, id: string, as?: "sent" | "unasked"): Promise<WaitingUpload | undefined>;
   /** EDKs that no document has used, put by for when there is no network. */
   keys(owner: string, account: string): Promise<string[]>;
   /** Puts these by as well, and forgets those of `ended` that are there still. */
@@ -61,6 +64,11 @@ export interface UploadStore {
   onWake?(listener: () => void): void;
   /** Calls when something else of this host has changed what waits; with the id of what it has sent. */
   onChange?(listener: (sent?: string) => void): void;
+}
+
+/** Whether a row stays where it is removed as this: by who has not deleted what may be stored of it. */
+export function stays({ cancelled, asked }: WaitingUpload, as: "sent" | "unasked" | undefined): boolean {
+  return (as === "sent" && cancelled === true) || (as === "unasked" && asked === true);
 }
 
 /** Error: `queue-full` where `size` bytes more are too many beside these rows. */
