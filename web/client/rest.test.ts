@@ -1,9 +1,10 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import { emptyAnswer, octetsOf } from "#protocol/answer.ts";
 import { uploadPart } from "#protocol/contract/index.ts";
 import { RestClient } from "./rest.ts";
+import type { StepListener } from "./steps.ts";
 
 const server = setupServer();
 beforeAll(() => server.listen({ onUnhandledFrame: "error" }));
@@ -12,7 +13,7 @@ afterAll(() => server.close());
 
 const APP = "http://app.test";
 
-function client({ onWait }: { onWait?: () => void } = {}) {
+function client({ onWait, onStep }: { onWait?: () => void; onStep?: StepListener } = {}) {
   const renewals: boolean[] = [];
   const waits: number[] = [];
   const told: number[] = [];
@@ -36,6 +37,7 @@ function client({ onWait }: { onWait?: () => void } = {}) {
       told.push(milliseconds);
       onWait?.();
     },
+    onStep,
   });
   return { rest, renewals, waits, told };
 }
@@ -53,6 +55,21 @@ it("takes the code of a problem document, the request id, and a sentence that sa
   const error = await rest.json("GET", "/documents/1").catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ name: "CofferError", code: "not-found", status: 404, requestId: "7" });
   expect(String(error)).toContain("Reload the list");
+});
+
+it("tells of no request that it took less than no time, though the clock was set back meanwhile", async () => {
+  const told: unknown[] = [];
+  const { rest } = client({ onStep: (step) => told.push(step) });
+  const now = vi.spyOn(Date, "now");
+  server.use(
+    http.get(`${APP}/x`, () => {
+      now.mockReturnValue(1000);
+      return HttpResponse.json({});
+    }),
+  );
+  await rest.json("GET", "/x").finally(() => now.mockRestore());
+  expect(told).toMatchObject([{ step: "server", what: "GET /x", status: 200 }]);
+  expect((told[0] as { ms: number }).ms).toBeGreaterThanOrEqual(0);
 });
 
 it("does not believe a body that is no problem document", async () => {

@@ -138,11 +138,12 @@ export class RestClient {
       body = JSON.stringify(options.json);
     }
     Object.assign(headers, await this.#session.authorize(method, url, renew));
-    const at = Date.now();
+    const [at, began] = [Date.now(), performance.now()];
     const tell = (status: number, timing: string | null) =>
       this.#onStep?.({
-        ...{ step: "server", what: `${method} ${new URL(url).pathname}`, at, ms: Date.now() - at },
-        ...{ status, timing: timing ?? "" },
+        ...{ step: "server", what: `${method} ${new URL(url).pathname}`, at },
+        // The clock may be set back meanwhile.
+        ...{ ms: Math.round(performance.now() - began), status, timing: timing ?? "" },
       });
     try {
       const response = await this.#fetch(url, {
