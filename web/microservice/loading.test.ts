@@ -199,7 +199,7 @@ describe("loading by rewrap", () => {
     });
     const wrappedKey = decodeBase64url(key.wrappedKey);
     const kept = { instance: instance.id, edkDigest, edk: high, wrappedKey, receipt, loaded: browser.now };
-    await browser.store.putLoadedKey({ version: 2, ...kept });
+    await browser.store.putLoadedKeys([{ version: 2, ...kept }]);
     expect(await client.has(key.edk)).toBe(true);
     expect(await collect(client.open({ context }, message))).toEqual(utf8("hello"));
     expect(browser.unwraps).toBe(2);

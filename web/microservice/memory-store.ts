@@ -52,7 +52,9 @@ export function memoryStore(): Store & {
       messages.removeEnded({ live, now });
     },
     loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
-    putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),
+    putLoadedKeys: async (records) => {
+      for (const record of records) keys.set(keyName(record.instance, record.edkDigest), record);
+    },
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),
     versions: async ({ origin, custodian, account }) =>
       versions.get(`${keyOf(origin, custodian)} ${account}`),

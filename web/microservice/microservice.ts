@@ -456,17 +456,11 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const loaded = await Promise.all(loading);
       if (!isServed(record)) throw new CofferError("not-enrolled");
       for (const { key, edkDigest } of loaded) ring.put(edkDigest, key, endOf(key));
-      for (const { load, edkDigest } of loaded) {
-        const kept = {
-          version: STORE_VERSION,
-          instance: lineOf(record),
-          edkDigest,
-          loaded: now(),
-          ...load,
-        } as const;
-        // Without it the key only has to be fetched again: no reason to fail.
-        await store.putLoadedKey(kept).catch(() => {});
-      }
+      const of = { version: STORE_VERSION, instance: lineOf(record), loaded: now() } as const;
+      // Without it a key only has to be fetched again: no reason to fail.
+      await store
+        .putLoadedKeys(loaded.map(({ load, edkDigest }) => ({ ...of, edkDigest, ...load })))
+        .catch(() => {});
       const [first, ...others] = loaded.map(({ key: { edk } }) => {
         return { keyId: edk.keyId, keyVersion: edk.keyVersion };
       });

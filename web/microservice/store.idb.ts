@@ -143,15 +143,16 @@ export async function openStore(): Promise<Store> {
       const record = await database.get("keys", [instance, edkDigest]);
       return record?.version === STORE_VERSION ? record : undefined;
     },
-    async putLoadedKey(record) {
+    async putLoadedKeys(records) {
+      const [first] = records;
       const change = database.transaction(["instances", "keys"], "readwrite");
       const keys = change.objectStore("keys");
       const instances = await change.objectStore("instances").getAll();
       // Ended in another tab meanwhile: what is deleted stays deleted.
-      if (!instances.some((kept) => lineOf(kept) === record.instance)) return change.done;
-      await keys.put(record);
-      let excess = (await keys.count(all(record.instance))) - MAX_LOADED_KEYS;
-      let oldest = await keys.index("age").openCursor(all(record.instance));
+      if (!first || !instances.some((kept) => lineOf(kept) === first.instance)) return change.done;
+      for (const record of records) await keys.put(record);
+      let excess = (await keys.count(all(first.instance))) - MAX_LOADED_KEYS;
+      let oldest = excess > 0 ? await keys.index("age").openCursor(all(first.instance)) : null;
       for (; excess > 0 && oldest; excess--) {
         await oldest.delete();
         oldest = await oldest.continue();

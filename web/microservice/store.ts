@@ -137,8 +137,8 @@ export type Store = {
    */
   deleteEnded(ended: { live: string | null | undefined; now: number }): Promise<void>;
   loadedKey(instance: string, edkDigest: string): Promise<LoadedKeyRecord | undefined>;
-  /** Keeps a wrapped key while its instance is kept; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
-  putLoadedKey(record: LoadedKeyRecord): Promise<void>;
+  /** Keeps wrapped keys of one instance while that is kept, all of them or none; its oldest beyond `MAX_LOADED_KEYS` are dropped. */
+  putLoadedKeys(records: readonly LoadedKeyRecord[]): Promise<void>;
   deleteLoadedKey(instance: string, edkDigest: string): Promise<void>;
   versions(of: VersionsName): Promise<KeptVersions | undefined>;
   /**
