@@ -13,6 +13,7 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
   const handed: object[] = [];
   let made = 0;
   let instance = 1;
+  const asked: string[] = [];
   const rest = {
     json: async (
       _method: string,
@@ -28,7 +29,10 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
     },
   } as unknown as Pick<RestClient, "json">;
   const port = {
-    has: async (edk: string) => loaded.has(edk),
+    has: async (edk: string) => {
+      asked.push(edk);
+      return loaded.has(edk);
+    },
     load: async (of: { edk: string }) => {
       handed.push(of);
       loaded.add(of.edk);
@@ -47,7 +51,7 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
       return enrolled();
     },
   };
-  return { keys: new DataKeys(rest, microservice), calls, loaded, handed };
+  return { keys: new DataKeys(rest, microservice), calls, loaded, handed, asked };
 }
 
 it("gives each fresh key once, loaded, and has the next one loaded ahead", async () => {
@@ -62,6 +66,20 @@ it("gives each fresh key once, loaded, and has the next one loaded ahead", async
   expect(calls.slice(0, before).filter((path) => path === "/kms/data-keys")).toHaveLength(1);
   const many = await Promise.all(Array.from({ length: 10 }, () => keys.take("a")));
   expect(new Set([first, second, ...many]).size).toBe(12);
+});
+
+it("has more than one batch of keys ahead where many are wanted", async () => {
+  const { keys, loaded } = setup();
+  await keys.take("a");
+  await Promise.all(Array.from({ length: 10 }, () => keys.take("a")));
+  await expect.poll(() => loaded.size).toBe(4 + 16 + 16);
+});
+
+it("asks the microservice once whether it has a key that one document is sealed by", async () => {
+  const { keys, asked } = setup();
+  const edk = (await keys.take("a"))!;
+  for (let at = 0; at < 3; at++) await keys.ensure(edk);
+  expect(asked.filter((each) => each === edk)).toHaveLength(1);
 });
 
 it("M11 has the instance ask for what the KMS retains, and asks for no such key itself", async () => {

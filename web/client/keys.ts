@@ -12,9 +12,15 @@ import { ASKED_AT_ONCE, inTurns } from "./in-turns.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
-/** Keys asked for in one request: one to use, the rest ahead; twice as many each time that somebody had to wait for the next ones. */
+/** Keys asked for in one request: one to use, the rest ahead; and as many as one can be asked for once somebody had to wait for the next ones. */
 const BATCH = 4;
 const MAX_BATCH = 16;
+/** Keys that are had ahead then: while some are made and loaded, as many short documents are sealed. */
+const AHEAD = 24;
+/** How long a key that was there is taken to be there still, of a steady clock: one that is not is found by its microservice, or fails as missing. Milliseconds. */
+const SURE = 5_000;
+/** Keys of which that is known at a time. */
+const MAX_SURE = 256;
 /** How long a metadata key is taken for the current one. Milliseconds. */
 const LISTING_LIFE = 5 * 60_000;
 
@@ -30,6 +36,8 @@ export class DataKeys {
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #loading = new Map<string, Promise<void>>();
   readonly #listing = new Map<string, { key: Promise<string>; at: number }>();
+  /** Keys that a microservice has said it has, and until when that counts. */
+  readonly #sure = new Map<string, number>();
   /** Accounts of which a key was taken. */
   readonly #taken = new Set<string>();
   #batch = BATCH;
@@ -54,7 +62,7 @@ export class DataKeys {
     let edk = this.#pool(account).shift();
     while (edk === undefined) {
       signal?.throwIfAborted();
-      if (this.#taken.has(account)) this.#batch = Math.min(2 * this.#batch, MAX_BATCH);
+      if (this.#taken.has(account)) this.#batch = MAX_BATCH;
       await this.#fetch(account);
       edk = this.#pool(account).shift();
     }
@@ -162,7 +170,7 @@ export class DataKeys {
     if (first) {
       this.ensure(first).catch(() => {});
       // Where many are wanted, the next ones are on their way before these are used up.
-      if (this.#batch > BATCH && 2 * pool.length < this.#batch) this.#fetch(account).catch(() => {});
+      if (this.#batch > BATCH && pool.length < AHEAD) this.#fetch(account).catch(() => {});
     } else {
       this.#fetch(account).then(
         () => this.#pool(account).length > 0 && this.#ahead(account),
@@ -204,12 +212,16 @@ export class DataKeys {
   async ensure(edk: string, signal?: AbortSignal, at?: EnrolledMicroservice): Promise<void> {
     const enrolled = at ?? (await this.#microservice.use());
     const name = nameOf(edk, enrolled);
-    let loading = this.#loading.get(name);
-    if (!loading) {
-      loading = this.#load(edk, enrolled).finally(() => this.#loading.delete(name));
-      this.#loading.set(name, loading);
+    if (performance.now() > (this.#sure.get(name) ?? 0)) {
+      let loading = this.#loading.get(name);
+      if (!loading) {
+        loading = this.#load(edk, enrolled).finally(() => this.#loading.delete(name));
+        this.#loading.set(name, loading);
+      }
+      await loading;
+      if (this.#sure.size >= MAX_SURE) this.#sure.clear();
+      this.#sure.set(name, performance.now() + SURE);
     }
-    await loading;
     signal?.throwIfAborted();
   }
 
