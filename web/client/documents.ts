@@ -795,7 +795,8 @@ export class Documents {
         (await this.#openMetadata(place, signal).catch((error: unknown) => {
           if (isTransient(error)) throw error;
         }));
-      if (opened ? !opened.metadata?.series : days !== undefined) return [];
+      // Another device may have saved a version after one that was listed, the first of them too.
+      if (opened ? !(before || opened.metadata?.series) : days !== undefined) return [];
       // Nothing opens of what was deleted already, and goes for good now.
       listed = opened ? await this.#grouped(account, signal) : [];
     }

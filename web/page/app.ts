@@ -9,6 +9,7 @@ import {
   type ListOptions,
   type OpenOptions,
   type Versions,
+  versionOf,
 } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
 import type { CofferChain, Link } from "./chain.ts";
@@ -29,13 +30,15 @@ import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import type { CofferSharing } from "./sharing.ts";
 import { Transfers } from "./transfers.ts";
 import { Undo } from "./undo.ts";
-import { type CofferVersions, versionOf } from "./versions.ts";
+import type { CofferVersions } from "./versions.ts";
 import type { CofferViewer } from "./viewer.ts";
 import { choose, type Language, languageOfPage, t } from "./words.ts";
 import { isNamed, zipName, zipOf } from "./zip.ts";
 
 /** How long what was deleted can be brought back. */
 const DAYS = 30;
+/** Bytes up to which a file is short: it goes up in one request. */
+const SHORT = 192 << 10;
 /** Bytes from which a file is sent in several parts, and can be paused. */
 const PAUSABLE = 8 << 20;
 
@@ -66,7 +69,10 @@ export class CofferApp extends HTMLElement {
   });
 
   connectedCallback(): void {
-    this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
+    this.#transfers = new Transfers(part(this, "transfers"), {
+      changed: (working) => this.#mark(working),
+      short: (count) => this.#say(t("{count} documents are sealed.", { count: formatNumber(count) })),
+    });
     onPress(this, "sign-in", () => this.#attempt(() => this.#connected.signIn()));
     onPress(this, "sign-out", () => this.#attempt(() => this.#signOut()));
     this.#desk = new Desk(this, {
@@ -338,6 +344,7 @@ export class CofferApp extends HTMLElement {
         type: file.type,
         again: true,
         pausable: file.size > PAUSABLE,
+        short: file.size <= SHORT,
         discard: () => begun && this.#discard(begun),
         run: async (signal, onProgress) => {
           if (account === undefined) throw new CofferError("no-account");
@@ -365,7 +372,14 @@ export class CofferApp extends HTMLElement {
     this.#documents = [sealed, ...this.#documents];
     this.#showDocuments();
     this.#news.tell();
-    this.#say(t("{name} is sealed.", { name: nameInWords(sealed.metadata?.name ?? "") }));
+    const said = { name: nameInWords(sealed.metadata?.name ?? "") };
+    // Of many that are short it is said when all are.
+    if (!sealed.state && this.#transfers.counts) return;
+    const words = sealed.state
+      ? t("{name} is stored, and not in the index of your documents yet: finish it in its row.", said)
+      : t("{name} is sealed.", said);
+    this.#say(words);
+    if (sealed.state) this.#undo.offer(words);
   }
 
   /** Uploads that a reload or a lost connection has stopped: a press on one and the file again, and it goes on. */
@@ -519,10 +533,13 @@ export class CofferApp extends HTMLElement {
   /** An earlier version is the newest again; undone, what was the newest is. */
   #revert(entry: Document, version: Document): void {
     const name = nameInWords(entry.metadata?.name ?? "");
-    const said = t("{name} is as it was in version {version}.", { name, version: versionOf(version) });
+    const said = t("{name} is as it was in version {version}.", {
+      name,
+      version: versionOf(version).version,
+    });
     this.#sealAgain(entry, said, async (options) => {
       const sealed = await this.#following(entry, (versions) => versions.restore(version.id, options));
-      this.#undo.offer(said, () => this.#revert(sealed, entry));
+      if (!sealed.state) this.#undo.offer(said, () => this.#revert(sealed, entry));
       return sealed;
     });
   }
@@ -531,6 +548,8 @@ export class CofferApp extends HTMLElement {
   async #following(entry: Document, save: (versions: Versions) => Promise<Document>): Promise<Document> {
     try {
       const saved = await this.#connected.versions(save);
+      // What stands in no index yet follows nothing.
+      if (saved.state) return saved;
       const { earlier = [], ...before } = entry;
       return Object.assign(saved, { earlier: [before, ...earlier] });
     } catch (error) {
@@ -547,10 +566,12 @@ export class CofferApp extends HTMLElement {
       ...{ direction: "seal", name, type, again: true },
       run: async (signal, onProgress) => {
         const sealed = await seal({ account: entry.account, signal, onProgress });
-        const before = nameOf(entry);
-        this.#removed.add(before);
+        if (sealed.state) return this.#show(sealed);
+        // An older list may still have one of the versions before it.
+        const before = new Set([entry, ...(entry.earlier ?? [])].map(nameOf));
+        for (const name of before) this.#removed.add(name);
         this.#sealed.set(nameOf(sealed), sealed);
-        this.#documents = [sealed, ...this.#documents.filter((each) => nameOf(each) !== before)];
+        this.#documents = [sealed, ...this.#documents.filter((each) => !before.has(nameOf(each)))];
         this.#showDocuments();
         this.#news.tell();
         this.#say(said);

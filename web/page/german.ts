@@ -143,6 +143,7 @@ export const GERMAN = {
   Copy: "Kopieren",
   "{count} are left. {why}": "{count} sind übrig. {why}",
   "{count} documents": "{count} Dokumente",
+  "{count} documents are sealed.": "{count} Dokumente sind versiegelt.",
   "{count} files or folders could not be read ({reason}). Nothing of them was sealed.":
     "{count} Dateien oder Ordner ließen sich nicht lesen ({reason}). Davon wurde nichts versiegelt.",
   "{count} members": "{count} Mitglieder",
@@ -204,6 +205,7 @@ export const GERMAN = {
   "{done} of {count} documents are saved.": "{done} von {count} Dokumenten sind gespeichert.",
   "{done} of {count} restored": "{done} von {count} wiederhergestellt",
   "{done} of {count} saved": "{done} von {count} gespeichert",
+  "{done} of {count} sealed": "{done} von {count} versiegelt",
   "Drop files or folders anywhere on this page. They are encrypted here and only then sent.":
     "Ziehen Sie Dateien oder Ordner irgendwo auf diese Seite. Sie werden hier verschlüsselt und erst dann gesendet.",
   "Drop keys now": "Schlüssel jetzt fallen lassen",
@@ -415,6 +417,8 @@ export const GERMAN = {
   "{name} is saved.": "{name} ist gespeichert.",
   "{name} is sealed under a new key.": "{name} ist unter einem neuen Schlüssel versiegelt.",
   "{name} is sealed.": "{name} ist versiegelt.",
+  "{name} is stored, and not in the index of your documents yet: finish it in its row.":
+    "{name} ist gespeichert und steht noch nicht im Verzeichnis Ihrer Dokumente: Schließen Sie es in seiner Zeile ab.",
   "{name} is sealed, and waits for the network.": "{name} ist versiegelt und wartet auf das Netz.",
   "{name} is sent.": "{name} ist gesendet.",
   "{name}: member from now on.": "{name}: von jetzt an Mitglied.",

@@ -11,6 +11,11 @@ const FOR_ALL: ReadonlySet<ErrorCode> = new Set([
   ...(["too-many-requests", "vault-unreachable", "port-closed", "hsm-unavailable"] as const),
 ]);
 
+/** What is no better tried again: to seal once more what may be stored would make two of it, and what has been replaced is to be looked at first. */
+export const NOT_AGAIN: ReadonlySet<ErrorCode> = new Set([
+  ...(["unknown-whether-stored", "another-file", "document-replaced"] as const),
+]);
+
 /** What is done with each document. `onBytes` takes how many bytes of it are done; what does not look at `signal` ends by itself. */
 export type Work = (
   document: Document,
@@ -82,6 +87,9 @@ export class Lot {
     say();
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     signal.throwIfAborted();
-    if (failures.length > 0) throw failures[0];
+    // One that can be tried again has the others tried again too.
+    const [first] = failures;
+    if (failures.length > 0)
+      throw failures.find((each) => !(each instanceof CofferError && NOT_AGAIN.has(each.code))) ?? first;
   }
 }

@@ -1,6 +1,6 @@
 /** What is done with documents of the list, one or thousands: deleted, brought back, saved. What it came to is said in one sentence. */
 
-import { type Coffer, CofferError, type Document } from "#web/browser/index.ts";
+import { type Coffer, CofferError, type Document, seriesOf } from "#web/browser/index.ts";
 import { nameOf as placeOf } from "./desk.ts";
 import { messageInWords } from "./error-words.ts";
 import { formatNumber } from "./format.ts";
@@ -53,8 +53,7 @@ export class Lots {
   delete(documents: readonly Document[], days: number): void {
     const host = this.#host;
     const restorable: Document[] = [];
-    // Where one has versions, or may have: those of all as they are now, listed once.
-    const versioned = documents.some(({ earlier, metadata }) => earlier || !metadata || metadata.series);
+    // With their versions as they are now, listed once: another device may have saved one since.
     let listing: Promise<ReturnType<typeof seriesOf>> | undefined;
     const list = () => {
       listing ??= host.coffer().list().then(seriesOf);
@@ -63,8 +62,7 @@ export class Lots {
     };
     const work: Work = async (document) => {
       const { id, account } = document;
-      // Nothing else is looked through for each of them.
-      const among = versioned ? (await list())(document) : [document];
+      const among = (await list())(document);
       await host
         .coffer()
         .remove(id, { account, days, among })
@@ -144,16 +142,4 @@ export class Lots {
     };
     void transfers.add(task);
   }
-}
-
-/** Of a list, for each document: the one with versions that it is in, and those whose names did not come, which may be earlier ones. */
-function seriesOf(listed: readonly Document[]): (document: Document) => Document[] {
-  const unread = listed.filter(({ error }) => error !== undefined);
-  const series = new Map<string, Document>();
-  for (const newest of listed)
-    for (const version of [newest, ...(newest.earlier ?? [])]) series.set(placeOf(version), newest);
-  return (document) => {
-    const newest = series.get(placeOf(document));
-    return newest && newest.error === undefined ? [newest, ...unread] : unread;
-  };
 }

@@ -14,7 +14,7 @@ export type Direction = "seal" | "save" | "delete" | "restore";
 
 /** How far a lot of documents is. `bytes` and `total` where they are what takes the time. */
 export type Counted = {
-  step: "deleting" | "restoring" | "saving";
+  step: "deleting" | "restoring" | "saving" | "sealing";
   done: number;
   count: number;
   bytes?: number;
@@ -34,6 +34,7 @@ const COUNTS = {
   deleting: "{done} of {count} deleted",
   restoring: "{done} of {count} restored",
   saving: "{done} of {count} saved",
+  sealing: "{done} of {count} sealed",
 } as const satisfies Record<Counted["step"], Words>;
 
 const BARS = {
@@ -54,7 +55,10 @@ const AWAY = {
   remove: { words: "Remove", label: "Remove {name}" },
 } as const satisfies Record<string, Record<"words" | "label", Words>>;
 
-const LINKS: Record<Progress["step"] | Counted["step"] | "waiting", Link[]> = {
+export type TransferStep = Progress["step"] | Counted["step"] | "waiting";
+
+/** The links of the chain that a step keeps at work. */
+export const LINKS: Record<TransferStep, Link[]> = {
   waiting: [],
   key: ["vault", "edge", "hsm"],
   sealing: ["page", "vault", "edge"],
@@ -67,7 +71,7 @@ const LINKS: Record<Progress["step"] | Counted["step"] | "waiting", Link[]> = {
 
 export class CofferTransfer extends TemplateElement {
   readonly #pace = new Pace();
-  #step: keyof typeof LINKS = "waiting";
+  #step: TransferStep = "waiting";
   #direction: Direction = "seal";
   #settled = false;
   #name = "";

@@ -1,16 +1,30 @@
 /** The transfers under way: a few at a time, the others wait, each can be cancelled and tried again. */
 
 import { CofferError, isAbort, type Progress } from "#web/browser/index.ts";
+import { calmly } from "./calm.ts";
 import type { Link } from "./chain.ts";
-import type { CofferTransfer, Counted, Direction } from "./transfer-row.ts";
+import { formatNumber } from "./format.ts";
+import { NOT_AGAIN } from "./lot.ts";
+import {
+  type CofferTransfer,
+  type Counted,
+  type Direction,
+  LINKS,
+  type TransferStep,
+} from "./transfer-row.ts";
 import type { CofferWaiting } from "./waiting-row.ts";
+import { t } from "./words.ts";
 
 /** Documents under way at a time. A large one already keeps several parts under way. */
 const AT_ONCE = 4;
+/** The same of short ones, which wait for answers most of the time. */
+const SHORT_AT_ONCE = 8;
 /** Rows of those that wait; how many more there are is said in one line. */
 const WAITING_ROWS = 4;
 /** What is over sooner has no row: it would only flicker. Milliseconds. */
-const BRIEF = 400;
+const BRIEF = 1000;
+/** Between two changes of what stands for many. Milliseconds. */
+const CALM = 250;
 
 /** What is to be done, and how it is called. */
 export interface Task {
@@ -27,6 +41,8 @@ export interface Task {
   /** Begun at once, however many wait for their turn. `brief`: its row comes when it takes a while. */
   atOnce?: boolean;
   brief?: boolean;
+  /** Of a short document that is sealed: `brief`, and where many of them wait one row counts them. */
+  short?: boolean;
   /** Letters of its badge, where they are not the kind of its name. */
   kind?: string;
   /** What is said of a failure, where it is not the failure's own sentence. */
@@ -47,23 +63,34 @@ type Entry = {
   task: Task;
   cancelled: AbortController;
   row: CofferTransfer | undefined;
+  /** What it does while it has no row. */
+  step: TransferStep;
   ended: (through: boolean) => void;
 };
 
 export class Transfers {
   readonly #list: HTMLElement;
-  readonly #changed: (working: Set<Link>) => void;
+  readonly #short: (sealed: number) => void;
   /** Those that wait for their turn, in order; the first few have rows. */
   readonly #waiting = new Set<Entry>();
   readonly #rows = new Set<CofferTransfer>();
-  readonly #underWay = new Set<AbortController>();
+  readonly #underWay = new Set<Entry>();
+  /** Short ones since there was none: those that went through, and all that are not cancelled. */
+  #counted = { sealed: 0, ended: 0, all: 0 };
+  #countedRow: CofferTransfer | undefined;
+  readonly #tell: () => void;
+  readonly #count = calmly(CALM, () => this.#showCounted());
   readonly #more: CofferWaiting;
   #running = 0;
 
-  /** Rows go into `list`; `changed` is told which links of the chain are at work. */
-  constructor(list: HTMLElement, changed: (working: Set<Link>) => void) {
+  /** Rows go into `list`; `changed` is told which links of the chain are at work, and `short` how many short ones that had one row are sealed. */
+  constructor(
+    list: HTMLElement,
+    { changed, short }: { changed: (working: Set<Link>) => void; short: (sealed: number) => void },
+  ) {
     this.#list = list;
-    this.#changed = changed;
+    this.#short = short;
+    this.#tell = calmly(CALM, () => changed(new Set([...this.#working()])));
     this.#more = document.createElement("coffer-waiting") as CofferWaiting;
     this.#more.onCancel = () => this.#cancelWaiting();
   }
@@ -71,6 +98,11 @@ export class Transfers {
   /** Transfers that have not ended. */
   get active(): number {
     return this.#running + this.#waiting.size;
+  }
+
+  /** Whether one row stands for many short ones. */
+  get counts(): boolean {
+    return this.#countedRow !== undefined;
   }
 
   /** Shows an upload that was stopped before. Returns what takes its row away. */
@@ -89,7 +121,10 @@ export class Transfers {
   /** Runs a task when its turn comes. Resolves to whether it went through; failures are shown in its row. */
   add(task: Task): Promise<boolean> {
     return new Promise((ended) => {
-      const entry: Entry = { task, cancelled: new AbortController(), row: undefined, ended };
+      const entry: Entry = {
+        ...{ task, cancelled: new AbortController(), row: undefined, step: "waiting" as const, ended },
+      };
+      if (task.short) this.#counted.all++;
       if (task.atOnce) return void this.#begin(entry);
       this.#waiting.add(entry);
       this.#next();
@@ -104,12 +139,12 @@ export class Transfers {
   /** Cancels everything, for example when the sign-in ends. */
   cancel(): void {
     this.#cancelWaiting();
-    for (const controller of this.#underWay) controller.abort();
+    for (const { cancelled } of this.#underWay) cancelled.abort();
     for (const row of [...this.#rows]) this.#drop(row);
   }
 
-  #cancelWaiting(): void {
-    for (const entry of [...this.#waiting]) this.#leave(entry);
+  #cancelWaiting(which: (entry: Entry) => boolean = () => true): void {
+    for (const entry of [...this.#waiting].filter(which)) this.#leave(entry);
     this.#showMore();
   }
 
@@ -118,22 +153,48 @@ export class Transfers {
     this.#waiting.delete(entry);
     entry.cancelled.abort();
     if (entry.row) this.#drop(entry.row);
+    if (entry.task.short) {
+      this.#counted.all--;
+      this.#count();
+    }
     entry.ended(false);
   }
 
   /** Begins what has its turn, and shows the first of those that wait. */
   #next(): void {
     for (const entry of this.#waiting) {
-      if (this.#running >= AT_ONCE) break;
+      if (this.#running >= (entry.task.short ? SHORT_AT_ONCE : AT_ONCE)) break;
       this.#waiting.delete(entry);
       this.#begin(entry);
     }
     let shown = 0;
     for (const entry of this.#waiting) {
-      if (++shown > WAITING_ROWS) break;
-      this.#show(entry);
+      if (entry.task.short) this.#count();
+      else if (++shown > WAITING_ROWS) break;
+      else this.#show(entry);
     }
     this.#showMore();
+  }
+
+  /** One row for all short ones, from when some of them have to wait until none is left. */
+  #showCounted(): void {
+    const { sealed, ended, all } = this.#counted;
+    const waits = [...this.#waiting].some(({ task }) => task.short);
+    if (ended >= all) {
+      this.#counted = { sealed: 0, ended: 0, all: 0 };
+      if (!this.#countedRow) return;
+      this.#drop(this.#countedRow);
+      this.#countedRow = undefined;
+      this.#short(sealed);
+      return;
+    }
+    if (!this.#countedRow && !waits) return;
+    this.#countedRow ??= this.#row();
+    const count = formatNumber(all);
+    this.#countedRow.begin("seal", t("{count} documents", { count }), "", { kind: count });
+    this.#countedRow.progress({ step: "sealing", done: ended, count: all }, performance.now());
+    // What has begun is over soon.
+    this.#countedRow.onCancel = () => this.#cancelWaiting(({ task }) => task.short === true);
   }
 
   #begin(entry: Entry): void {
@@ -162,15 +223,15 @@ export class Transfers {
 
   async #run(entry: Entry): Promise<void> {
     const { task, cancelled } = entry;
-    const shown = task.brief
-      ? setTimeout(() => cancelled.signal.aborted || this.#show(entry), BRIEF)
-      : undefined;
-    if (!task.brief) this.#show(entry);
-    this.#underWay.add(cancelled);
+    const brief = task.brief || task.short;
+    const shown = brief ? setTimeout(() => cancelled.signal.aborted || this.#show(entry), BRIEF) : undefined;
+    if (!brief) this.#show(entry);
+    this.#underWay.add(entry);
     let through = false;
     try {
       await task.run(cancelled.signal, (progress) => {
         if (!cancelled.signal.aborted) entry.row?.progress(progress, performance.now());
+        entry.step = progress.step;
         this.#tell();
       });
       if (entry.row) this.#drop(entry.row);
@@ -179,8 +240,13 @@ export class Transfers {
       this.#failed(entry, error);
     } finally {
       clearTimeout(shown);
-      this.#underWay.delete(cancelled);
+      this.#underWay.delete(entry);
       this.#running--;
+      if (task.short) {
+        this.#counted.ended++;
+        if (through) this.#counted.sealed++;
+        this.#count();
+      }
       this.#next();
       this.#tell();
       entry.ended(through);
@@ -189,17 +255,20 @@ export class Transfers {
 
   #failed(entry: Entry, error: unknown): void {
     const { task, cancelled } = entry;
-    // To seal once more what may be stored would make two of it.
-    const code = error instanceof CofferError ? error.code : undefined;
-    const unknown = code === "unknown-whether-stored";
+    // Not the person's own end: a browser refuses a file in this way, say.
+    const failure = isAbort(error) ? new CofferError("internal", { cause: error }) : error;
+    const code = failure instanceof CofferError ? failure.code : undefined;
     const paused = code === "paused";
-    if (!unknown && !paused && (cancelled.signal.aborted || isAbort(error))) {
+    if (cancelled.signal.aborted && code !== "unknown-whether-stored" && !paused) {
       if (entry.row) this.#drop(entry.row);
       return;
     }
     const row = this.#show(entry);
     if (paused) row.pause();
-    else row.fail(error, task.again && !unknown && code !== "another-file", task.failure?.(error));
+    else {
+      const again = task.again && !(code !== undefined && NOT_AGAIN.has(code));
+      row.fail(failure, again, task.failure?.(failure));
+    }
     row.onRetry = () => {
       this.#drop(row);
       void this.add(task);
@@ -222,7 +291,7 @@ export class Transfers {
   }
 
   #showMore(): void {
-    const more = this.#waiting.size - WAITING_ROWS;
+    const more = [...this.#waiting].filter(({ task }) => !task.short).length - WAITING_ROWS;
     if (more <= 0) return void this.#more.closest("li")?.remove();
     if (!this.#more.isConnected) {
       const item = document.createElement("li");
@@ -239,7 +308,8 @@ export class Transfers {
     this.#tell();
   }
 
-  #tell(): void {
-    this.#changed(new Set([...this.#rows].flatMap((row) => row.working)));
+  *#working(): Generator<Link, void> {
+    for (const row of this.#rows) yield* row.working;
+    for (const { row, step } of this.#underWay) if (!row) yield* LINKS[step];
   }
 }

@@ -3,7 +3,7 @@
  * `coffer-replace` with a file that is to be the next one, `coffer-revert` with the one that is to be the newest, `coffer-open` and `coffer-changed`.
  */
 
-import type { Document } from "#web/browser/index.ts";
+import { type Document, versionOf } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatBytes, formatMoment } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
@@ -50,12 +50,18 @@ export class CofferVersions extends PanelElement {
     const { id, account } = document;
     await this.latest(
       () => this.coffer.versions((versions) => versions.list(id, { account })),
-      (all) => this.#draw(all),
+      (all) => {
+        this.#draw(all);
+        // The list shows one that is not the newest any more.
+        if (all[0]?.id !== id) this.changed();
+      },
     );
   }
 
-  /** What stands there already stays, for whoever is just about to press something in it. */
+  /** The newest of what stands there is the document. What stands there already stays, for whoever is just about to press something in it. */
   #draw(versions: readonly Document[]): void {
+    const [newest, ...earlier] = versions;
+    if (newest) this.#document = { ...newest, earlier };
     const shown = versions.map(({ id }) => id).join(" ");
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -64,7 +70,7 @@ export class CofferVersions extends PanelElement {
 
   #row(document: Document, newest: boolean): HTMLElement {
     const { created, metadata, sealedSize } = document;
-    const version = versionOf(document);
+    const { version } = versionOf(document);
     const buttons: RowButton[] = [
       {
         label: t("Open"),
@@ -134,7 +140,7 @@ export class CofferVersions extends PanelElement {
   }
 
   async #remove(document: Document): Promise<void> {
-    const version = versionOf(document);
+    const { version } = versionOf(document);
     const question = {
       ...{ title: t("Delete this version for good?"), name: t("Version {version}", { version }) },
       ...{ text: t("cannot be brought back then. The others stay."), yes: t("Delete"), no: t("Keep it") },
@@ -152,9 +158,4 @@ export class CofferVersions extends PanelElement {
     part(this, "close").focus();
     this.changed();
   }
-}
-
-/** Its number, which begins with 1. */
-export function versionOf({ metadata }: Document): number {
-  return metadata?.series?.version ?? 1;
 }
