@@ -159,7 +159,11 @@ const NOTES = Array.from({ length: 12 }, (_, at) => `note ${at}.txt`).toSorted()
 
 /** Twelve are there, shown alone, and selected. */
 async function selectNotes(): Promise<void> {
-  for (const name of NOTES) if (!(await shown()).includes(name)) await sealFile(page, name, `${name}, whole`);
+  const there = await shown();
+  const files = NOTES.filter((name) => !there.includes(name)).map((name) => {
+    return { name, mimeType: "text/plain", buffer: Buffer.from(`${name}, whole`) };
+  });
+  if (files.length > 0) await page.getByLabel("Files to seal").setInputFiles(files);
   await page.getByLabel("Find by name").fill("note ");
   await expect.poll(shown, SOON).toEqual(NOTES);
   await button("Open note 0.txt").focus();
@@ -180,7 +184,7 @@ it("says how far a deletion of several is, ends it at a press, says what came of
   await button("Delete…").click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
   // Nothing is selected any more that is on its way out.
-  expect(await page.getByRole("region", { name: "Selected documents" }).isVisible()).toBe(false);
+  await page.getByRole("region", { name: "Selected documents" }).waitFor({ ...SOON, state: "hidden" });
   const lot = page.getByRole("list", { name: "In progress" }).getByRole("listitem");
   await lot.getByText("2 of 12 deleted").waitFor(SOON);
   expect(await lot.count()).toBe(1);

@@ -100,6 +100,33 @@ it("where the browser can ask for a place, the document is streamed into the cho
   await context.close();
 });
 
+it("says so where the browser itself refuses the chosen file, and saves it at another try", async () => {
+  const { page: other, context } = await browsing.open();
+  // A file that refuses its end the first time, as one that is blocked.
+  await other.addInitScript(() => {
+    let refuses = true;
+    const close = async () => {
+      if (refuses) {
+        refuses = false;
+        throw new DOMException("Blocked", "AbortError");
+      }
+    };
+    Object.assign(globalThis, {
+      showSaveFilePicker: async () => ({ createWritable: async () => new WritableStream({ close }) }),
+    });
+  });
+  await signIn(other, system, "Cy");
+  const [, , , file] = files as [Content, Content, Content, Content];
+  await other.getByLabel("Files to seal").setInputFiles(file);
+  await other.getByRole("button", { name: `Save ${file.name}` }).click();
+  const row = other.getByRole("list", { name: "In progress" }).getByRole("listitem");
+  await row.getByRole("alert").getByText("Something went wrong").waitFor();
+  await row.getByRole("button", { name: `Try again: ${file.name}` }).click();
+  await other.getByRole("status").getByText(`${file.name} is saved.`).waitFor({ state: "attached" });
+  expect(await row.count()).toBe(0);
+  await context.close();
+});
+
 /** Printed by the browser itself. */
 async function makePdf(): Promise<Buffer> {
   const { page: blank, context } = await browsing.open();

@@ -28,8 +28,13 @@ afterAll(() => void node?.close());
 
 async function openPanel(): Promise<void> {
   await page.getByRole("checkbox", { name: "Select plan.txt" }).check();
+  // What another device saves from now on is not in what the panel has read.
+  const read = ["/documents", "/document-versions"].map((end) =>
+    page.waitForResponse((response) => new URL(response.url()).pathname.endsWith(end)),
+  );
   await button("Versions…").press("Enter");
   await panel().waitFor();
+  await Promise.all(read);
 }
 async function save(content: string): Promise<void> {
   const choosing = page.waitForEvent("filechooser");
@@ -96,7 +101,11 @@ it("says so where another device was sooner, shows what that has saved, and save
   const [document] = await node.documents.list([account]);
   await node.versions.save(document!.id, new TextEncoder().encode("from afar"), { account });
   await save("mine");
-  await page.getByText("Another version was saved meanwhile").first().waitFor();
+  const refused = page.getByRole("list", { name: "In progress" }).getByRole("listitem");
+  await refused.getByText("Another version was saved meanwhile").waitFor(SOON);
+  // The same again would be refused again.
+  expect(await refused.getByRole("button", { name: "Try again" }).count()).toBe(0);
+  await refused.getByRole("button", { name: "Dismiss plan.txt" }).click();
   await expect.poll(listed, SOON).toEqual(["plan.txt"]);
   await page.getByText("version 6").waitFor(SOON);
   expect(await showFile(page, "plan.txt")).toBe("from afar");
@@ -104,6 +113,48 @@ it("says so where another device was sooner, shows what that has saved, and save
   await save("mine");
   await page.getByText("version 7").waitFor(SOON);
   expect((await onNode()).slice(0, 2)).toEqual(["mine", "from afar"]);
+});
+
+it("saves over what the panel shows, though the list had an older version when it was opened", async () => {
+  const [document] = await node.documents.list([account]);
+  await node.versions.save(document!.id, new TextEncoder().encode("seen"), { account });
+  await page.getByText("version 7").waitFor();
+  await openPanel();
+  await expect.poll(async () => (await rows())[0], SOON).toBe("Version 8, the newest");
+  await save("after it");
+  await page.getByText("version 9").waitFor(SOON);
+  expect(await listed()).toEqual(["plan.txt"]);
+  expect((await onNode()).slice(0, 2)).toEqual(["after it", "seen"]);
+});
+
+it("says of a version that is stored and in no index that it is not finished, and what was the newest stays until it is", async () => {
+  await openPanel();
+  await page.route("**/document-versions", (route) => route.abort());
+  await save("cut off");
+  await status("plan.txt is stored, and not in the index of your documents yet: finish it in its row.");
+  await page.unroute("**/document-versions");
+  expect(await listed()).toEqual(["plan.txt", "plan.txt"]);
+  const sound = (await node.documents.list([account])).filter(({ state }) => state === undefined);
+  expect(sound.map(({ metadata }) => metadata?.series?.version)).toEqual([9]);
+  await button("Finish plan.txt").click();
+  await expect.poll(listed, SOON).toEqual(["plan.txt"]);
+  await page.getByText("version 10").waitFor(SOON);
+  expect((await onNode()).slice(0, 2)).toEqual(["cut off", "after it"]);
+});
+
+it("deletes no first version for a document of which another device has saved another", async () => {
+  await sealFile(page, "first.txt", "of the first");
+  const [document] = await node.documents.list([account]);
+  await node.versions.save(document!.id, new TextEncoder().encode("of the second"), { account });
+  await button("Delete first.txt").click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByText("Another version was saved meanwhile").first().waitFor(SOON);
+  await page.getByText("version 2").waitFor(SOON);
+  expect(await onNode()).toEqual(["of the second", "of the first"]);
+  await button("Delete first.txt").click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await expect.poll(listed, SOON).toEqual(["plan.txt"]);
+  await expect.poll(async () => (await node.documents.list([account])).length, SOON).toBe(1);
 });
 
 it("deletes the document with its versions, and brings all of them back", async () => {
