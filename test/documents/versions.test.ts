@@ -144,16 +144,16 @@ it("Versions that were saved since whoever deletes has looked stay, and so do th
 });
 
 it("Versions that were saved after the first one keep it from being deleted for the document", async () => {
-  const first = await seal("alone.txt", "one");
-  await other.documents.list([account]);
-  await save(first.id, "two");
-  for (const of of [{ days: 7 }, {}])
-    expect(await code(other.documents.remove(first.id, { account, ...of }))).toBe("document-replaced");
-  expect(await history(first.id)).toEqual(["two", "one"]);
-  // An earlier one, by its id, goes alone.
-  const [newest] = await ada.versions.list(first.id, { account });
-  await ada.documents.remove(first.id, { account });
-  expect(await history(newest!.id)).toEqual(["two"]);
+  for (const of of [{ days: 7 }, {}]) {
+    const { id } = await seal("alone.txt", "one");
+    await other.documents.list([account]);
+    const { id: newest } = await save(id, "two");
+    expect(await code(other.documents.remove(id, { account, ...of }))).toBe("document-replaced");
+    expect(await history(id)).toEqual(["two", "one"]);
+    // An earlier one, by its id, goes alone.
+    await ada.documents.remove(id, { account });
+    expect(await history(newest)).toEqual(["two"]);
+  }
 });
 
 it("Versions of many documents are listed once, when those are deleted and when they are brought back", async () => {
