@@ -1,7 +1,6 @@
 /** `coffer rename`, `delete` and `finish`: what is done with documents that are there, as the kit's `rename`, `remove` and `finish`. */
 
 import { parseArgs } from "node:util";
-import { seriesOf } from "#web/client/series.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { DOCUMENT_LINE } from "./document-line.ts";
@@ -84,15 +83,16 @@ export async function deleteDocuments(args: string[]): Promise<number> {
   await withClient(values, async (client) => {
     const all = await allDocuments(client);
     const found = positionals.map(lookUp(all));
-    const series = seriesOf(all);
+    const listed = new Set(all);
+    // One whose name did not come may be an earlier version of any.
+    const unread = all.filter(({ error }) => error !== undefined);
     for (const document of found) {
       signal.throwIfAborted();
       const { id, account, metadata } = document;
-      const among = series(document);
       await client.documents.remove(id, {
         ...{ account, signal, ...(days !== undefined && { days }) },
         // An earlier version, by its id, goes alone.
-        ...(among.includes(document) && { among }),
+        ...(listed.has(document) && { among: [document, ...unread] }),
       });
       tell(values.json, `${id}\t${shown(metadata?.name ?? "")}`, { id, account });
     }

@@ -52,13 +52,11 @@ export {
   type Source,
   type Standing,
   type Step,
-  seriesOf,
   type TenantRole,
   type UploadQueue,
   type UserInstance,
   type UserKey,
   type Versions,
-  versionOf,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export { offerPasskey, type PasskeyOutcome } from "./passkey.ts";

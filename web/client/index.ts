@@ -41,7 +41,6 @@ export type { RangedDocument } from "./ranged.ts";
 export type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 export type { Rotation, RotationProgress } from "./rotation.ts";
 export type { Seed, SeedOptions } from "./seed.ts";
-export { seriesOf, versionOf } from "./series.ts";
 export { CustodianSession } from "./session.ts";
 export type {
   Party,

@@ -35,23 +35,6 @@ export function versionsAmong(
   return [];
 }
 
-/**
- * Of a list that is grouped, for each document what `remove` looks for its versions among: itself with those, and what did not open, which may be
- * one of them.
- */
-export function seriesOf(
-  grouped: readonly Document[],
-): (document: Pick<Document, "id" | "account">) => Document[] {
-  const unread = grouped.filter(({ error }) => error !== undefined);
-  const series = new Map<string, Document>();
-  for (const newest of grouped)
-    for (const version of [newest, ...(newest.earlier ?? [])]) series.set(placeOf(version), newest);
-  return (document) => {
-    const newest = series.get(placeOf(document));
-    return newest && newest.error === undefined ? [newest, ...unread] : unread;
-  };
-}
-
 /** Each document with its earlier versions in `earlier`, which are not listed beside it. The order stays. */
 export function grouped(documents: Document[]): Document[] {
   const series = new Map<string, Document[]>();
@@ -75,11 +58,7 @@ function isSound({ metadata, state }: Document): boolean {
 }
 
 function keyOf(document: Document): string {
-  return placeOf({ ...document, id: versionOf(document).first });
-}
-
-function placeOf({ account, id }: Pick<Document, "account" | "id">): string {
-  return `${account}/${id}`;
+  return `${document.account}/${versionOf(document).first}`;
 }
 
 function newestFirst(a: Document, b: Document): number {

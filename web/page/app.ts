@@ -9,7 +9,6 @@ import {
   type ListOptions,
   type OpenOptions,
   type Versions,
-  versionOf,
 } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
 import type { CofferChain, Link } from "./chain.ts";
@@ -27,6 +26,7 @@ import { element, onPress, part } from "./part.ts";
 import { QueuedUploads, whyNotKept } from "./queued.ts";
 import type { CofferRename } from "./rename.ts";
 import { chooseTarget, chooseTargets, type Target } from "./save.ts";
+import { numberOf } from "./series.ts";
 import type { CofferSharing } from "./sharing.ts";
 import { Transfers } from "./transfers.ts";
 import { Undo } from "./undo.ts";
@@ -535,7 +535,7 @@ export class CofferApp extends HTMLElement {
     const name = nameInWords(entry.metadata?.name ?? "");
     const said = t("{name} is as it was in version {version}.", {
       name,
-      version: versionOf(version).version,
+      version: numberOf(version),
     });
     this.#sealAgain(entry, said, async (options) => {
       const sealed = await this.#following(entry, (versions) => versions.restore(version.id, options));

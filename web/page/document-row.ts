@@ -1,10 +1,11 @@
 /** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`, `coffer-finish`, `coffer-pick`. */
 
-import { CofferError, type Document, type DocumentKey, versionOf } from "#web/browser/index.ts";
+import { CofferError, type Document, type DocumentKey } from "#web/browser/index.ts";
 import { messageInWords } from "./error-words.ts";
 import { formatBytes, formatKind, formatMoment } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
+import { numberOf } from "./series.ts";
 import { t, type Words } from "./words.ts";
 
 const TITLES = {
@@ -78,7 +79,7 @@ export class CofferDocument extends TemplateElement {
     folder.hidden = !metadata?.folder;
     const size = formatBytes(metadata?.size ?? sealedSize);
     const unfinished = state === "unfinished";
-    const { version } = versionOf(this.document);
+    const version = numberOf(this.document);
     part(this, "finish").hidden = !unfinished;
     this.toggleAttribute("data-unfinished", unfinished);
     part(this, "meta").textContent = error

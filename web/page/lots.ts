@@ -1,6 +1,6 @@
 /** What is done with documents of the list, one or thousands: deleted, brought back, saved. What it came to is said in one sentence. */
 
-import { type Coffer, CofferError, type Document, seriesOf } from "#web/browser/index.ts";
+import { type Coffer, CofferError, type Document } from "#web/browser/index.ts";
 import { nameOf as placeOf } from "./desk.ts";
 import { messageInWords } from "./error-words.ts";
 import { formatNumber } from "./format.ts";
@@ -142,4 +142,16 @@ export class Lots {
     };
     void transfers.add(task);
   }
+}
+
+/** Of a list, for each document: the one with versions that it is in, and those whose names did not come, which may be earlier ones. */
+function seriesOf(listed: readonly Document[]): (document: Document) => Document[] {
+  const unread = listed.filter(({ error }) => error !== undefined);
+  const series = new Map<string, Document>();
+  for (const newest of listed)
+    for (const version of [newest, ...(newest.earlier ?? [])]) series.set(placeOf(version), newest);
+  return (document) => {
+    const newest = series.get(placeOf(document));
+    return newest && newest.error === undefined ? [newest, ...unread] : unread;
+  };
 }

@@ -3,7 +3,7 @@
  * `coffer-replace` with a file that is to be the next one, `coffer-revert` with the one that is to be the newest, `coffer-open` and `coffer-changed`.
  */
 
-import { type Document, versionOf } from "#web/browser/index.ts";
+import type { Document } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatBytes, formatMoment } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
@@ -11,6 +11,7 @@ import { PanelElement } from "./panel.ts";
 import { panelRow, type RowButton, rowButton } from "./panel-row.ts";
 import { element, onPress, part } from "./part.ts";
 import { chooseTarget } from "./save.ts";
+import { numberOf } from "./series.ts";
 import { t } from "./words.ts";
 
 export class CofferVersions extends PanelElement {
@@ -70,7 +71,7 @@ export class CofferVersions extends PanelElement {
 
   #row(document: Document, newest: boolean): HTMLElement {
     const { created, metadata, sealedSize } = document;
-    const { version } = versionOf(document);
+    const version = numberOf(document);
     const buttons: RowButton[] = [
       {
         label: t("Open"),
@@ -140,7 +141,7 @@ export class CofferVersions extends PanelElement {
   }
 
   async #remove(document: Document): Promise<void> {
-    const { version } = versionOf(document);
+    const version = numberOf(document);
     const question = {
       ...{ title: t("Delete this version for good?"), name: t("Version {version}", { version }) },
       ...{ text: t("cannot be brought back then. The others stay."), yes: t("Delete"), no: t("Keep it") },
