@@ -81,11 +81,15 @@ it("M18 tells other tabs what was sent, and of what was given up that it is gone
     await tab.update("t/ada", "over", { refused: "forbidden" });
     const kept = (await tab.rows("t/ada")).find(({ id }) => id === "over");
     for (const id of ["sent", "over"]) await tab.remove("t/ada", id, "sent");
-    return { added, kept: [kept?.cancelled, kept?.refused], removed: await until(3) };
+    // By who has not deleted it there.
+    const stay = (await tab.rows("t/ada")).map(({ id }) => id);
+    await tab.remove("t/ada", "over");
+    return { added, kept: [kept?.cancelled, kept?.refused], stay, removed: await until(3) };
   }, ONE);
   expect(told).toEqual({
     added: ["changed", "changed", "wake", "wake"],
     kept: [true, "forbidden"],
+    stay: ["over"],
     removed: ["changed", "sent", "changed"],
   });
 });
