@@ -120,7 +120,8 @@ it("says so where the browser itself refuses the chosen file, and saves it at an
   await other.getByLabel("Files to seal").setInputFiles(file);
   await other.getByRole("button", { name: `Save ${file.name}` }).click();
   const row = other.getByRole("list", { name: "In progress" }).getByRole("listitem");
-  await row.getByRole("alert").getByText("Something went wrong").waitFor();
+  const said = row.getByRole("alert").getByText("Something went wrong");
+  await expect.poll(() => said.count(), { timeout: 60_000 }).toBe(1);
   await row.getByRole("button", { name: `Try again: ${file.name}` }).click();
   await other.getByRole("status").getByText(`${file.name} is saved.`).waitFor({ state: "attached" });
   expect(await row.count()).toBe(0);

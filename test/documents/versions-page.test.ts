@@ -122,7 +122,7 @@ it("saves over what the panel shows, though the list had an older version when i
   await openPanel();
   await expect.poll(async () => (await rows())[0], SOON).toBe("Version 8, the newest");
   await save("after it");
-  await page.getByText("version 9").waitFor(SOON);
+  await expect.poll(() => page.getByText("version 9").count(), SOON).toBe(1);
   expect(await listed()).toEqual(["plan.txt"]);
   expect((await onNode()).slice(0, 2)).toEqual(["after it", "seen"]);
 });
@@ -131,7 +131,9 @@ it("says of a version that is stored and in no index that it is not finished, an
   await openPanel();
   await page.route("**/document-versions", (route) => route.abort());
   await save("cut off");
-  await status("plan.txt is stored, and not in the index of your documents yet: finish it in its row.");
+  await expect
+    .poll(() => page.locator("[data-status]").textContent(), SOON)
+    .toBe("plan.txt is stored, and not in the index of your documents yet: finish it in its row.");
   await page.unroute("**/document-versions");
   expect(await listed()).toEqual(["plan.txt", "plan.txt"]);
   const sound = (await node.documents.list([account])).filter(({ state }) => state === undefined);
