@@ -152,7 +152,7 @@ export async function openStore(): Promise<Store> {
       if (!first || !instances.some((kept) => lineOf(kept) === first.instance)) return change.done;
       for (const record of records) await keys.put(record);
       let excess = (await keys.count(all(first.instance))) - MAX_LOADED_KEYS;
-      let oldest = excess > 0 ? await keys.index("age").openCursor(all(first.instance)) : null;
+      let oldest = await keys.index("age").openCursor(all(first.instance));
       for (; excess > 0 && oldest; excess--) {
         await oldest.delete();
         oldest = await oldest.continue();
