@@ -46,13 +46,13 @@ const spki = async ({ publicKey }: CryptoKeyPair) =>
   new Uint8Array(await crypto.subtle.exportKey("spki", publicKey));
 
 /** A session and evidence, before anything is wrong; what is shown then, as often as it is called. */
-async function byEvidence(): Promise<() => Promise<Answer>> {
+async function byEvidence(from = enclave): Promise<() => Promise<Answer>> {
   type Opened = { enrolment: string; nonce: string; accepts: string[] };
   const opened = json<Opened>(await ann.rest("POST", "/ra/attestations", { custodian: dn }));
   const [identity, wrapping] = [await spki(keys.identity), await spki(keys.wrapping)];
   const nonce = decodeBase64url(opened.nonce);
   const of = { nonce, accepts: opened.accepts, identity, wrapping, custodian: dn, origin: ann.app };
-  const evidence = [attestationAttribute(await enclave.attest(of))];
+  const evidence = [attestationAttribute(await from.attest(of))];
   const body = await redemption("", opened.nonce, keys, "attestation", evidence);
   return () => bare(`/ra/enrolments/${opened.enrolment}`, body);
 }
@@ -119,13 +119,13 @@ describe("M1 M20 the verifier", () => {
     ["evidence-altered", "403 attestation-refused"],
   ])("M1 M20 with %s nobody enrols", async (name, code) => {
     const reason = SERVICE_FAULTS[name].refused as string;
-    await refused(name, { begin: byEvidence, code, action: "ra:certify", reason });
+    await refused(name, { begin: () => byEvidence(), code, action: "ra:certify", reason });
   });
 
   it("M1 M20 with result-replayed, the result of an enrolment that was good, nobody enrols", async () => {
     expect((await (await byEvidence())()).status).toBe(200);
     const reason = SERVICE_FAULTS["result-replayed"].refused;
-    const of = { begin: byEvidence, code: "503 verifier-unavailable", action: "ra:certify", reason };
+    const of = { begin: () => byEvidence(), code: "503 verifier-unavailable", action: "ra:certify", reason };
     await refused("result-replayed", of);
   });
 
@@ -135,6 +135,19 @@ describe("M1 M20 the verifier", () => {
       "503 verifier-unavailable",
     );
   });
+});
+
+it("M1 M20 M21 the microservice that was built, with one byte changed, gets no certificate", async () => {
+  const [platform, code] = await Promise.all([developmentPlatform(system.dir), nodeMicroservice(system.dir)]);
+  const before = instances();
+  for (const at of [0, code.length >> 1, code.length - 1]) {
+    const changed = new Uint8Array(code);
+    changed[at]! ^= 1;
+    const answer = await (await byEvidence(emulatedEnclave(platform, changed, { vault: ann.vault })))();
+    expect(problem(answer), `byte ${at}`).toBe("403 attestation-refused");
+  }
+  expect(instances()).toBe(before);
+  expect((await (await byEvidence())()).status, "as it was built").toBe(200);
 });
 
 describe("M2 M3 M20 credential-spent", () => {
