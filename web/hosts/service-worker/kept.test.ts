@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { beforeEach, expect, it } from "vitest";
 import { digest } from "#protocol/digest.ts";
 import { type KeptFile, KeptPage } from "./index.ts";
@@ -63,7 +64,7 @@ it("M18 serves the network's answer, and what is kept where there is none, where
     async () => new Response("bad gateway", { status: 502 }),
   ]) {
     served["/"] = away;
-    const answer = await kept.serve(request("/?code=a"), none);
+    const answer = await Promise.race([kept.serve(request("/?code=a"), none), delay(5_000)]);
     expect(await answer?.text()).toBe(PAGE);
     expect(Object.fromEntries(answer!.headers)).toEqual({
       ...POLICY,
