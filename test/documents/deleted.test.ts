@@ -30,6 +30,7 @@ beforeAll(async () => {
     Reflect.deleteProperty(globalThis, "showDirectoryPicker");
   });
   await page.reload();
+  await untilEnrolled(page);
   for (const name of ["plan.txt", "rent.txt", "will.txt"]) await sealFile(page, name, `${name}, whole`);
 });
 
@@ -98,7 +99,7 @@ it("lists what was deleted, after a reload too, restores one and deletes another
   await button("Deleted").click();
   const rows = panel().getByRole("listitem");
   await expect.poll(() => rows.count(), SOON).toBe(2);
-  await shootViews(page, "deleted");
+  await shootViews(page, "deleted-several");
   await panel().getByRole("button", { name: "Restore plan.txt" }).click();
   await panel().getByText("plan.txt is back among your documents.").waitFor();
   await expect.poll(() => rows.count(), SOON).toBe(1);

@@ -20,7 +20,7 @@ const MONTHS = "Jan|Feb|Mar|März|Mär|Apr|May|Mai|Jun|Jul|Aug|Sep|Sept|Oct|Okt|
 const UNSTEADY: readonly (readonly [what: RegExp, instead: string])[] = [
   // Ids, addresses and digests, whole or cut short.
   [/\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/g, "00000000-0000-4000-8000-000000000000"],
-  [/\b[\w-]{4,12}…[\w-]{4,12}/g, "000000…000000"],
+  [/[\w+/=-]{4,12}…[\w+/=-]{4,12}/g, "000000…000000"],
   [/(?<![\w-])(?=[\w-]*\d)[\w-]{20,}(?![\w-])/g, "0000000000000000000000"],
   [/\b(?=[a-f]*\d)[\da-f]{8}\b/g, "00000000"],
   // Moments.
