@@ -11,8 +11,8 @@ import { shootViews } from "./screenshots.ts";
 
 /** Pictures take their time on a slow machine. */
 const PATIENCE = 300_000;
-/** Panels that show what this run has done. */
-const VARY = ["Activity", "Flow", "Key ladder"];
+/** Panels that show what this run has done; and one that reads its parts one after another, and is scrolled where it was before they came. */
+const VARY = ["Activity", "Administration", "Flow", "Key ladder"];
 
 const { system, browsing } = useSystemAndBrowser({ admins: ["Ada"] });
 
