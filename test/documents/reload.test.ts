@@ -82,7 +82,7 @@ it("M18 with the edge stopped the page is loaded again, seals, opens what waits,
     await expect(send(system.appOrigin)).rejects.toThrow();
     await expect(send(system.vaultOrigin)).rejects.toThrow();
     for (const name of ["letter.txt", "postcard.txt"]) {
-      const offline = await page.reload();
+      const offline = await page.reload().catch(() => null);
       expect(offline?.status(), "the page is there").toBe(200);
       await expect.poll(() => phase(page), { timeout: 30_000 }).toBe("ready");
       expect(await vaultAddress(page)).toBe(second);
