@@ -5,13 +5,7 @@ import { calmly } from "./calm.ts";
 import type { Link } from "./chain.ts";
 import { formatNumber } from "./format.ts";
 import { NOT_AGAIN } from "./lot.ts";
-import {
-  type CofferTransfer,
-  type Counted,
-  type Direction,
-  LINKS,
-  type TransferStep,
-} from "./transfer-row.ts";
+import { type CofferTransfer, type Counted, type Direction, LINKS } from "./transfer-row.ts";
 import type { CofferWaiting } from "./waiting-row.ts";
 import { t } from "./words.ts";
 
@@ -63,8 +57,8 @@ type Entry = {
   task: Task;
   cancelled: AbortController;
   row: CofferTransfer | undefined;
-  /** What it does while it has no row. */
-  step: TransferStep;
+  /** How far it is, said or not. */
+  far?: Progress | Counted;
   ended: (through: boolean) => void;
 };
 
@@ -122,7 +116,7 @@ export class Transfers {
   add(task: Task): Promise<boolean> {
     return new Promise((ended) => {
       const entry: Entry = {
-        ...{ task, cancelled: new AbortController(), row: undefined, step: "waiting" as const, ended },
+        ...{ task, cancelled: new AbortController(), row: undefined, ended },
       };
       if (task.short) this.#counted.all++;
       if (task.atOnce) return void this.#begin(entry);
@@ -209,6 +203,7 @@ export class Transfers {
     entry.row = row;
     const { pausable = false, kind } = task;
     row.begin(task.direction, task.name, task.type, { pausable, ...(kind !== undefined && { kind }) });
+    if (entry.far) row.progress(entry.far, performance.now());
     row.onPause = () => cancelled.abort(new CofferError("paused"));
     row.onCancel = () => {
       if (this.#waiting.has(entry)) {
@@ -231,7 +226,7 @@ export class Transfers {
     try {
       await task.run(cancelled.signal, (progress) => {
         if (!cancelled.signal.aborted) entry.row?.progress(progress, performance.now());
-        entry.step = progress.step;
+        entry.far = progress;
         this.#tell();
       });
       if (entry.row) this.#drop(entry.row);
@@ -310,6 +305,6 @@ export class Transfers {
 
   *#working(): Generator<Link, void> {
     for (const row of this.#rows) yield* row.working;
-    for (const { row, step } of this.#underWay) if (!row) yield* LINKS[step];
+    for (const { row, far } of this.#underWay) if (!row) yield* LINKS[far?.step ?? "waiting"];
   }
 }
