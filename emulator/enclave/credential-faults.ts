@@ -1,5 +1,6 @@
 /** What can be wrong with a platform's credential (M1's variants), each under a name: for verifiers to refuse. */
 import { EVIDENCE_FAULTS, type EvidenceFault } from "./evidence-faults.ts";
+import { PARTY_FAULTS } from "./party-faults.ts";
 import { hwversion } from "./platform-version.ts";
 
 /** In place of what `signedCredential` or `encryptedCredential` would write. */
@@ -13,6 +14,7 @@ export const CREDENTIAL_FAULTS = {
   "nonce-wrong": { claims: { eat_nonce: "A".repeat(43) } },
   "client-absent": { claims: { sub: undefined } },
   "client-wrong": { claims: { sub: "mallory" } },
+  ...PARTY_FAULTS,
   stale: { later: -120 },
   "clock-ahead": { later: 360 },
   "lifetime-too-long": { lifetime: 301 },
@@ -33,6 +35,7 @@ export const CREDENTIAL_FAULTS = {
   "header-critical": { header: { crit: ["exp"] } },
   "bit-flipped": { token: (token) => changed(token, token.length - 3) },
   "bit-flipped-inside": { token: (token) => changed(token, token.lastIndexOf(".") - 3) },
+  "end-of-another": { endOf: { jti: "another" } },
   "end-absent": { token: (token) => token.slice(0, token.lastIndexOf(".") + 1) },
   "trailing-part": { token: (token) => `${token}.AA` },
   "trailing-byte": { token: (token) => `${token}\n` },

@@ -27,10 +27,10 @@ export async function signedCredential(
   const kid = await thumbprint({ kty: "EC", crv: "P-256", x, y });
   const header = { alg: "ES256", typ: "credential+jwt", kid, ...fault.header };
   const input = jwsInput(header, claimsOf(order, fault));
-  const signature = sign("sha256", utf8(input), { key, dsaEncoding: "ieee-p1363" });
-  return utf8(
-    fault.token?.(jwsToken(input, new Uint8Array(signature))) ?? jwsToken(input, new Uint8Array(signature)),
-  );
+  const signed = fault.endOf ? jwsInput(header, { ...claimsOf(order, fault), ...fault.endOf }) : input;
+  const signature = sign("sha256", utf8(signed), { key, dsaEncoding: "ieee-p1363" });
+  const token = jwsToken(input, new Uint8Array(signature));
+  return utf8(fault.token?.(token) ?? token);
 }
 
 /** M1: a credential encrypted under the platform's key: compact JWE, `dir` and A256GCM, as bytes. */
@@ -40,12 +40,17 @@ export function encryptedCredential(
   fault: CredentialFault = {},
 ): Bytes {
   const header = jwsPart({ alg: "dir", enc: "A256GCM", typ: "credential+jwe", kid: name, ...fault.header });
-  const iv = new Uint8Array(randomBytes(12));
-  const cipher = createCipheriv("aes-256-gcm", secret, iv);
-  cipher.setAAD(utf8(header));
-  const text = utf8(JSON.stringify(claimsOf(order, fault)));
-  const body = concat(cipher.update(text), cipher.final());
-  const parts = [iv, body, new Uint8Array(cipher.getAuthTag())].map(encodeBase64url);
+  const sealed = (more = {}) => {
+    const iv = new Uint8Array(randomBytes(12));
+    const cipher = createCipheriv("aes-256-gcm", secret, iv);
+    cipher.setAAD(utf8(header));
+    const text = utf8(JSON.stringify({ ...claimsOf(order, fault), ...more }));
+    const body = concat(cipher.update(text), cipher.final());
+    return { iv, body, tag: new Uint8Array(cipher.getAuthTag()) };
+  };
+  const { iv, body, tag } = sealed();
+  const end = fault.endOf ? sealed(fault.endOf).tag : tag;
+  const parts = [iv, body, end].map(encodeBase64url);
   const token = [header, "", ...parts].join(".");
   return utf8(fault.token?.(token) ?? token);
 }

@@ -8,6 +8,7 @@ import type { EvidenceFault } from "./evidence-faults.ts";
 import { launchNitroEnclave, type NitroLaunch } from "./nitro.ts";
 import type { NitroAuthority } from "./nitro-authority.ts";
 import type { NitroFault } from "./nitro-fault.ts";
+import type { PartyFault } from "./party-faults.ts";
 import type { AttestationKey, Platform } from "./platform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -31,8 +32,6 @@ export interface EnclaveOptions {
   vault: string;
   /** Milliseconds since 1970; default: this computer's clock. */
   clock?: () => number;
-  /** In place of what the platform would say: for verifiers to refuse. */
-  subject?: (asked: EnclaveQuestion) => Promise<string>;
 }
 
 /** An enclave whose evidence is an EAT. `fault` is what is to be wrong with it. */
@@ -48,7 +47,7 @@ export function emulatedEnclave(
     ...{ code: own, measurement, environment: "emulated" as const },
     async attest(asked) {
       const { type } = accepted(asked, EMULATED_EVIDENCE.eat);
-      const client = await subjectOf(asked, options);
+      const client = await subjectOf(asked, options, fault);
       const order = { nonce: asked.nonce, client, measurement, now: new Date(clock()) };
       return { type, evidence: makeEvidence(platform, order, fault) };
     },
@@ -71,7 +70,7 @@ export function emulatedCredentialEnclave(
     ...{ code: own, measurement, environment: "emulated" as const },
     async attest(asked) {
       const { type } = accepted(asked, EMULATED_EVIDENCE["key" in by ? "signed" : "encrypted"]);
-      const client = await subjectOf(asked, options);
+      const client = await subjectOf(asked, options, fault);
       const order = { nonce: asked.nonce, client, measurement, now: new Date(clock()) };
       const evidence =
         "key" in by ? signedCredential(by, order, fault) : encryptedCredential(by, order, fault);
@@ -94,7 +93,7 @@ export async function emulatedNitroEnclave(
     ...{ code: own, measurement, environment: "emulated" as const },
     async attest(asked) {
       const { type } = accepted(asked, EMULATED_EVIDENCE.nitro);
-      const userData = await evidenceBinder(asked.nonce, await subjectOf(asked, options));
+      const userData = await evidenceBinder(asked.nonce, await subjectOf(asked, options, fault));
       return { type, evidence: await enclave.attest({ nonce: asked.nonce, userData }) };
     },
     attestKey: (publicKey) => enclave.attest({ publicKey }),
@@ -112,6 +111,7 @@ function accepted({ accepts }: EnclaveQuestion, type: string) {
   return { type };
 }
 
-function subjectOf(asked: EnclaveQuestion, { vault, subject }: EnclaveOptions): Promise<string> {
-  return subject ? subject(asked) : enrolmentSubject({ ...asked, vault });
+async function subjectOf(asked: EnclaveQuestion, { vault }: EnclaveOptions, { party }: PartyFault) {
+  const enrolling = { ...asked, vault };
+  return enrolmentSubject((await party?.(enrolling)) ?? enrolling);
 }

@@ -1,6 +1,7 @@
 /** What can be wrong with evidence of the enclave emulator (EAT), each under a name: for verifiers to refuse. */
 
 import { createHash } from "node:crypto";
+import { PARTY_FAULTS, type PartyFault } from "./party-faults.ts";
 import type { FaultyKey } from "./platform.ts";
 import { hwversion } from "./platform-version.ts";
 
@@ -8,10 +9,12 @@ import { hwversion } from "./platform-version.ts";
 export const OLDER_RELEASE = measurementOf("EMULATED older release");
 
 /** In place of what `makeEvidence` would write. */
-export interface EvidenceFault {
+export interface EvidenceFault extends PartyFault {
   /** Members of the header, and claims; undefined leaves one out. */
   header?: Record<string, unknown>;
   claims?: Record<string, unknown>;
+  /** Claims of a second piece, of which it has the signature, or the tag. */
+  endOf?: Record<string, unknown>;
   /** The platform's key that signs it. */
   by?: FaultyKey;
   /** What `iat` and `exp` are counted from, seconds after the order's time. */
@@ -28,6 +31,7 @@ export const EVIDENCE_FAULTS = {
   "nonces-two": { claims: { eat_nonce: ["A".repeat(43), "B".repeat(43)] } },
   "client-absent": { claims: { sub: undefined } },
   "client-wrong": { claims: { sub: "mallory" } },
+  ...PARTY_FAULTS,
   stale: { later: -120 },
   "clock-ahead": { later: 360 },
   "lifetime-too-long": { lifetime: 301 },
@@ -58,6 +62,7 @@ export const EVIDENCE_FAULTS = {
   "bit-flipped": {
     token: (token) => `${token.slice(0, -2)}${token.at(-2) === "A" ? "B" : "A"}${token.slice(-1)}`,
   },
+  "signature-of-another": { endOf: { jti: "another" } },
   "signature-absent": { token: (token) => token.slice(0, token.lastIndexOf(".") + 1) },
   "trailing-part": { token: (token) => `${token}.AA` },
   "trailing-byte": { token: (token) => `${token}\n` },

@@ -53,7 +53,8 @@ export function makeEvidence(
     ...fault.claims,
   };
   const signed = jwsInput(header, claims);
-  const signature = sign("sha256", utf8(signed), { key, dsaEncoding: "ieee-p1363" });
+  const signedToo = fault.endOf ? jwsInput(header, { ...claims, ...fault.endOf }) : signed;
+  const signature = sign("sha256", utf8(signedToo), { key, dsaEncoding: "ieee-p1363" });
   const token = jwsToken(signed, new Uint8Array(signature));
   return utf8(fault.token?.(token) ?? token);
 }

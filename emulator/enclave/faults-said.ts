@@ -5,16 +5,35 @@
 import type { CredentialFaultName } from "./credential-faults.ts";
 import type { EvidenceFaultName } from "./evidence-faults.ts";
 import type { NitroFaultName } from "./nitro-faults.ts";
+import type { PartyFaultName } from "./party-faults.ts";
 
 /**
  * `refused`: the beginning of the reason; of a credential that is signed and of one that is encrypted, where they differ. `byPolicy`: the
- * evidence is sound, and it is the policy's releases that do not have what runs.
+ * evidence is sound, and it is the policy's releases that do not have what runs. `atEnrolment`: it is about another party than
+ * the one that enrols.
  */
 export interface FaultSaid {
   says: string;
   refused: string | readonly [signed: string, encrypted: string];
   byPolicy?: true;
+  atEnrolment?: true;
 }
+
+const OTHER_PARTY = { refused: "evidence of another client", atEnrolment: true } as const;
+const PARTY_FAULTS_SAID: Record<PartyFaultName, FaultSaid & { refused: string }> = {
+  "keys-other": { says: "It is about the keys of another microservice.", ...OTHER_PARTY },
+  "identity-key-swapped": {
+    says: "The identity key is another than the platform has attested: it was swapped afterwards.",
+    ...OTHER_PARTY,
+  },
+  "wrapping-key-swapped": {
+    says: "The wrapping key is another than the platform has attested: it was swapped afterwards.",
+    ...OTHER_PARTY,
+  },
+  "custodian-other": { says: "It is about a microservice of another custodian.", ...OTHER_PARTY },
+  "vault-other": { says: "It was made for another vault.", ...OTHER_PARTY },
+  "app-other": { says: "It was made under another app.", ...OTHER_PARTY },
+};
 
 export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refused: string }> = {
   "nonce-absent": { says: "It has no nonce.", refused: "another nonce" },
@@ -25,9 +44,10 @@ export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refus
   "nonces-two": { says: "It has two nonces where one is expected.", refused: "another nonce" },
   "client-absent": { says: "It does not say whom it is about.", refused: "evidence of another client" },
   "client-wrong": {
-    says: "It is about another party: other keys, another custodian, vault or app.",
+    says: "The party that it is about is none.",
     refused: "evidence of another client",
   },
+  ...PARTY_FAULTS_SAID,
   stale: {
     says: "It was made two minutes too early, and has ended.",
     refused: "not the time of this evidence",
@@ -124,6 +144,10 @@ export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refus
     refused: "not the header of evidence",
   },
   "bit-flipped": { says: "One character of the signature is another.", refused: "the signature is wrong" },
+  "signature-of-another": {
+    says: "Its claims are of one piece of evidence, and its signature of another.",
+    refused: "the signature is wrong",
+  },
   "signature-absent": { says: "The signature is missing.", refused: "the signature is wrong" },
   "trailing-part": { says: "It has one part more than a token has.", refused: "not three parts" },
   "trailing-byte": { says: "A line feed stands behind it.", refused: "not base64url" },
@@ -138,9 +162,10 @@ export const CREDENTIAL_FAULTS_SAID: Record<CredentialFaultName, FaultSaid> = {
   },
   "client-absent": { says: "It does not say whom it is about.", refused: "evidence of another client" },
   "client-wrong": {
-    says: "It is about another party: other keys, another custodian, vault or app.",
+    says: "The party that it is about is none.",
     refused: "evidence of another client",
   },
+  ...PARTY_FAULTS_SAID,
   stale: {
     says: "It was made two minutes too early, and has ended.",
     refused: "not the time of this evidence",
@@ -220,6 +245,10 @@ export const CREDENTIAL_FAULTS_SAID: Record<CredentialFaultName, FaultSaid> = {
     says: "One character before its last part is another.",
     refused: ["the signature is wrong", "the credential was not encrypted under that key"],
   },
+  "end-of-another": {
+    says: "Its last part is of another credential.",
+    refused: ["the signature is wrong", "the credential was not encrypted under that key"],
+  },
   "end-absent": {
     says: "Its last part is missing.",
     refused: ["the signature is wrong", "not a credential"],
@@ -237,9 +266,10 @@ export const NITRO_FAULTS_SAID: Record<NitroFaultName, FaultSaid & { refused: st
   "nonce-wrong": { says: "It is over another nonce than the verifier's.", refused: "another nonce" },
   "binder-absent": { says: "It does not say whom it is about.", refused: "evidence of another client" },
   "binder-wrong": {
-    says: "It is about another party: other keys, another custodian, vault or app.",
+    says: "The party that it is about is none.",
     refused: "evidence of another client",
   },
+  ...PARTY_FAULTS_SAID,
   stale: { says: "It was made six minutes ago.", refused: "not the time of this evidence" },
   "clock-ahead": {
     says: "The platform's clock is six minutes ahead.",
@@ -288,6 +318,10 @@ export const NITRO_FAULTS_SAID: Record<NitroFaultName, FaultSaid & { refused: st
   "root-of-an-attacker-inside": {
     says: "The root that verifiers know stands before another root in the bundle.",
     refused: "the certificates: bad signature",
+  },
+  "certificates-of-another": {
+    says: "Its certificates are those of another instance.",
+    refused: "the signature is wrong",
   },
   "path-too-long": {
     says: "An authority has issued more below itself than it may.",

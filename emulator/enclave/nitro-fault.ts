@@ -1,5 +1,6 @@
 import type { CborInput } from "./cbor.ts";
 import type { ChainChanges } from "./nitro-authority.ts";
+import type { PartyFault } from "./party-faults.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Fields = [string, CborInput][];
@@ -12,13 +13,15 @@ export interface NitroRequest {
 }
 
 /** Where an enclave or its platform does otherwise than it should. */
-export interface NitroFault {
+export interface NitroFault extends PartyFault {
   /** As if the owner had asked for it at the start. */
   debug?: boolean;
   /** The instance's id says nothing of an emulator. */
   unmarked?: boolean;
   /** The certificates are issued under another root of the same name. */
   anotherRoot?: boolean;
+  /** The certificates are those of another instance under the same root. */
+  anotherSigner?: boolean;
   /** Certificates that are issued otherwise, at this time. */
   certificates?(now: number): ChainChanges;
   /** In place of the signer's certificate. */

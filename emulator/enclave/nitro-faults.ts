@@ -3,6 +3,7 @@ import { concat } from "#protocol/bytes.ts";
 import { CborEntries, type CborInput, tagged } from "./cbor.ts";
 import type { ChainChanges, Link } from "./nitro-authority.ts";
 import type { NitroFault } from "./nitro-fault.ts";
+import { PARTY_FAULTS } from "./party-faults.ts";
 
 const [ALG, CRIT, KEY_ID] = [1, 2, 4];
 const [ES384, ES256] = [-35, -7];
@@ -17,6 +18,7 @@ export const NITRO_FAULTS = {
   "nonce-wrong": { request: (request) => ({ ...request, nonce: new Uint8Array(32) }) },
   "binder-absent": { request: ({ userData: _, ...others }) => others },
   "binder-wrong": { request: (request) => ({ ...request, userData: new Uint8Array(32) }) },
+  ...PARTY_FAULTS,
   stale: { ...time(-360_000), ...certificate("signer", (now) => ({ notBefore: now - HOUR })) },
   "clock-ahead": time(360_000),
   "clock-behind": time(-HOUR),
@@ -31,6 +33,7 @@ export const NITRO_FAULTS = {
   "root-wrong": { anotherRoot: true },
   "root-of-another-chain": { anotherRoot: true, bundle: ([, ...others], root) => [root, ...others] },
   "root-of-an-attacker-inside": { anotherRoot: true, bundle: (bundle, root) => [root, ...bundle] },
+  "certificates-of-another": { anotherSigner: true },
   "path-too-long": certificate("region", () => ({ pathLength: 0 })),
   "issuer-no-authority": certificate("instance", () => ({ authority: false, pathLength: undefined })),
   "issuer-key-usage": certificate("instance", () => ({ usage: DIGITAL_SIGNATURE })),

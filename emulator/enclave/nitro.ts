@@ -56,6 +56,10 @@ export async function launchNitroEnclave(
   const started = clock();
   const issuer = fault.anotherRoot ? await makeNitroAuthority(new Date(started)) : authority;
   const signer = await issueSigner(issuer, started, fault.certificates?.(started));
+  if (fault.anotherSigner) {
+    const { certificate, bundle } = await issueSigner(issuer, started);
+    Object.assign(signer, { certificate, bundle });
+  }
   signer.bundle = fault.bundle?.(signer.bundle, authority.root) ?? signer.bundle;
   signer.certificate = fault.certificate?.(signer.certificate) ?? signer.certificate;
   return {

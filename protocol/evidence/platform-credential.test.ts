@@ -70,7 +70,7 @@ describe.each(["signed", "encrypted"] as const)("M1 a credential that is %s", (v
   });
 
   const each = (Object.keys(CREDENTIAL_FAULTS) as CredentialFaultName[]).filter(
-    (name) => !CREDENTIAL_FAULTS_SAID[name].byPolicy,
+    (name) => !CREDENTIAL_FAULTS_SAID[name].byPolicy && !CREDENTIAL_FAULTS_SAID[name].atEnrolment,
   );
   it.each(each)("M1 M20 is refused with %s", async (name) => {
     const evidence = await VARIANTS[variant](CREDENTIAL_FAULTS[name]);

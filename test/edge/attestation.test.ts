@@ -30,7 +30,6 @@ import {
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { EMULATED_EVIDENCE } from "#protocol/evidence/index.ts";
-import { enrolmentSubject } from "#protocol/evidence-binder.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { attestationAttribute, instanceTier, parseCertificate } from "#protocol/pki/index.ts";
 import { auditThat } from "../support/audit.ts";
@@ -136,8 +135,7 @@ async function enrolWith(enclave: Enclave, change: Partial<EnclaveQuestion> = {}
   const evidence = await enclave.attest({ ...asked, ...change });
   return { answer: await present(opened, [evidence]), evidence, asked };
 }
-const eat = (code = CODE, fault = {}, subject?: (asked: EnclaveQuestion) => Promise<string>) =>
-  emulatedEnclave(platform, code, { vault: ann.vault, ...(subject && { subject }) }, fault);
+const eat = (code = CODE, fault = {}) => emulatedEnclave(platform, code, { vault: ann.vault }, fault);
 
 const instances = () => readRows(system.edgeDir, "instances").length;
 const reasons = async (reason: string) =>
@@ -191,7 +189,7 @@ describe("M1 initialization by attestation", () => {
   });
 
   it("M1 M20 evidence for another vault, and over another session's nonce, is refused", async () => {
-    const elsewhere = eat(CODE, {}, (asked) => enrolmentSubject({ ...asked, vault: "https://evil.example" }));
+    const elsewhere = eat(CODE, EVIDENCE_FAULTS["vault-other"]);
     expect(problem((await enrolWith(elsewhere)).answer)).toBe("403 attestation-refused");
     const nonce = decodeBase64url((await open()).nonce);
     expect(problem((await enrolWith(eat(), { nonce })).answer)).toBe("403 attestation-refused");

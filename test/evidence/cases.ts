@@ -37,12 +37,14 @@ const now = NOW.getTime();
 const nonce = new Uint8Array(32).fill(7);
 const asked = { nonce: encodeBase64url(nonce), subject: "alice", now };
 
-/** Faults that evidence itself shows, whatever the policy is. */
+/** Faults that evidence itself shows, whatever the policy is and whoever enrols. */
 function found<Name extends string, Fault>(
   faults: Record<Name, Fault>,
-  said: Record<Name, { byPolicy?: true }>,
+  said: Record<Name, { byPolicy?: true; atEnrolment?: true }>,
 ): Fault[] {
-  return (Object.keys(faults) as Name[]).filter((name) => !said[name].byPolicy).map((name) => faults[name]);
+  return (Object.keys(faults) as Name[])
+    .filter((name) => !said[name].byPolicy && !said[name].atEnrolment)
+    .map((name) => faults[name]);
 }
 
 /** So many copies, each with one byte changed, from the first to the last. */
