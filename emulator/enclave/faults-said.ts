@@ -49,7 +49,11 @@ export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refus
   },
   ...PARTY_FAULTS_SAID,
   stale: {
-    says: "It was made two minutes too early, and has ended.",
+    says: "It was made three minutes ago, and has ended.",
+    refused: "not the time of this evidence",
+  },
+  "ends-now": {
+    says: "It ends in the second in which it is made: at its end it is good no more.",
     refused: "not the time of this evidence",
   },
   "clock-ahead": {
@@ -167,7 +171,11 @@ export const CREDENTIAL_FAULTS_SAID: Record<CredentialFaultName, FaultSaid> = {
   },
   ...PARTY_FAULTS_SAID,
   stale: {
-    says: "It was made two minutes too early, and has ended.",
+    says: "It was made three minutes ago, and has ended.",
+    refused: "not the time of this evidence",
+  },
+  "ends-now": {
+    says: "It ends in the second in which it is made: at its end it is good no more.",
     refused: "not the time of this evidence",
   },
   "clock-ahead": {
@@ -283,6 +291,10 @@ export const NITRO_FAULTS_SAID: Record<NitroFaultName, FaultSaid & { refused: st
     says: "The signer's certificate has ended.",
     refused: "the certificates: certificate is not valid now",
   },
+  "signer-ended-a-second-ago": {
+    says: "The signer's certificate ended a second ago.",
+    refused: "the certificates: certificate is not valid now",
+  },
   "signer-not-yet-valid": {
     says: "The signer's certificate has not begun.",
     refused: "the certificates: certificate is not valid now",
@@ -291,12 +303,20 @@ export const NITRO_FAULTS_SAID: Record<NitroFaultName, FaultSaid & { refused: st
     says: "The certificate of the instance has ended.",
     refused: "the certificates: certificate is not valid now",
   },
+  "instance-ended-a-second-ago": {
+    says: "The certificate of the instance ended a second ago.",
+    refused: "the certificates: certificate is not valid now",
+  },
   "instance-not-yet-valid": {
     says: "The certificate of the instance has not begun.",
     refused: "the certificates: certificate is not valid now",
   },
   "region-expired": {
     says: "The certificate of the region has ended.",
+    refused: "the certificates: certificate is not valid now",
+  },
+  "region-ended-a-second-ago": {
+    says: "The certificate of the region ended a second ago.",
     refused: "the certificates: certificate is not valid now",
   },
   "region-not-yet-valid": {

@@ -10,7 +10,8 @@ const [ES384, ES256] = [-35, -7];
 const SIGN1_TAG = 18;
 const HOUR = 3600 * 1000;
 const [DIGITAL_SIGNATURE, CERTIFICATE_SIGN] = [1, 32];
-const EXPIRED = (now: number) => ({ notAfter: now - 1000 });
+const EXPIRED = (now: number) => ({ notBefore: now - 2 * HOUR, notAfter: now - HOUR });
+const ENDED_NOW = (now: number) => ({ notAfter: now - 1000 });
 const NOT_YET = (now: number) => ({ notBefore: now + HOUR });
 
 export const NITRO_FAULTS = {
@@ -23,10 +24,13 @@ export const NITRO_FAULTS = {
   "clock-ahead": time(360_000),
   "clock-behind": time(-HOUR),
   "signer-expired": certificate("signer", EXPIRED),
+  "signer-ended-a-second-ago": certificate("signer", ENDED_NOW),
   "signer-not-yet-valid": certificate("signer", NOT_YET),
   "instance-expired": certificate("instance", EXPIRED),
+  "instance-ended-a-second-ago": certificate("instance", ENDED_NOW),
   "instance-not-yet-valid": certificate("instance", NOT_YET),
   "region-expired": certificate("region", EXPIRED),
+  "region-ended-a-second-ago": certificate("region", ENDED_NOW),
   "region-not-yet-valid": certificate("region", NOT_YET),
   "date-impossible": { certificate: impossible },
 

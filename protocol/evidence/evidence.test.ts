@@ -66,6 +66,22 @@ describe("evidence of the enclave emulator", () => {
     await expect(verify(makeEvidence(platform, order), change())).rejects.toThrow(reason);
   });
 
+  it("M20 is good at the last second of the platform's certificate, and no longer", async () => {
+    // Its key "expired" ended a second before.
+    const ending = await makePlatform(new Date(NOW.getTime() + 1000));
+    const evidence = makeEvidence(ending, order, { by: "expired" });
+    const roots = [der(ending.root)];
+    expect(await verify(evidence, { roots })).toHaveProperty("measurements");
+    await expect(verify(evidence, { roots, now: NOW.getTime() + 1 })).rejects.toThrow("not valid now");
+  });
+
+  it("M20 is good until a millisecond before its end", async () => {
+    const evidence = makeEvidence(platform, order, { later: -119 });
+    const end = NOW.getTime() + 1000;
+    expect(await verify(evidence, { now: end - 1 })).toHaveProperty("measurements");
+    await expect(verify(evidence, { now: end })).rejects.toThrow("not the time of this evidence");
+  });
+
   it("is refused where the platform's key is revoked", async () => {
     const { publicKey } = new x509.X509Certificate(platform.certificate);
     const revoked = [encodeHex(await sha256(new Uint8Array(publicKey.rawData)))];

@@ -126,6 +126,17 @@ describe("a document of a Nitro enclave", () => {
     );
   });
 
+  it.each(["region", "instance", "signer"])(
+    "M20 is good until a millisecond before the end of the %s's certificate",
+    async (link) => {
+      const evidence = await evidenceWith({ certificates: (now) => ({ [link]: { notAfter: now + 1000 } }) });
+      const end = NOW + 1000;
+      expect(await verify(evidence, { now: end - 1 })).toHaveProperty("measurements");
+      await expect(verify(evidence, { now: end })).rejects.toThrow("not the time of this evidence");
+      await expect(verify(evidence, { now: end + 1 })).rejects.toThrow("certificate is not valid now");
+    },
+  );
+
   it("is refused in production where it is emulated", async () => {
     await expect(verify(await evidenceWith(), { production: true })).rejects.toThrow("not for production");
     // AWS's own is looked at: it is the root that is wrong here.

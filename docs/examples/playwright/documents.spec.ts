@@ -73,3 +73,10 @@ test("takes no evidence of an enclave in which something is wrong", async ({ cof
   expect(await coffer.enrolInEnclave("ada")).toBe("enrolled");
   expect(await coffer.enrolInEnclave("ada", "nonce-wrong")).toBe("attestation-refused");
 });
+
+test("enrols once what is wrong with an enrolment is off", async ({ coffer }) => {
+  coffer.faults.turn("eat/identity-key-swapped");
+  expect(await coffer.enrolInEnclave("ada")).toBe("attestation-refused");
+  coffer.faults.turn(null);
+  expect(await coffer.enrolInEnclave("ada")).toBe("enrolled");
+});
