@@ -106,7 +106,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "types of protocol/*.ts, protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
 
   "docs/examples": "@coffer/kit, node:, hono",
-  "docs/examples/next": "@coffer/kit, node:, next",
+  // Its tag is in a .jsx, which is not read here.
+  "docs/examples/next": "node:, next",
   "docs/examples/playwright": "@coffer/kit, @playwright/test",
 
   cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, edge/verifier/policy.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/enclave, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",

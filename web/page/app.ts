@@ -320,6 +320,14 @@ export class CofferApp extends HTMLElement {
     return chosen || this.#coffer?.identity?.accounts[0]?.id;
   }
 
+  /** Asks again: a file may be given before the page has heard of an account that was made a moment ago. */
+  async #firstAccount(): Promise<string> {
+    const [first] = await this.#connected.accounts();
+    if (first === undefined) throw new CofferError("no-account");
+    this.#offerAccounts();
+    return first.id;
+  }
+
   #prepareQueue(): void {
     if (this.#coffer?.identity) void this.#quietly(() => this.#queued.prepare(this.#into));
   }
@@ -347,7 +355,7 @@ export class CofferApp extends HTMLElement {
         short: file.size <= SHORT,
         discard: () => begun && this.#discard(begun),
         run: async (signal, onProgress) => {
-          if (account === undefined) throw new CofferError("no-account");
+          const into = account ?? (await this.#firstAccount());
           const onUpload = (upload: { id: string; account: string }) => {
             begun = upload;
           };
@@ -356,7 +364,7 @@ export class CofferApp extends HTMLElement {
             ...(folder !== "" && { folder }),
           };
           const come = await this.#connected
-            .queue((queue) => queue.seal(file, account, options))
+            .queue((queue) => queue.seal(file, into, options))
             .catch((error: unknown) => {
               throw begun ? error : whyNotKept(error);
             });
