@@ -17,6 +17,8 @@ const ASSETS = {
   fetch: async (request: Request) => {
     const { pathname } = new URL(request.url);
     const type = FILES[pathname];
+    if (type && request.headers.get("if-none-match") === '"0123"')
+      return new Response(null, { status: 304, headers: { etag: '"0123"' } });
     return new Response(type && pathname, {
       status: type ? 200 : 404,
       headers: { "x-leak": "1", "content-type": type ?? "text/html" },
@@ -150,6 +152,37 @@ describe("gateway", () => {
     expect(Object.entries(said["/"]!).toSorted()).toEqual(expected.toSorted());
     expect(second).not.toBe("");
     expect((await get("https://vault.example/service-worker.js")).status).toBe(404);
+  });
+
+  it("M18 gives an app's Service Worker whole to a browser that has the file, which is what its tag is of", async () => {
+    const headers = { "if-none-match": '"0123"' };
+    expect((await get("https://app.example/", { headers })).status).toBe(304);
+    const [asked, again] = await Promise.all(
+      [{}, headers].map((headers) => get("https://app.example/service-worker.js", { headers })),
+    );
+    expect(again!.status).toBe(200);
+    expect(await again!.text()).toBe(await asked!.text());
+  });
+
+  it("M18 has one Service Worker for an app's origin, at whatever address another one was, and none for the vault's", async () => {
+    const headers = { "service-worker": "script" };
+    const own = await (await get("https://app.example/service-worker.js")).text();
+    for (const path of [
+      "/service-worker.js",
+      "/x.js",
+      "/x/y.js?z",
+      "/",
+      "/main.0123abcd.js",
+      "/favicon.ico",
+    ]) {
+      const answer = await get(`https://app.example${path}`, { headers });
+      expect([answer.status, answer.headers.get("content-type")], path).toEqual([200, "text/javascript"]);
+      expect(await answer.text(), path).toBe(own);
+      expect(answer.headers.get("service-worker-allowed")).toBeNull();
+    }
+    expect((await get("https://app.example/x.js")).status).toBe(404);
+    expect((await get("https://app.example/x.js", { headers, method: "POST" })).status).toBe(405);
+    expect((await get("https://vault.example/x.js", { headers })).status).toBe(404);
   });
 
   it("does not serve one site's files on the other, nor outside of its folder", async () => {

@@ -44,10 +44,15 @@ export function createApp(): Hono<GatewayEnv> {
   return gateway;
 }
 
-/** Where to look for a request's route. A host that is none of ours has no routes. */
+/**
+ * Where to look for a request's route. A host that is none of ours has no routes. An app's origin has one Service Worker, whatever address a browser
+ * asks for one at: where it had got another one, an answer that there is none would leave that in place (W3C Service Workers, "Update").
+ */
 function sitePath(request: Request, env: Env): string {
   const { pathname } = new URL(request.url);
   const site = siteOf(request, env)?.name ?? "nowhere";
+  const worker = request.method === "GET" && request.headers.get("service-worker") === "script";
+  if (site === "app" && worker) return "/app/service-worker.js";
   return `/${site}${pathname === "/" ? "" : pathname}`;
 }
 

@@ -22,15 +22,7 @@ export async function serveAsset(
   policy?: string,
   caching = HASHED.test(name) ? "public, max-age=31536000, immutable" : "no-cache",
 ): Promise<Response> {
-  const request = new Request(new URL(`/${c.var.site.name}/${name}`, "https://assets.invalid"), {
-    method: c.req.method,
-    headers: pick(c.req.raw.headers, ["if-none-match"]),
-  });
-  const found = await c.env.ASSETS.fetch(request);
-  if (found.status !== 200 && found.status !== 304) {
-    await found.body?.cancel();
-    throw new Refused("not-found");
-  }
+  const found = await fileOf(c, name, pick(c.req.raw.headers, ["if-none-match"]));
   const headers = pick(found.headers, ["content-type", "etag", "content-length"]);
   headers.set("cache-control", caching);
   if (policy !== undefined) {
@@ -46,16 +38,29 @@ export async function serveAsset(
  */
 export async function serveServiceWorker(c: GatewayContext): Promise<Response> {
   const { origins, site } = c.var;
-  const served = await serveAsset(c, "service-worker.js");
+  // Whole, whatever the browser has: the tag is that of the file alone.
+  const file = await fileOf(c, "service-worker.js");
   const documents = {
     "/": pageHeaders(appPolicy(origins, site.origin)),
     [PDF_FRAME]: pageHeaders(pdfPolicy(site.origin)),
   };
   const first = `self.cofferHeaders=${JSON.stringify(documents)};\n`;
-  // The tag is that of the file alone.
-  const headers = pick(served.headers, ["content-type", "cache-control"]);
+  const headers = pick(file.headers, ["content-type"]);
+  headers.set("cache-control", "no-cache");
   headers.set("content-security-policy", serviceWorkerPolicy);
-  return new Response(first + (await served.text()), { headers });
+  return new Response(first + (await file.text()), { headers });
+}
+
+/** Status 200, or 304 where `headers` ask. */
+async function fileOf(c: GatewayContext, name: string, headers = new Headers()): Promise<Response> {
+  const { method } = c.req;
+  const request = new Request(new URL(`/${c.var.site.name}/${name}`, "https://assets.invalid"), {
+    ...{ method, headers },
+  });
+  const found = await c.env.ASSETS.fetch(request);
+  if (found.status === 200 || found.status === 304) return found;
+  await found.body?.cancel();
+  throw new Refused("not-found");
 }
 
 function pick(headers: Headers, names: string[]): Headers {

@@ -143,8 +143,8 @@ const server = {
         if (own === undefined) return void given.pipe(answer.writeHead(given.statusCode!, given.headers));
         given.resume();
         const { "content-length": _, "transfer-encoding": __, etag: ___, ...fields } = given.headers;
-        const type = path.endsWith(".css") ? { "content-type": "text/css" } : {};
-        answer.writeHead(200, { ...fields, ...type }).end(own);
+        const type = path.endsWith(".css") ? "text/css" : path.endsWith(".js") && "text/javascript";
+        answer.writeHead(200, { ...fields, ...(type && { "content-type": type }) }).end(own);
       });
       asked.pipe(passed.on("error", () => answer.destroy()));
     });
@@ -219,6 +219,48 @@ it("M18 a new release is seen at the next load, takes the place of what is kept,
   await page.reload();
   expect(await release()).toEqual(["The next Coffer", "next"]);
   server.silent = false;
+}, 120_000);
+
+it("M18 a bad release's Service Worker is gone with the first loads after the server is right again, wherever it was", async () => {
+  const { page } = await visited();
+  const bad = `oninstall = () => skipWaiting();
+    onactivate = (event) => event.waitUntil(clients.claim());
+    onfetch = (event) => event.request.mode === "navigate" && event.respondWith(
+      new Response("<!doctype html><title>Bad</title>", { headers: { "content-type": "text/html" } }));`;
+  const places = [
+    ["/x.js", "/"],
+    ["/x/y.js", "/x/"],
+  ] as const;
+  const scripts = () =>
+    page.evaluate(async () => {
+      const found = await navigator.serviceWorker.getRegistrations();
+      return found.map(({ scope, active }) => [
+        active && new URL(active.scriptURL).pathname,
+        new URL(scope).pathname,
+      ]);
+    });
+  for (const [script] of places) server.files.set(script, Buffer.from(bad));
+  // That release has what policy it likes.
+  await (await page.context().newCDPSession(page)).send("Page.setBypassCSP", { enabled: true });
+  await page.goto(`${system.origin(NEXT)}/`);
+  await page.evaluate(async (places) => {
+    for (const [script, scope] of places) await navigator.serviceWorker.register(script, { scope });
+  }, places);
+  await expect.poll(async () => (await scripts()).toSorted()).toEqual(places);
+  for (const [, scope] of places) {
+    await page.goto(`${system.origin(NEXT)}${scope}`);
+    expect(await page.title()).toBe("Bad");
+  }
+  for (const [script] of places) server.files.delete(script);
+  await expect
+    .poll(
+      async () => {
+        for (const scope of ["/x/", "/"]) await page.goto(`${system.origin(NEXT)}${scope}`);
+        return [await page.title(), await scripts()];
+      },
+      { timeout: 60_000, interval: 2_000 },
+    )
+    .toEqual(["Coffer", [["/service-worker.js", "/"]]]);
 }, 120_000);
 
 it("M18 a kept file that somebody has altered is not run, and is got again when there is a network", async () => {

@@ -14,6 +14,7 @@ import { PlayingMedia } from "./media.ts";
 /** As far as it is used; its types are of a library that pages do not have. */
 type Extendable = Event & { waitUntil(work: Promise<unknown>): void };
 type Scope = {
+  readonly registration: { readonly scope: string; unregister(): Promise<boolean> };
   readonly clients: {
     get(id: string): Promise<PageClient | undefined>;
     matchAll(options: { type: "window"; includeUncontrolled: boolean }): Promise<readonly PageClient[]>;
@@ -61,7 +62,15 @@ self.addEventListener("install", (event) =>
       .then(() => self.skipWaiting()),
   ),
 );
-self.addEventListener("activate", (event) => event.waitUntil(kept.prune().finally(() => clients.claim())));
+self.addEventListener("activate", (event) => event.waitUntil(kept.prune().finally(settle)));
+
+/** The edge gives this in the place of any other Service Worker of the origin: beside that of the whole origin there is none. */
+async function settle(): Promise<unknown> {
+  const { scope } = self.registration;
+  return self.cofferHeaders && scope !== `${location.origin}/`
+    ? self.registration.unregister()
+    : clients.claim();
+}
 
 self.addEventListener("message", ({ data, source, ports: [port] }) => {
   // Pages of this origin alone reach it.
