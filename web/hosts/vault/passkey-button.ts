@@ -1,6 +1,8 @@
+import { dress } from "./look.ts";
 import { type Authenticators, openRegistration, register } from "./passkey.ts";
+import { t, type Words } from "./words.ts";
 
-const WORDS: Record<string, string> = {
+const WORDS: Record<string, Words> = {
   registered: "The passkey is added.",
   refused: "No passkey was added.",
   "no-session": "Sign in again first.",
@@ -20,6 +22,7 @@ export function offerPasskey(
   const button = makeButton("Add a passkey");
   const status = document.createElement("p");
   status.setAttribute("role", "status");
+  dress();
   document.body.replaceChildren(button, status);
   let opened = openRegistration(at.send);
   button.addEventListener("click", async ({ isTrusted }) => {
@@ -30,16 +33,16 @@ export function offerPasskey(
     // The next press needs another challenge.
     opened = openRegistration(at.send);
     button.disabled = false;
-    status.textContent = WORDS[outcome] ?? "That did not work. Try again.";
+    status.textContent = t(WORDS[outcome] ?? "That did not work. Try again.");
     button.focus();
     told(outcome);
   });
   told("ready");
 }
 
-export function makeButton(label: string): HTMLButtonElement {
+export function makeButton(label: Words): HTMLButtonElement {
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = label;
+  button.textContent = t(label);
   return button;
 }

@@ -1,6 +1,8 @@
+import { dress } from "./look.ts";
 import type { Authenticators, PasskeySecret } from "./passkey.ts";
 import { secretBy } from "./passkey.ts";
 import { makeButton } from "./passkey-button.ts";
+import { t } from "./words.ts";
 
 /**
  * Asks the person for the passkey under which an instance's keys are kept (M4), by a button in the vault's own document, and answers what it
@@ -11,11 +13,12 @@ export function offerUnlock(
   at: { vault: string; authenticators: Authenticators },
 ): Promise<PasskeySecret | null> {
   const words = document.createElement("p");
-  words.textContent = "This vault's keys are under your passkey.";
+  words.textContent = t("This vault's keys are under your passkey.");
   const unlock = makeButton("Unlock with your passkey");
   const without = makeButton("Go on without it");
   const status = document.createElement("p");
   status.setAttribute("role", "status");
+  dress();
   const before = [...document.body.childNodes];
   document.body.replaceChildren(words, unlock, " ", without, status);
   return new Promise<PasskeySecret | null>((resolve) => {
@@ -27,8 +30,9 @@ export function offerUnlock(
       const secret = await secretBy(asked, at);
       // Said no, or no such passkey is here: the browser does not tell these apart.
       if (secret === undefined) {
-        status.textContent =
-          "That did not unlock it. Try again, or go on without it: the vault then makes other keys.";
+        status.textContent = t(
+          "That did not unlock it. Try again, or go on without it: the vault then makes other keys.",
+        );
         unlock.disabled = false;
         unlock.focus();
       } else resolve(secret);
