@@ -46,7 +46,7 @@ export type Batches = {
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   /** For batches that leave nothing there, each with Continue and in order: those that come while one is under way go out in one message. */
   together: Batches & { leavesNothing: true };
-  /** The same, each in a message of its own, for which none waits. */
+  /** The same for those that are long: up to three messages are under way, and none of `together` waits for them. */
   apart: Batches & { leavesNothing: true };
   /** The same, with all that is kept, for what is to be told of. */
   watched(watch: HsmWatch): Hsm;
@@ -64,8 +64,13 @@ export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   sign(name: string, data: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
 };
 
+const isAway = (error: unknown) => error instanceof HsmUnavailable;
+
 /** What becomes of one item is nothing to the next. */
 const APART = { batchErrorContinuationOption: "Continue", batchOrderOption: true } as const;
+
+/** Messages of long batches of one object that are under way at a time. */
+const LANES = 3;
 
 const TIMEOUT_MS = 10_000;
 /** A key or a certificate that the officer replaces is known a minute later, to all objects of a deployment alike. */
@@ -105,7 +110,8 @@ export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSetti
     url,
     backEnd,
     kept: new Map(),
-    gathered: new Gathered((error) => error instanceof HsmUnavailable),
+    gathered: new Gathered(isAway),
+    lanes: Array.from({ length: LANES }, () => new Gathered(isAway)),
   });
 }
 
@@ -115,11 +121,12 @@ type At = {
   backEnd: BackEndSettings | undefined;
   kept: Map<string, { reading: Promise<unknown>; until: number }>;
   gathered: Gathered;
+  lanes: Gathered[];
   watch?: HsmWatch;
 };
 
 function openAt(at: At): Hsm {
-  const { fetcher, url, backEnd, kept, gathered, watch } = at;
+  const { fetcher, url, backEnd, kept, gathered, lanes, watch } = at;
   const carry = async (bytes: Uint8Array) => {
     const answered = watch?.(operationsIn(bytes));
     return exchange(fetcher, url, bytes).finally(answered);
@@ -151,7 +158,7 @@ function openAt(at: At): Hsm {
     }) as KmipClient["request"],
   };
 
-  const together: Hsm["together"] = {
+  const inTurn = (turns: () => Gathered): Hsm["together"] => ({
     leavesNothing: true,
     batch: (async (items, _options, sent) => {
       // A message is told to each whose items are in it, as far as they are its own.
@@ -163,9 +170,11 @@ function openAt(at: At): Hsm {
         sent?.();
         answered = watch?.(inRuns(items.map(({ operation }) => String(operation))));
       };
-      return gathered.batch(items, send, began).finally(() => answered?.());
+      return turns()
+        .batch(items, send, began)
+        .finally(() => answered?.());
     }) as Batches["batch"],
-  };
+  });
 
   function once<T>(key: string, read: () => Promise<T>): Promise<T> {
     const known = kept.get(key);
@@ -178,8 +187,12 @@ function openAt(at: At): Hsm {
 
   const hsm: Hsm = {
     ...client,
-    together,
-    apart: { leavesNothing: true, batch: client.batch },
+    together: inTurn(() => gathered),
+    apart: inTurn(() => {
+      const lane = lanes.shift() ?? gathered;
+      lanes.push(lane);
+      return lane;
+    }),
     standing,
     watched: (watch) => openAt({ ...at, watch }),
     locate: (name) =>

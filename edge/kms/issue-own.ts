@@ -30,6 +30,7 @@ export async function issueOwnDataKeys(
   const about = { caller, resource: "keys/new", requestId: caller.requestId };
   const signedIn = await neighbours.IAM.signedIn(caller);
   const kms = await enter();
+  const since = seconds(Date.now());
   const decision = authorize<Order>(kms.store, { action: "kms:own-data-keys", ...about }, (sql) => {
     if (!signedIn.ok) return noMember(signedIn.problem);
     const { value: person } = signedIn;
@@ -45,7 +46,7 @@ export async function issueOwnDataKeys(
     if (request.purpose === "signature") return refuse("bad-request", "keys of accounts sign");
     const order = orderOf(request, caller.custodian);
     if (!order.ok) return order;
-    const reserved = quota.reserve(sql, NO_ACCOUNT, count, seconds(Date.now()));
+    const reserved = quota.reserve(sql, NO_ACCOUNT, count, since);
     return reserved.ok ? order : reserved;
   });
   if (!decision.ok) return decision;
@@ -54,7 +55,7 @@ export async function issueOwnDataKeys(
   } catch (error) {
     return await failedUnderMaster(kms, "kms:make-own-data-keys", about, error);
   } finally {
-    quota.done(NO_ACCOUNT, count);
+    quota.done(NO_ACCOUNT, count, since);
   }
 }
 

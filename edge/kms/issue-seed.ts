@@ -38,6 +38,7 @@ export async function issueSeedKeys(
   if (!member.ok) return refused({ action, ...about }, noMember(member.problem));
   const kms = await enter();
   const { store, hsm, trust } = kms;
+  const since = seconds(Date.now());
   const decision = authorize(store, { action, ...about }, (sql) => {
     const { value: person } = member;
     if ("as" in person && person.as === "reader") return refuse("forbidden", "a reader has no keys made");
@@ -54,7 +55,7 @@ export async function issueSeedKeys(
     if (!lives.ok) return lives;
     const order = orderOf(request, account === undefined ? caller.custodian : undefined);
     if (!order.ok) return order;
-    const reserved = quota.reserve(sql, account ?? NO_ACCOUNT, count, seconds(Date.now()));
+    const reserved = quota.reserve(sql, account ?? NO_ACCOUNT, count, since);
     return reserved.ok ? order : reserved;
   });
   if (!decision.ok) return decision;
@@ -93,6 +94,6 @@ export async function issueSeedKeys(
   } catch (error) {
     return failed(kms, "kms:sign-seed-keys", about, error);
   } finally {
-    quota.done(account ?? NO_ACCOUNT, count);
+    quota.done(account ?? NO_ACCOUNT, count, since);
   }
 }

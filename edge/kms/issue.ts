@@ -35,6 +35,7 @@ export async function issueDataKeys(
   const accountKey = await neighbours.IAM.accountKey({ tenant, account, caller });
   if (!accountKey.ok) return refuse({ action, ...about }, noMember(accountKey.problem));
   const kms = await enter();
+  const since = seconds(Date.now());
   const decision = authorize(kms.store, { action, ...about }, (sql) => {
     const resource = `accounts/${account}/keys/new`;
     const { purpose } = request;
@@ -47,7 +48,7 @@ export async function issueDataKeys(
     if (!lives.ok) return lives;
     const order = orderOf(request);
     if (!order.ok) return order;
-    const reserved = quota.reserve(sql, account, count, seconds(Date.now()));
+    const reserved = quota.reserve(sql, account, count, since);
     return reserved.ok ? order : reserved;
   });
   if (!decision.ok) return decision;
@@ -58,7 +59,7 @@ export async function issueDataKeys(
   } catch (error) {
     return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
   } finally {
-    quota.done(account, count);
+    quota.done(account, count, since);
   }
 }
 

@@ -73,6 +73,7 @@ export async function orderDataKey(
   const about = { caller: null, user: order.owner, resource: `account/${account}`, requestId };
   const vouched = await checkVouched(kms, order);
   if (!vouched.ok) return authorize<never>(store, { action: "kms:data-key", ...about }, () => vouched);
+  const since = seconds(Date.now());
   const decision = authorize<OrderedDataKey | null>(store, { action: "kms:data-key", ...about }, (sql) => {
     const lives = checkLives(sql);
     if (!lives.ok) return lives;
@@ -97,7 +98,7 @@ export async function orderDataKey(
     );
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
-    const reserved = quota.reserve(sql, account, 1, seconds(Date.now()));
+    const reserved = quota.reserve(sql, account, 1, since);
     return reserved.ok ? ok(null) : reserved;
   });
   if (!decision.ok) return decision;
@@ -110,7 +111,7 @@ export async function orderDataKey(
   } catch (error) {
     return await failedUnderMaster(kms, "kms:make-data-key", about, error);
   } finally {
-    quota.done(account, 1);
+    quota.done(account, 1, since);
   }
 }
 

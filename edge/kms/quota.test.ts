@@ -25,7 +25,7 @@ it("bounds the data keys of an account in an hour, and of no other account", () 
   const quota = new DataKeyQuota("20");
   make("a1", 10);
   expect(quota.reserve(sql, "a1", 10, NOW).ok).toBe(true);
-  quota.done("a1", 10);
+  quota.done("a1", 10, NOW);
   make("a1", 10);
   expect(quota.reserve(sql, "a1", 1, NOW)).toMatchObject({ problem: { code: "too-many-requests" } });
   expect(quota.reserve(sql, "a2", 16, NOW).ok).toBe(true);
@@ -36,8 +36,24 @@ it("counts the keys that are being made", () => {
   const quota = new DataKeyQuota("20");
   expect(quota.reserve(sql, "a1", 16, NOW).ok).toBe(true);
   expect(quota.reserve(sql, "a1", 5, NOW).ok).toBe(false);
-  quota.done("a1", 16);
+  quota.done("a1", 16, NOW);
   expect(quota.reserve(sql, "a1", 16, NOW).ok).toBe(true);
+});
+
+it("counts keys that the HSM took long to make, and those made after the clock was set back", () => {
+  const quota = new DataKeyQuota("10");
+  expect(quota.reserve(sql, "a1", 5, NOW).ok).toBe(true);
+  // What is asked meanwhile reads the registry.
+  expect(quota.reserve(sql, "a1", 6, NOW + 50).ok).toBe(false);
+  make("a1", 5);
+  quota.done("a1", 5, NOW);
+  expect(quota.reserve(sql, "a1", 6, NOW + 51).ok).toBe(false);
+  expect(quota.reserve(sql, "a1", 5, NOW + 51).ok).toBe(true);
+  quota.done("a1", 5, NOW + 51);
+  expect(quota.reserve(sql, "a1", 5, NOW + 300).ok).toBe(true);
+  quota.done("a1", 5, NOW + 300);
+  make("a1", 5, NOW + 100);
+  expect(quota.reserve(sql, "a1", 1, NOW + 100).ok).toBe(false);
 });
 
 it("has a default that no honest user meets", () => {

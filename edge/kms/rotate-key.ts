@@ -53,10 +53,11 @@ export async function rotateKey(
   const named = found && { recipient: found.ok ? found.value : null };
   const asked = { caller, edk, policies: kms.policies, named };
   return inTurn(async () => {
+    const since = seconds(Date.now());
     const decision = authorize<Next>(kms.store, { action, ...about }, (sql) => {
       const next = decideNext(sql, asked, accountKey.value.by);
       if (!next.ok) return next;
-      const reserved = quota.reserve(sql, account, 1, seconds(Date.now()));
+      const reserved = quota.reserve(sql, account, 1, since);
       return reserved.ok ? next : reserved;
     });
     if (!decision.ok) return decision;
@@ -78,7 +79,7 @@ export async function rotateKey(
     } catch (error) {
       return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
     } finally {
-      quota.done(account, 1);
+      quota.done(account, 1, since);
     }
   });
 }

@@ -55,6 +55,9 @@ export function openLedger(
   const { storage } = ctx;
   const { sql } = storage;
   const wake = () => wakeBy(storage, Date.now() + CUT_OFF_MS);
+  const count = (where: string, ...of: number[]) =>
+    sql.exec<{ entries: number }>(`SELECT count(*) AS entries FROM hsm_batches ${where}`, ...of).one()
+      .entries;
   // An eviction between an entry and its alarm must not leave the entry behind.
   const { oldest } = sql
     .exec<{ oldest: number | null }>("SELECT min(started) AS oldest FROM hsm_batches")
@@ -92,14 +95,15 @@ export function openLedger(
       );
       over.clear();
       const started = Date.now() - CUT_OFF_MS;
-      const cutOff = sql.exec<Leftover>(
-        "SELECT id, objects FROM hsm_batches WHERE started <= ? LIMIT ?",
-        started,
-        MAX_SWEPT,
-      );
-      for (const entry of cutOff.toArray()) await ledger.clear(entry);
-      const { left } = sql.exec<{ left: number }>("SELECT count(*) AS left FROM hsm_batches").one();
-      if (left > 0) await wake();
+      const cutOff = sql
+        .exec<Leftover>("SELECT id, objects FROM hsm_batches WHERE started <= ? LIMIT ?", started, MAX_SWEPT)
+        .toArray();
+      const before = count("WHERE started <= ?", started);
+      for (const entry of cutOff) await ledger.clear(entry);
+      const left = count("WHERE started <= ?", started);
+      // A crash may have left hundreds, most of which made nothing that stays: the others are not to wait for them by minutes.
+      if (left > 0 && left < before) await wakeBy(storage, Date.now() + OVER_MS);
+      else if (count("") > 0) await wake();
     },
   };
   return ledger;
