@@ -10,6 +10,7 @@ import {
   NOTHING_POLICY,
   pagePolicy,
   policyDifferences,
+  VAULT_CACHING,
   VAULT_HEADERS,
   VAULT_POLICY,
 } from "./vault-rules.ts";
@@ -26,19 +27,30 @@ export async function checkVault(
   const served = release.files.filter(({ path }) => path.startsWith("vault/"));
   const paths = new Map(served.map((file) => [addressOf(file.path), file]));
   const found: Finding[] = [];
+  const plain = await askAsBrowser(`${vault}/`, "frame");
   // As a page does, which makes an address of its own each time (web/browser/vault-address.ts).
-  const document = await askAsBrowser(`${vault}/?${crypto.randomUUID()}`, "frame");
-  const framedBy = framersOf(document.headers);
+  const made = await askAsBrowser(`${vault}/?${crypto.randomUUID()}`, "frame");
+  const framedBy = framersOf(plain.headers);
   const expected = apps.length > 0 ? apps : framedBy;
   found.push(...framing(vault, framedBy));
   const policy = { ...VAULT_POLICY, "frame-ancestors": expected.join(" ") };
-  found.push(...headerFindings("/", document.headers, policy, VAULT_HEADERS));
-  for (const [path, file] of paths) {
-    const answer = path === "/" ? document : await askAsBrowser(vault + path, purposeOf(path));
-    found.push(...fileFindings(path, answer, file, older));
-    if (path !== "/") found.push(...headerFindings(path, answer.headers, NOTHING_POLICY));
+  const { plain: unkept, made: kept } = VAULT_CACHING;
+  for (const [shown, answer, caching] of [
+    ["/", plain, unkept],
+    ["/?…", made, kept],
+  ] as const) {
+    const headers = { ...VAULT_HEADERS, "cache-control": caching };
+    found.push(...headerFindings(shown, answer.headers, policy, headers));
+    const file = paths.get("/");
+    if (file) found.push(...fileFindings(shown, answer, file, older));
+    found.push(...pageFindings(shown, answer, paths));
   }
-  found.push(...pageFindings("/", document, paths));
+  for (const [path, file] of paths) {
+    if (path === "/") continue;
+    const answer = await askAsBrowser(vault + path, purposeOf(path));
+    found.push(...fileFindings(path, answer, file, older));
+    found.push(...headerFindings(path, answer.headers, NOTHING_POLICY));
+  }
   for (const [path, forms] of pagesOf(expected)) {
     const answer = await askAsBrowser(vault + path, "document");
     const shown = path.split("?", 1)[0] ?? path;

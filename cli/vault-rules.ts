@@ -36,15 +36,13 @@ export function pagePolicy(vault: string, apps: readonly string[]): Readonly<Rec
   };
 }
 
-/**
- * Other headers of the document, at an address that a page has made for it; what must not be there would have a browser load or start more.
- * No browser is to run it for longer than a day without asking.
- */
+/** Other headers of the document; what must not be there would have a browser load or start more. */
 export const VAULT_HEADERS: Readonly<Record<string, string>> = {
-  "cache-control": "private, max-age=86400",
   "integrity-policy": "blocked-destinations=(script)",
   "x-content-type-options": "nosniff",
 };
+/** For how long a browser may run the document without asking: not at all, but for a day at an address that a page has made for it. */
+export const VAULT_CACHING = { plain: "no-cache", made: "private, max-age=86400" } as const;
 export const FORBIDDEN_HEADERS = ["link", "refresh", "service-worker-allowed", "speculation-rules"] as const;
 
 /** Directives by name. Null where there are two policies, or a directive twice: browsers and checkers differ about those. */

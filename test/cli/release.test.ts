@@ -17,7 +17,9 @@ const folder = mkdtempSync(join(tmpdir(), "coffer-release-"));
 /** An answer of the edge as it is passed on: changed, or as it is. */
 type Answer = { status: number; headers: Record<string, string>; body: Buffer };
 type Asked = Record<string, string | string[] | undefined>;
-let meanwhile: (path: string, answer: Answer, asked: Asked) => Answer = (_, answer) => answer;
+/** `path` is `/` for the vault's document, at whatever `address`. */
+let meanwhile: (path: string, answer: Answer, asked: Asked, address: string) => Answer = (_, answer) =>
+  answer;
 let between: Server;
 let vault: string;
 let logKey: string;
@@ -47,6 +49,7 @@ async function proxy(): Promise<Server> {
           path.replace(/^\/\?.*/, "/"),
           { status: answered.status, headers, body },
           request.headers,
+          path,
         );
         response.writeHead(answer.status, answer.headers).end(answer.body);
       },
@@ -178,6 +181,28 @@ describe("coffer release verify", () => {
     const script = await verify();
     expect([script.code, kinds(script)]).toEqual([1, ["file-added"]]);
     expect(script.stdout).toContain("/more.js");
+  });
+
+  it("M18 M21 finds one who lies at the one address of the vault's document alone, by its bytes and by how long a browser has it", async () => {
+    const [day, asked] = ["private, max-age=86400", "no-cache"];
+    for (const [lies, shown, caching, other] of [
+      [(address: string) => address === "/", "/", asked, day],
+      [(address: string) => address.startsWith("/?"), "/?…", day, asked],
+    ] as const) {
+      meanwhile = (_, answer, __, address) =>
+        lies(address) ? { ...answer, body: Buffer.concat([answer.body, Buffer.from(" ")]) } : answer;
+      const changed = await verify();
+      expect([changed.code, kinds(changed)], shown).toEqual([1, ["file-changed"]]);
+      expect(changed.stdout).toContain(`file-changed: ${shown} `);
+      meanwhile = (_, answer, __, address) => {
+        if (!lies(address)) return answer;
+        expect(answer.headers["cache-control"]).toBe(caching);
+        return { ...answer, headers: { ...answer.headers, "cache-control": other } };
+      };
+      const kept = await verify();
+      expect([kept.code, kinds(kept)], shown).toEqual([1, ["header"]]);
+      expect(kept.stdout).toContain(`header: ${shown} cache-control is ${other}`);
+    }
   });
 
   it("M21 finds an older release, file by file", async () => {
