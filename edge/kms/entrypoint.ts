@@ -53,6 +53,9 @@ const PRINCIPAL = /^[a-z0-9-]{1,64}$/;
 const CUSTODIAN = /^CN=([a-z0-9-]{1,64}),/;
 type Which = { ofSeed?: boolean; steps?: Steps };
 
+const isForeign = ({ tenant }: { tenant: string }, items: readonly Item[]) =>
+  items.some(({ edk }) => edk.tenant !== tenant);
+
 /**
  * The door of the KMS for the gateway. The gateway has verified access token, DPoP proof and the shape of the request; all else is decided
  * in the object of the account that the request or its EDK names. An EDK is verified first, so that it names none that
@@ -154,7 +157,7 @@ export class Kms extends WorkerEntrypoint<Env> {
       const read = await this.#read(presentation.edks, { steps });
       // Anyone can send what is none: nobody's log is filled by it.
       if (!read.ok) return fail(read.problem.code);
-      if (read.value.some(({ edk }) => edk.tenant !== by.tenant)) return fail("invalid-grant");
+      if (isForeign(by, read.value)) return this.#tenant(by).foreignKeys("kms:present", by.requestId);
       return this.#registry(by, read.value).present(presentation, read.value, by.requestId);
     });
   }
@@ -164,24 +167,28 @@ export class Kms extends WorkerEntrypoint<Env> {
     by: { tenant: string; requestId: string },
     presentation: Presentation,
   ): Promise<Result<{ receipt: string }>> {
-    const read = await this.#readOfSeed(by, presentation.edks);
+    const read = await this.#readOfSeed(by, "kms:open-seed-channel", presentation.edks);
     if (!read.ok) return read;
     return this.#registry(by, read.value).openSeedChannel(presentation, read.value, by.requestId);
   }
 
   /** `POST /seed-presentations` (M9): who has the channel's key has the channel. */
   async presentSeed(by: { tenant: string; requestId: string }, seed: SealedSeed): Promise<Result<Presented>> {
-    const read = await this.#readOfSeed(by, seed.edks);
+    const read = await this.#readOfSeed(by, "kms:present-seed", seed.edks);
     if (!read.ok) return read;
     return this.#registry(by, read.value).presentSeed(seed, read.value, by.requestId);
   }
 
   /** Anyone can send what is none: nobody's log is filled by it. */
-  async #readOfSeed({ tenant }: { tenant: string }, tokens: readonly string[]): Promise<Result<Item[]>> {
+  async #readOfSeed(
+    by: { tenant: string; requestId: string },
+    action: string,
+    tokens: readonly string[],
+  ): Promise<Result<Item[]>> {
     const read = await this.#read(tokens, { ofSeed: true });
     if (!read.ok) return fail(read.problem.code);
     if (!isOfSeed(read.value)) return fail("invalid-edk");
-    return read.value.some(({ edk }) => edk.tenant !== tenant) ? fail("invalid-grant") : read;
+    return isForeign(by, read.value) ? this.#tenant(by).foreignKeys(action, by.requestId) : read;
   }
 
   /** `POST /retained-keys` (M11), on the vault's site of that tenant: who asks shows it by a proof of the instance's identity key. */

@@ -5,7 +5,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { Page } from "../handover.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
-import { type Decision, ok, type Result } from "../result.ts";
+import { type Decision, ok, type Result, turnAway } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { neighboursOf } from "./context.ts";
 import { tenantHsm } from "./hsm.ts";
@@ -82,6 +82,13 @@ export class KmsObject extends DurableObject<Env> {
 
   endSeed(name: string): void {
     this.#seeds.end(name);
+  }
+
+  /** Keys of another tenant were presented at this one's vault, with or without a grant: recorded here, of nobody who is known. */
+  foreignKeys(action: string, requestId: string): Result<never> {
+    const about = { action, caller: null, resource: "grant", requestId };
+    const refusal = turnAway("invalid-grant", "keys of another tenant");
+    return authorize<never>(this.#open().store, about, () => refusal);
   }
 
   async #administer<T>(
