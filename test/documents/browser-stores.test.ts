@@ -60,6 +60,27 @@ it("signed out of one vault, keeps no list of it, and those of another", async (
   ]);
 });
 
+it("has one tab alone seal the copies of an account again, and says nothing to the other", async () => {
+  const done = await page.evaluate(async (one) => {
+    const { listsOf } = (globalThis as unknown as { stores: Stores }).stores;
+    const [tab, other] = [listsOf(one), listsOf(one)];
+    const done: string[] = [];
+    const work = (name: string) => async () => void done.push(name);
+    await tab.alone("a", async () => {
+      await other.alone("a", work("the same account"));
+      await other.alone("b", work("another account"));
+      // Keeping the list is another matter.
+      await other.write("a", async () => {
+        done.push("kept");
+        return undefined;
+      });
+    });
+    await other.alone("a", work("later"));
+    return done;
+  }, ONE);
+  expect(done).toEqual(["another account", "kept", "later"]);
+});
+
 it("M18 tells other tabs what was sent, and of what was given up that it is gone; nobody's old row takes that back", async () => {
   const told = await page.evaluate(async (one) => {
     const { createUploadStore } = (globalThis as unknown as { stores: Stores }).stores;

@@ -28,6 +28,7 @@ function memory(): ListStore & { kept: Map<string, Uint8Array<ArrayBuffer>> } {
       const made = await bytes();
       if (made) kept.set(name, made);
     },
+    alone: (_name, work) => work(),
   };
 }
 

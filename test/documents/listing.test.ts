@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { createDocumentId } from "#web/client/belonging.ts";
-import { sealListed } from "#web/client/listing.ts";
+import { openListed, sealListed } from "#web/client/listing.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
@@ -233,4 +233,60 @@ it("has another metadata key once a member has left, and shows no name that is s
   expect(await current()).toBe(before);
   expect((await ada.rest("DELETE", `${members}/${user}`)).status).toBe(204);
   await expect.poll(current).not.toBe(before);
+});
+
+it("seals the copies again that are under the key which a member has left with, in the background: it opens none of what is listed then", async () => {
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const current = async () =>
+    json<{ edk: string }>(await ada.rest("POST", `/kms/accounts/${account}/metadata-key`)).edk;
+  const { client: holder, asked: held } = await device();
+  // Of all that is listed, by the key of these copies and no other.
+  const under = () => new Set(readRows(system.edgeDir, "documents").map(({ listed_key }) => listed_key));
+  const settled = async () => (await list((await device()).client)) && under().size;
+  await expect.poll(settled, { timeout: 30_000, interval: 500 }).toBe(1);
+  const before = await current();
+  await holder.keys.ensure(before);
+  const { port } = await holder.microservice.use();
+  const openedBy = async (edk: string) => {
+    const copies = readRows(system.edgeDir, "documents").map(({ id, listed }) => ({
+      context: { tenant: client.identity.tenant, account, document: String(id), purpose: "listing" },
+      edk,
+      sealed: Buffer.from(listed as Uint8Array).toString("base64url"),
+    }));
+    const names: (string | undefined)[] = [];
+    for await (const some of openListed(port, copies)) names.push(...some.map((copy) => copy?.name));
+    return names.sort();
+  };
+  const all = await names(holder);
+  expect(await openedBy(before)).toEqual(all);
+
+  const guest = await connectNode(system, "Kim");
+  opened.push(guest);
+  const user = guest.identity.user.id;
+  const members = `/accounts/${account}/members`;
+  expect((await ada.rest("POST", members, { user, role: "member" })).status).toBe(204);
+  expect((await ada.rest("DELETE", `${members}/${user}`)).status).toBe(204);
+  await expect.poll(current).not.toBe(before);
+
+  const { client: other, asked } = await device();
+  expect(await names(other)).toEqual(all);
+  await expect.poll(async () => new Set(await openedBy(before))).toEqual(new Set([undefined]));
+  expect(asked.filter((each) => each.endsWith("/metadata"))).toEqual([]);
+  // All of them in one request, once.
+  await names(other);
+  expect(asked.filter((each) => each === `PUT /accounts/${account}/listed-metadata`)).toHaveLength(1);
+  const { client: next, asked: since } = await device();
+  expect(await names(next)).toEqual(all);
+  expect(since.filter((each) => /metadata$/.test(each))).toEqual([]);
+  // A device that has the earlier key still asks for the current one, and puts none back.
+  held.length = 0;
+  expect(await names(holder)).toEqual(all);
+  const lookedAgain = () => {
+    const key = held.indexOf(`POST /kms/accounts/${account}/metadata-key`);
+    return key >= 0 && held.indexOf(`GET /accounts/${account}/documents`, key) > 0;
+  };
+  await expect.poll(lookedAgain).toBe(true);
+  expect(await names(holder)).toEqual(all);
+  await holder.keys.ensure(await current());
+  expect(await openedBy(await current())).toEqual(all);
 });

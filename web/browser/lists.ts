@@ -10,11 +10,18 @@ export function listsOf(vault: string): ListStore {
   return {
     read: (account) => within("readonly", (lists) => lists.get([vault, account])),
     write: (account, bytes) =>
-      navigator.locks.request(`coffer-list ${vault} ${account}`, { ifAvailable: true }, async (lock) => {
-        const made = lock ? await bytes() : undefined;
+      unlessHeld(`coffer-list ${vault} ${account}`, async () => {
+        const made = await bytes();
         if (made) await within("readwrite", (lists) => lists.put(made, [vault, account]));
       }),
+    alone: (account, work) => unlessHeld(`coffer-copies ${vault} ${account}`, work),
   };
+}
+
+function unlessHeld(name: string, work: () => Promise<void>): Promise<void> {
+  return navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+    if (lock) await work();
+  });
 }
 
 /** Deletes those of all accounts of a vault. */

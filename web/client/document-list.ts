@@ -22,7 +22,7 @@ import { type Entry, type ListStore, readKept, writeKept } from "./kept-list.ts"
 import { type DataKeys, findsKeys } from "./keys.ts";
 import { type Copy, openListed, sealListed } from "./listing.ts";
 import type { Metadata } from "./metadata.ts";
-import type { Microservice } from "./microservice.ts";
+import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 import type { VersionIndex } from "./version-index.ts";
 
@@ -107,6 +107,10 @@ export class DocumentList {
   readonly #known = new Map<string, Known>();
   /** Accounts whose list is another by now than the one that is kept. */
   readonly #unkept = new Set<string>();
+  /** Keys that listed copies are under, each with its account. */
+  readonly #under = new Map<string, string>();
+  /** Metadata keys under which copies were sealed again, or are being. */
+  readonly #renewed = new Set<string>();
 
   constructor(means: Means) {
     this.#means = means;
@@ -196,6 +200,8 @@ export class DocumentList {
     }
     signal?.throwIfAborted();
     changed();
+    // Not waited for: what is cut off goes on with a later page.
+    for (const account of accounts) void this.#renew(account).catch(() => {});
     // Said when the other accounts have been looked at as well.
     if (refused.length > 0) throw refused[0];
     return documents;
@@ -331,7 +337,11 @@ export class DocumentList {
 
   /** The content that its metadata names, as far as that is open. */
   #contentOf(place: Place): ContentName | undefined {
-    return (this.#means.known(place) ?? this.#named.get(nameOf(place)))?.content;
+    return this.#openedOf(place)?.content;
+  }
+
+  #openedOf(place: Place): Opened | undefined {
+    return this.#means.known(place) ?? this.#named.get(nameOf(place));
   }
 
   /** Lists an account again into `documents`. */
@@ -367,6 +377,8 @@ export class DocumentList {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { microservice, context, keys: dataKeys } = this.#means;
+    const [first] = documents;
+    if (first) for (const edk of keys) this.#under.set(edk, first.account);
     const enrolled = await microservice.use();
     // Whoever writes can make other keys, and a copy under one of them of a name that is none.
     const counts = (edk: string) => findsKeys(enrolled) || purposeOf(edk) === "metadata";
@@ -424,14 +436,45 @@ export class DocumentList {
     void this.#copy(read, signal).catch(() => {});
   }
 
-  /** Puts copies of documents that have none that opens. */
-  async #copy(documents: readonly Document[], signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Seals the copies of an account again that are under an earlier metadata key: a member may have left with it. Of what was held against the
+   * version index alone; the oldest first, so that the newest, which every list asks for, show that it was cut off.
+   */
+  async #renew(account: string): Promise<void> {
+    const { keys, lists } = this.#means;
+    const under = [...this.#under].filter(([, of]) => of === account);
+    const known = this.known(account);
+    if (under.length === 0 || known.size === 0) return;
+    const last = await keys.listing(account);
+    if (!last || this.#renewed.has(last) || under.every(([edk]) => edk === last)) return;
+    // Another device may know a later one.
+    const current = await keys.listing(account, undefined, true);
+    if (!current || this.#renewed.has(current)) return;
+    // Whatever the datastore lists: once for each key.
+    this.#renewed.add(current);
+    const work = async () => {
+      const older: Document[] = [];
+      for await (const page of this.#pages(account, undefined))
+        for (const { id, listed } of page.rows) {
+          const document = known.get(id);
+          if (document && listed && page.keys[listed.key] !== current) older.push(document);
+        }
+      await this.#copy(older.reverse());
+    };
+    const store = await lists?.();
+    await (store ? store.alone(account, work) : work());
+  }
+
+  /** Puts copies of documents that have none that opens, or one under an earlier key. By one microservice: with a sign-out it ends. */
+  async #copy(documents: readonly Document[], signal?: AbortSignal): Promise<void> {
+    if (documents.length === 0) return;
+    const enrolled = await this.#means.microservice.use();
     for (let from = 0; from < documents.length && !signal?.aborted; from += PUTTING) {
       const copies = new Map<string, { account: string } & PutListed>();
       for (const document of documents.slice(from, from + PUTTING)) {
         const { account, id } = document;
-        const opened = this.#means.known(document);
-        const copy = opened && (await this.copy(document, opened));
+        const opened = this.#openedOf(document);
+        const copy = opened && (await this.copy(document, opened, enrolled));
         if (!copy) continue;
         const { edk, sealed } = copy;
         const group = copies.get(`${account}/${edk}`) ?? { account, edk, documents: [] };
@@ -444,10 +487,10 @@ export class DocumentList {
   }
 
   /** The copy of a document's metadata for the list; undefined where there can be none now. */
-  async copy({ account, id }: Place, { metadata, content, key }: Opened) {
+  async copy({ account, id }: Place, { metadata, content, key }: Opened, at?: EnrolledMicroservice) {
     const { keys, microservice, context } = this.#means;
     if (!content) return undefined;
-    const enrolled = await microservice.use();
+    const enrolled = at ?? (await microservice.use());
     const edk = await keys.listing(account, enrolled);
     const sealing = { edk, context: context(account, id, "listing") };
     return sealListed(enrolled.port, sealing, { ...metadata, content, key });

@@ -25,6 +25,8 @@ export interface ListStore {
   read(account: string): Promise<Bytes | undefined>;
   /** Asks for the bytes and keeps them, unless somebody else is just doing that. */
   write(account: string, bytes: () => Promise<Bytes | undefined>): Promise<void>;
+  /** Does what one page of this host is to do for an account, unless somebody else is just doing it. */
+  alone(account: string, work: () => Promise<void>): Promise<void>;
 }
 
 /** A document of a list that is kept. `created`: milliseconds since 1970. */

@@ -115,18 +115,18 @@ export class DataKeys {
     return new Set(came ? edks : edks.filter((_, at) => loaded[at]));
   }
 
-  /** The account's metadata key, loaded. None for an instance above level `data`, which finds a key itself. */
-  async listing(account: string, at?: EnrolledMicroservice): Promise<string | undefined> {
+  /** The account's metadata key, loaded; `fresh`: asked for now. None for an instance above level `data`, which finds a key itself. */
+  async listing(account: string, at?: EnrolledMicroservice, fresh = false): Promise<string | undefined> {
     const enrolled = at ?? (await this.#microservice.use());
     if (findsKeys(enrolled)) return undefined;
     let asked = this.#listing.get(account);
     // A member may have left since: then it is another one.
-    if (!asked || performance.now() > asked.at + LISTING_LIFE) {
+    if (!asked || fresh || performance.now() > asked.at + LISTING_LIFE) {
       const key = callJson(this.#rest, metadataKey, { account }, {}, { tries: 3 }).then(({ edk }) => edk);
-      const fresh = { key, at: performance.now() };
-      asked = fresh;
-      this.#listing.set(account, fresh);
-      key.catch(() => this.#listing.get(account) === fresh && this.#listing.delete(account));
+      const asking = { key, at: performance.now() };
+      asked = asking;
+      this.#listing.set(account, asking);
+      key.catch(() => this.#listing.get(account) === asking && this.#listing.delete(account));
     }
     const edk = await asked.key;
     await this.ensure(edk, undefined, enrolled);
