@@ -28,6 +28,7 @@ import type { CofferRename } from "./rename.ts";
 import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import { numberOf } from "./series.ts";
 import type { CofferSharing } from "./sharing.ts";
+import { type Came, wordsOf } from "./tally.ts";
 import { Transfers } from "./transfers.ts";
 import { Undo } from "./undo.ts";
 import type { CofferVersions } from "./versions.ts";
@@ -71,7 +72,12 @@ export class CofferApp extends HTMLElement {
   connectedCallback(): void {
     this.#transfers = new Transfers(part(this, "transfers"), {
       changed: (working) => this.#mark(working),
-      short: (count) => this.#say(t("{count} documents are sealed.", { count: formatNumber(count) })),
+      counted: (tally) => {
+        const words = wordsOf(tally);
+        if (words !== "") this.#say(words);
+        if (tally.unfinished > 0) this.#undo.offer(words);
+      },
+      unfocused: () => part(this, "heading").focus(),
     });
     onPress(this, "sign-in", () => this.#attempt(() => this.#connected.signIn()));
     onPress(this, "sign-out", () => this.#attempt(() => this.#signOut()));
@@ -320,12 +326,15 @@ export class CofferApp extends HTMLElement {
     return chosen || this.#coffer?.identity?.accounts[0]?.id;
   }
 
-  /** Asks again: a file may be given before the page has heard of an account that was made a moment ago. */
-  async #firstAccount(): Promise<string> {
-    const [first] = await this.#connected.accounts();
-    if (first === undefined) throw new CofferError("no-account");
+  /** Asks again: a file may be given before the page has heard of an account that was made a moment ago. Of several the person is to choose. */
+  async #accountMeanwhile(): Promise<string> {
+    const [first, ...others] = await this.#connected.accounts();
     this.#offerAccounts();
-    return first.id;
+    if (first === undefined) throw new CofferError("no-account");
+    if (others.length === 0) return first.id;
+    throw new CofferError("no-account", {
+      message: t("There is more than one account now. Choose the one to seal into, and try again."),
+    });
   }
 
   #prepareQueue(): void {
@@ -343,19 +352,26 @@ export class CofferApp extends HTMLElement {
   }
 
   #seal(files: readonly Incoming[]): void {
-    const account = this.#into;
+    void this.#attempt(async () => this.#sealInto(this.#into ?? (await this.#accountMeanwhile()), files));
+  }
+
+  #sealInto(into: string, files: readonly Incoming[]): void {
     for (const { file, folder } of files) {
       let begun: { id: string; account: string } | undefined;
+      let came: Came = "stored";
+      const short = file.size <= SHORT;
+      // Of many that are short it is said when all are.
+      const quiet = () => short && this.#transfers.counts;
       void this.#transfers.add({
         direction: "seal",
         name: file.name,
         type: file.type,
         again: true,
         pausable: file.size > PAUSABLE,
-        short: file.size <= SHORT,
+        short,
+        came: () => came,
         discard: () => begun && this.#discard(begun),
         run: async (signal, onProgress) => {
-          const into = account ?? (await this.#firstAccount());
           const onUpload = (upload: { id: string; account: string }) => {
             begun = upload;
           };
@@ -368,21 +384,27 @@ export class CofferApp extends HTMLElement {
             .catch((error: unknown) => {
               throw begun ? error : whyNotKept(error);
             });
-          if ("stored" in come) this.#show(come.stored);
-          else this.#say(t("{name} is sealed, and waits for the network.", { name: nameInWords(file.name) }));
+          // Signed out meanwhile.
+          if (!this.#coffer?.identity) return;
+          if ("stored" in come) {
+            came = come.stored.state ? "unfinished" : "stored";
+            return this.#show(come.stored, quiet());
+          }
+          came = "waits";
+          if (quiet()) return;
+          this.#say(t("{name} is sealed, and waits for the network.", { name: nameInWords(file.name) }));
         },
       });
     }
   }
 
-  #show(sealed: Document): void {
+  #show(sealed: Document, quiet = false): void {
     this.#sealed.set(nameOf(sealed), sealed);
     this.#documents = [sealed, ...this.#documents];
     this.#showDocuments();
     this.#news.tell();
+    if (quiet) return;
     const said = { name: nameInWords(sealed.metadata?.name ?? "") };
-    // Of many that are short it is said when all are.
-    if (!sealed.state && this.#transfers.counts) return;
     const words = sealed.state
       ? t("{name} is stored, and not in the index of your documents yet: finish it in its row.", said)
       : t("{name} is sealed.", said);

@@ -2,7 +2,14 @@
 
 export const GERMAN = {
   "1 document": "1 Dokument",
+  "1 document could not be sealed: its row says why.":
+    "1 Dokument ließ sich nicht versiegeln: Seine Zeile sagt, warum.",
+  "1 document is sealed, and waits for the network.": "1 Dokument ist versiegelt und wartet auf das Netz.",
+  "1 document is sealed.": "1 Dokument ist versiegelt.",
+  "1 document is stored, and not in the index of your documents yet: finish it in its row.":
+    "1 Dokument ist gespeichert und steht noch nicht im Verzeichnis Ihrer Dokumente: Schließen Sie es in seiner Zeile ab.",
   "1 member": "1 Mitglied",
+  "1 more is shown.": "1 Eintrag mehr.",
   "1 selected": "1 ausgewählt",
   "14 days": "14 Tagen",
   "30 days": "30 Tagen",
@@ -144,6 +151,13 @@ export const GERMAN = {
   "{count} are left. {why}": "{count} sind übrig. {why}",
   "{count} documents": "{count} Dokumente",
   "{count} documents are sealed.": "{count} Dokumente sind versiegelt.",
+  "{count} documents are sealed, and wait for the network.":
+    "{count} Dokumente sind versiegelt und warten auf das Netz.",
+  "{count} documents are stored, and not in the index of your documents yet: finish them in their rows.":
+    "{count} Dokumente sind gespeichert und stehen noch nicht im Verzeichnis Ihrer Dokumente: Schließen Sie sie in ihren Zeilen ab.",
+  "{count} documents could not be sealed: their rows say why.":
+    "{count} Dokumente ließen sich nicht versiegeln: Ihre Zeilen sagen, warum.",
+  "{count} more are shown.": "{count} Einträge mehr.",
   "{count} files or folders could not be read ({reason}). Nothing of them was sealed.":
     "{count} Dateien oder Ordner ließen sich nicht lesen ({reason}). Davon wurde nichts versiegelt.",
   "{count} members": "{count} Mitglieder",
@@ -391,7 +405,8 @@ export const GERMAN = {
   "Members of the group": "Mitglieder der Gruppe",
   "message port": "Nachrichtenkanal",
   "{minutes} min left": "noch {minutes} min",
-  More: "Mehr",
+  "More keys": "Weitere Schlüssel",
+  "More members": "Weitere Mitglieder",
   "Move account keys": "Kontoschlüssel umziehen",
   "{moved} of {all} accounts have moved.": "{moved} von {all} Konten sind umgezogen.",
   "{moved} of {all} accounts have moved; {failed} have failed and are tried again.":
@@ -719,6 +734,8 @@ export const GERMAN = {
     "Was der Schlüsselspeicher über Ihre Dokumente sagt, stimmt nicht; niemand weiß daher, ob welche fehlen. Sagen Sie es Ihrer Administration.",
   "The document cannot be opened: it was changed or is incomplete. Tell your administrator.":
     "Das Dokument lässt sich nicht öffnen: Es wurde verändert oder ist unvollständig. Sagen Sie es Ihrer Administration.",
+  "The key {key} of {user}": "Der Schlüssel {key} von {user}",
+  "The vault {id} of {user}": "Der Tresor {id} von {user}",
   "The document is sealed again with it.": "Das Dokument wird mit ihm neu versiegelt.",
   "The document opens with its passphrase or file.":
     "Das Dokument öffnet sich mit seinem Passwort oder seiner Datei.",
@@ -806,6 +823,8 @@ export const GERMAN = {
   "There is no room on this device to keep it until it is sent. Free some, or connect to the network, and try again.":
     "Auf diesem Gerät ist kein Platz, um es aufzubewahren, bis es gesendet ist. Schaffen Sie Platz oder verbinden Sie sich mit dem Netz, und versuchen Sie es noch einmal.",
   "There is no vault of theirs.": "Es gibt keinen Tresor dieser Person.",
+  "There is more than one account now. Choose the one to seal into, and try again.":
+    "Es gibt jetzt mehr als ein Konto. Wählen Sie das, in das versiegelt wird, und versuchen Sie es noch einmal.",
   "There is nothing of this id here.": "Mit dieser Kennung gibt es hier nichts.",
   "There is room for no more members.": "Für weitere Mitglieder ist kein Platz.",
   "There is room for no more, or this deployment allows no more.":

@@ -154,6 +154,11 @@ export class CofferTransfer extends TemplateElement {
     part(this, "meta").textContent = words.join(" · ");
   }
 
+  /** Whether a press can still end something of it. */
+  set cancellable(can: boolean) {
+    part(this, "cancel").hidden = !can;
+  }
+
   /** Shows that the server asked to come later, until there is progress again. */
   wait(milliseconds: number): void {
     if (!this.#settled && this.#step !== "waiting") part(this, "meta").textContent = formatWait(milliseconds);

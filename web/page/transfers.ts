@@ -5,13 +5,14 @@ import { calmly } from "./calm.ts";
 import type { Link } from "./chain.ts";
 import { formatNumber } from "./format.ts";
 import { NOT_AGAIN } from "./lot.ts";
+import { type Came, emptyTally, sealedOf, type Tally } from "./tally.ts";
 import { type CofferTransfer, type Counted, type Direction, LINKS } from "./transfer-row.ts";
 import type { CofferWaiting } from "./waiting-row.ts";
 import { t } from "./words.ts";
 
-/** Documents under way at a time. A large one already keeps several parts under way. */
+/** Documents under way at a time that are not short. A large one already keeps several parts under way. */
 const AT_ONCE = 4;
-/** The same of short ones, which wait for answers most of the time. */
+/** Documents of any size that are under way when no more short one begins: those wait for answers most of the time. */
 const SHORT_AT_ONCE = 8;
 /** Rows of those that wait; how many more there are is said in one line. */
 const WAITING_ROWS = 4;
@@ -37,10 +38,22 @@ export interface Task {
   brief?: boolean;
   /** Of a short document that is sealed: `brief`, and where many of them wait one row counts them. */
   short?: boolean;
+  /** What became of a short one, once `run` has gone through. */
+  came?: () => Came;
   /** Letters of its badge, where they are not the kind of its name. */
   kind?: string;
   /** What is said of a failure, where it is not the failure's own sentence. */
   failure?: (error: unknown) => string;
+}
+
+/** The page around them. */
+export interface TransfersHost {
+  /** Which links of the chain are at work. */
+  changed(working: Set<Link>): void;
+  /** All short ones that one row stood for have ended. */
+  counted(tally: Tally): void;
+  /** What had the focus is gone. */
+  unfocused(): void;
 }
 
 /** An upload of before that can be gone on with. */
@@ -59,39 +72,44 @@ type Entry = {
   row: CofferTransfer | undefined;
   /** How far it is, said or not. */
   far?: Progress | Counted;
+  /** Until when the server has it wait, of a steady clock; gone with the next progress. Milliseconds. */
+  later?: number | undefined;
+  /** Where a short one is counted. */
+  among: Tally;
   ended: (through: boolean) => void;
 };
 
 export class Transfers {
   readonly #list: HTMLElement;
-  readonly #short: (sealed: number) => void;
-  /** Those that wait for their turn, in order; the first few have rows. */
+  readonly #host: TransfersHost;
+  /** Those that wait for their turn, in order; of those that are not short the first few have rows. */
   readonly #waiting = new Set<Entry>();
+  readonly #waitingShort = new Set<Entry>();
   readonly #rows = new Set<CofferTransfer>();
   readonly #underWay = new Set<Entry>();
-  /** Short ones since there was none: those that went through, and all that are not cancelled. */
-  #counted = { sealed: 0, ended: 0, all: 0 };
+  #shortUnderWay = 0;
+  /** Short ones since there was none. */
+  #tally = emptyTally();
   #countedRow: CofferTransfer | undefined;
   readonly #tell: () => void;
   readonly #count = calmly(CALM, () => this.#showCounted());
   readonly #more: CofferWaiting;
-  #running = 0;
 
-  /** Rows go into `list`; `changed` is told which links of the chain are at work, and `short` how many short ones that had one row are sealed. */
-  constructor(
-    list: HTMLElement,
-    { changed, short }: { changed: (working: Set<Link>) => void; short: (sealed: number) => void },
-  ) {
+  /** Rows go into `list`. */
+  constructor(list: HTMLElement, host: TransfersHost) {
     this.#list = list;
-    this.#short = short;
-    this.#tell = calmly(CALM, () => changed(new Set([...this.#working()])));
+    this.#host = host;
+    this.#tell = calmly(CALM, () => host.changed(new Set([...this.#working()])));
     this.#more = document.createElement("coffer-waiting") as CofferWaiting;
-    this.#more.onCancel = () => this.#cancelWaiting();
+    this.#more.onCancel = () => {
+      this.#cancelWaiting(this.#waiting);
+      this.#next();
+    };
   }
 
   /** Transfers that have not ended. */
   get active(): number {
-    return this.#running + this.#waiting.size;
+    return this.#underWay.size + this.#waiting.size + this.#waitingShort.size;
   }
 
   /** Whether one row stands for many short ones. */
@@ -116,39 +134,48 @@ export class Transfers {
   add(task: Task): Promise<boolean> {
     return new Promise((ended) => {
       const entry: Entry = {
-        ...{ task, cancelled: new AbortController(), row: undefined, ended },
+        ...{ task, cancelled: new AbortController(), row: undefined, ended, among: this.#tally },
       };
-      if (task.short) this.#counted.all++;
-      if (task.atOnce) return void this.#begin(entry);
-      this.#waiting.add(entry);
+      if (task.short) this.#tally.all++;
+      if (task.atOnce) return void this.#run(entry);
+      this.#line(entry).add(entry);
       this.#next();
     });
   }
 
   /** The server asked this page to come later: said in each row at work, since all share the user's bound. */
   wait(milliseconds: number): void {
+    const later = performance.now() + milliseconds;
     for (const row of this.#rows) row.wait(milliseconds);
+    // The row of a short one may come while it lasts.
+    for (const entry of this.#underWay) entry.later = later;
   }
 
   /** Cancels everything, for example when the sign-in ends. */
   cancel(): void {
-    this.#cancelWaiting();
+    this.#setCountedRow(undefined);
+    this.#tally = emptyTally();
+    for (const line of [this.#waiting, this.#waitingShort]) this.#cancelWaiting(line);
     for (const { cancelled } of this.#underWay) cancelled.abort();
     for (const row of [...this.#rows]) this.#drop(row);
   }
 
-  #cancelWaiting(which: (entry: Entry) => boolean = () => true): void {
-    for (const entry of [...this.#waiting].filter(which)) this.#leave(entry);
+  #cancelWaiting(line: Set<Entry>): void {
+    for (const entry of [...line]) this.#leave(entry);
     this.#showMore();
+  }
+
+  #line({ task }: Entry): Set<Entry> {
+    return task.short ? this.#waitingShort : this.#waiting;
   }
 
   /** It has not begun, and will not. */
   #leave(entry: Entry): void {
-    this.#waiting.delete(entry);
+    this.#line(entry).delete(entry);
     entry.cancelled.abort();
     if (entry.row) this.#drop(entry.row);
     if (entry.task.short) {
-      this.#counted.all--;
+      entry.among.all--;
       this.#count();
     }
     entry.ended(false);
@@ -157,43 +184,62 @@ export class Transfers {
   /** Begins what has its turn, and shows the first of those that wait. */
   #next(): void {
     for (const entry of this.#waiting) {
-      if (this.#running >= (entry.task.short ? SHORT_AT_ONCE : AT_ONCE)) break;
+      if (this.#underWay.size - this.#shortUnderWay >= AT_ONCE) break;
       this.#waiting.delete(entry);
-      this.#begin(entry);
+      void this.#run(entry);
+    }
+    for (const entry of this.#waitingShort) {
+      if (this.#underWay.size >= SHORT_AT_ONCE) break;
+      this.#waitingShort.delete(entry);
+      void this.#run(entry);
     }
     let shown = 0;
     for (const entry of this.#waiting) {
-      if (entry.task.short) this.#count();
-      else if (++shown > WAITING_ROWS) break;
-      else this.#show(entry);
+      if (++shown > WAITING_ROWS) break;
+      this.#show(entry);
     }
+    if (this.#countedRow || this.#waitingShort.size > 0) this.#count();
     this.#showMore();
   }
 
-  /** One row for all short ones, from when some of them have to wait until none is left. */
+  /** One row for all short ones, from when some of several have to wait until none is left. */
   #showCounted(): void {
-    const { sealed, ended, all } = this.#counted;
-    const waits = [...this.#waiting].some(({ task }) => task.short);
-    if (ended >= all) {
-      this.#counted = { sealed: 0, ended: 0, all: 0 };
-      if (!this.#countedRow) return;
-      this.#drop(this.#countedRow);
-      this.#countedRow = undefined;
-      this.#short(sealed);
+    const tally = this.#tally;
+    const { all, failed } = tally;
+    const done = sealedOf(tally);
+    if (done + failed >= all) {
+      this.#tally = emptyTally();
+      const row = this.#countedRow;
+      this.#setCountedRow(undefined);
+      if (!row) return;
+      this.#drop(row);
+      this.#host.counted(tally);
       return;
     }
+    const waits = this.#waitingShort.size > 0;
     if (!this.#countedRow && !waits) return;
-    this.#countedRow ??= this.#row();
-    const count = formatNumber(all);
-    this.#countedRow.begin("seal", t("{count} documents", { count }), "", { kind: count });
-    this.#countedRow.progress({ step: "sealing", done: ended, count: all }, performance.now());
+    if (!this.#countedRow && all === 1) {
+      for (const entry of this.#waitingShort) this.#show(entry);
+      return;
+    }
+    const row = this.#countedRow ?? this.#setCountedRow(this.#row());
+    const kind = formatNumber(all);
+    row.begin("seal", all === 1 ? t("1 document") : t("{count} documents", { count: kind }), "", { kind });
+    row.progress({ step: "sealing", done, count: all }, performance.now());
     // What has begun is over soon.
-    this.#countedRow.onCancel = () => this.#cancelWaiting(({ task }) => task.short === true);
+    if (!waits && row.contains(document.activeElement)) this.#host.unfocused();
+    row.cancellable = waits;
+    row.onCancel = () => {
+      this.#cancelWaiting(this.#waitingShort);
+      this.#showCounted();
+    };
   }
 
-  #begin(entry: Entry): void {
-    this.#running++;
-    void this.#run(entry);
+  #setCountedRow<R extends CofferTransfer | undefined>(row: R): R {
+    this.#countedRow = row;
+    // Nothing moves without an end while many are sealed.
+    this.#list.toggleAttribute("data-many", row !== undefined);
+    return row;
   }
 
   #show(entry: Entry): CofferTransfer {
@@ -203,10 +249,12 @@ export class Transfers {
     entry.row = row;
     const { pausable = false, kind } = task;
     row.begin(task.direction, task.name, task.type, { pausable, ...(kind !== undefined && { kind }) });
-    if (entry.far) row.progress(entry.far, performance.now());
+    const now = performance.now();
+    if (entry.far) row.progress(entry.far, now);
+    if (entry.later !== undefined && entry.later > now) row.wait(entry.later - now);
     row.onPause = () => cancelled.abort(new CofferError("paused"));
     row.onCancel = () => {
-      if (this.#waiting.has(entry)) {
+      if (this.#line(entry).has(entry)) {
         this.#leave(entry);
         return this.#next();
       }
@@ -222,33 +270,36 @@ export class Transfers {
     const shown = brief ? setTimeout(() => cancelled.signal.aborted || this.#show(entry), BRIEF) : undefined;
     if (!brief) this.#show(entry);
     this.#underWay.add(entry);
-    let through = false;
+    if (task.short) this.#shortUnderWay++;
+    let came: Came | "failed" | undefined;
     try {
       await task.run(cancelled.signal, (progress) => {
         if (!cancelled.signal.aborted) entry.row?.progress(progress, performance.now());
         entry.far = progress;
+        entry.later = undefined;
         this.#tell();
       });
       if (entry.row) this.#drop(entry.row);
-      through = true;
+      came = task.came?.() ?? "stored";
     } catch (error) {
-      this.#failed(entry, error);
+      if (this.#failed(entry, error)) came = "failed";
     } finally {
       clearTimeout(shown);
       this.#underWay.delete(entry);
-      this.#running--;
       if (task.short) {
-        this.#counted.ended++;
-        if (through) this.#counted.sealed++;
+        this.#shortUnderWay--;
+        if (came) entry.among[came]++;
+        else entry.among.all--;
         this.#count();
       }
       this.#next();
       this.#tell();
-      entry.ended(through);
+      entry.ended(came !== undefined && came !== "failed");
     }
   }
 
-  #failed(entry: Entry, error: unknown): void {
+  /** Answers whether it is a failure, and not the person's own end. */
+  #failed(entry: Entry, error: unknown): boolean {
     const { task, cancelled } = entry;
     // Not the person's own end: a browser refuses a file in this way, say.
     const failure = isAbort(error) ? new CofferError("internal", { cause: error }) : error;
@@ -256,7 +307,7 @@ export class Transfers {
     const paused = code === "paused";
     if (cancelled.signal.aborted && code !== "unknown-whether-stored" && !paused) {
       if (entry.row) this.#drop(entry.row);
-      return;
+      return false;
     }
     const row = this.#show(entry);
     if (paused) row.pause();
@@ -266,6 +317,10 @@ export class Transfers {
     }
     row.onRetry = () => {
       this.#drop(row);
+      if (task.short) {
+        entry.among.failed--;
+        entry.among.all--;
+      }
       void this.add(task);
     };
     row.onCancel = () => {
@@ -273,6 +328,7 @@ export class Transfers {
       // A failure is dismissed, and what was sent can be gone on with after a reload; what was paused is removed.
       if (paused) task.discard?.();
     };
+    return true;
   }
 
   #row(): CofferTransfer {
@@ -286,8 +342,11 @@ export class Transfers {
   }
 
   #showMore(): void {
-    const more = [...this.#waiting].filter(({ task }) => !task.short).length - WAITING_ROWS;
-    if (more <= 0) return void this.#more.closest("li")?.remove();
+    const more = this.#waiting.size - WAITING_ROWS;
+    if (more <= 0) {
+      this.#take(this.#more);
+      return;
+    }
     if (!this.#more.isConnected) {
       const item = document.createElement("li");
       item.append(this.#more);
@@ -298,9 +357,15 @@ export class Transfers {
 
   #drop(row: CofferTransfer): void {
     this.#rows.delete(row);
-    row.closest("li")?.remove();
+    this.#take(row);
     this.#list.hidden = this.#rows.size === 0;
     this.#tell();
+  }
+
+  #take(row: HTMLElement): void {
+    const focused = row.contains(document.activeElement);
+    row.closest("li")?.remove();
+    if (focused) this.#host.unfocused();
   }
 
   *#working(): Generator<Link, void> {
