@@ -20,6 +20,17 @@ async function openAdministration(page: Page): Promise<Locator> {
   return panel;
 }
 
+/** All that is said in the panel from now on. */
+async function listen(panel: Locator): Promise<() => Promise<string[]>> {
+  const heard = await panel.locator("[data-said]").evaluateHandle((status) => {
+    const words: string[] = [];
+    const watch = new MutationObserver(() => words.push(status.textContent ?? ""));
+    watch.observe(status, { childList: true });
+    return words;
+  });
+  return () => heard.jsonValue();
+}
+
 it("M12 an admin gives and takes roles and fills groups on the page, which holds from the next request on", async () => {
   const page = await openEnrolled({ system, browsing }, "Ada");
   const bea = await EdgeClient.signedIn(system, "Bea");
@@ -116,6 +127,64 @@ it("M11 an admin sees on the page which keys a colleague has ordered, ends one, 
   await panel.getByRole("button", { name: `Keep the key ${keyId}.1` }).click();
   await expect.poll(() => said(panel)).toBe("The key is kept.");
   expect(await listed()).toEqual([false]);
+});
+
+it("a late answer of keys or vaults of one person shows nothing among another's, and more keys are told and keep the focus", async () => {
+  const page = await openEnrolled({ system, browsing }, "Ada");
+  const [ken, liv] = [
+    await instanceOf(await EdgeClient.signedIn(system, "Ken")),
+    await instanceOf(await EdgeClient.signedIn(system, "Liv")),
+  ];
+  const [of, other] = [ken.client.tokens.user.id, liv.client.tokens.user.id];
+  await ken.client.rest("POST", "/kms/data-keys", { count: 1, purpose: "document", custody: "kms" });
+  const gate = Promise.withResolvers<void>();
+  await page.route(new RegExp(`/users/${of}/`), async (route) => {
+    if (!["GET", "OPTIONS"].includes(route.request().method())) await gate.promise;
+    await route.continue();
+  });
+  const panel = await openAdministration(page);
+  const ask = async (what: "keys" | "vaults", user: string) => {
+    await panel.getByLabel(`Id of whose ${what}`).fill(user);
+    await panel.getByRole("button", { name: `Show ${what}` }).click();
+  };
+  const question = page.getByRole("alertdialog");
+  await ask("keys", of);
+  await ask("vaults", of);
+  await panel.getByRole("button", { name: /^Delete the key/ }).click();
+  await question.getByText(`of ${of}`).waitFor();
+  await question.getByRole("button", { name: "Delete", exact: true }).click();
+  await panel.getByRole("button", { name: `Revoke the vault ${ken.enrolled.instance}` }).click();
+  await question.getByText(`of ${of}`).waitFor();
+  await question.getByRole("button", { name: "Revoke", exact: true }).click();
+  await ask("keys", other);
+  await panel.getByText("There is no such key of theirs.").waitFor();
+  await ask("vaults", other);
+  const own = panel.getByRole("button", { name: `Revoke the vault ${liv.enrolled.instance}` });
+  await own.waitFor();
+  const heard = await listen(panel);
+  gate.resolve();
+  await expect.poll(async () => (await heard()).length).toBe(2);
+  expect((await heard()).toSorted()).toEqual([
+    "The key is given to nobody any more, and deleted in 30 days.",
+    "The vault is revoked: no key is released to it any more.",
+  ]);
+  expect(await own.isVisible()).toBe(true);
+  expect(await panel.getByText("There is no such key of theirs.").isVisible()).toBe(true);
+  expect(await panel.getByRole("button", { name: /^Keep the key/ }).count()).toBe(0);
+
+  // As of somebody who has more of them than one page.
+  await page.route(new RegExp(`/users/${of}/keys(\\?|$)`), async (route) => {
+    if (route.request().method() !== "GET") return route.fallback();
+    const response = await route.fetch();
+    const body = (await response.json()) as object;
+    await route.fulfill({ response, json: { ...body, more: !route.request().url().includes("after=") } });
+  });
+  await ask("keys", of);
+  await panel.getByRole("button", { name: "More keys" }).press("Enter");
+  await expect.poll(() => said(panel)).toBe("0 more are shown.");
+  expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe(
+    "Keys of this person",
+  );
 });
 
 it("an admin sees on the page what an account uses, and sets what it may use", async () => {

@@ -74,7 +74,8 @@ export class AccountQuotaForm {
     };
     const set = () => this.#coffer().administer((admin) => admin.setQuota(account, quota));
     if (!(await this.#panel.attempt(set))) return;
-    await this.#show(account);
+    // Another may be asked for meanwhile.
+    if (account === this.#account) await this.#show(account);
     this.#panel.say(t("That is what the account may use, from the next request on."));
   }
 }

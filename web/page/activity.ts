@@ -87,6 +87,7 @@ export class CofferActivity extends PanelElement {
     const own = this.coffer.identity?.user.id;
     const subject = this.#subject === TENANT ? undefined : this.#subject === SELF ? own : this.#subject;
     const more = part<HTMLButtonElement>(this, "more");
+    const focused = document.activeElement === more;
     more.disabled = true;
     try {
       const page = await this.coffer.manage((life) => life.audit({ subject, before }));
@@ -98,6 +99,7 @@ export class CofferActivity extends PanelElement {
       if (this.#reading === reading) throw error;
     } finally {
       more.disabled = false;
+      if (focused) (more.hidden ? part(this, "list") : more).focus();
     }
   }
 

@@ -138,15 +138,18 @@ export class CofferAdministration extends PanelElement {
 
   async #show(group: string): Promise<void> {
     this.#group = group;
-    this.#members = await this.coffer.administer(async (admin) => admin.group(group));
+    const members = await this.coffer.administer(async (admin) => admin.group(group));
+    // Another may be asked for meanwhile.
+    if (group !== this.#group) return;
+    this.#members = members;
     part(this, "group").replaceChildren();
     part(this, "group-name").textContent = group;
     part(this, "one").hidden = false;
-    await this.attempt(() => this.#more());
+    await this.attempt(() => this.#more(false));
   }
 
   /** A page at a time: a group may have a million. */
-  async #more(): Promise<void> {
+  async #more(on = true): Promise<void> {
     const [members, group] = [this.#members, this.#group];
     const items: HTMLElement[] = [];
     let ended = false;
@@ -163,15 +166,22 @@ export class CofferAdministration extends PanelElement {
         }),
       );
     }
-    if (group !== this.#group) return;
-    part(this, "group").append(...items);
-    part(this, "more").hidden = ended;
+    if (members !== this.#members) return;
+    const button = part(this, "more");
+    const focused = document.activeElement === button;
+    const list = part(this, "group");
+    list.append(...items);
+    button.hidden = ended;
+    if (!on) return;
+    const count = items.length;
+    this.say(count === 1 ? t("1 more is shown.") : t("{count} more are shown.", { count }));
+    if (focused && ended) list.focus();
   }
 
   async #remove(group: string, user: string): Promise<void> {
     if (!(await this.#change((admin) => admin.removeFromGroup(group, user)))) return;
     this.say(t("{user} is in {group} no more.", { user, group }));
-    await this.#show(group);
+    if (group === this.#group) await this.#show(group);
   }
 
   async #change(work: Parameters<typeof this.coffer.administer<void>>[0]): Promise<boolean> {

@@ -64,9 +64,16 @@ export class KeysOfOthers {
     const { keys, more } = await this.#coffer().administer((admin) => admin.userKeys(user, query));
     if (shown !== this.#shown || after !== this.#last) return;
     this.#last = keys.at(-1)?.key;
-    part(this.#root, "keys").append(...keys.map((key) => this.#row(shown, key)));
+    const button = part(this.#root, "more-keys");
+    const focused = document.activeElement === button;
+    const list = part(this.#root, "keys");
+    list.append(...keys.map((key) => this.#row(shown, key)));
     part(this.#root, "no-keys").hidden = after !== undefined || keys.length > 0;
-    part(this.#root, "more-keys").hidden = !more;
+    button.hidden = !more;
+    if (after === undefined) return;
+    const count = keys.length;
+    this.#panel.say(count === 1 ? t("1 more is shown.") : t("{count} more are shown.", { count }));
+    if (focused && !more) list.focus();
   }
 
   #row(shown: Shown, { key, client, purpose, created, state, ends, lastReleased }: UserKey): HTMLElement {
@@ -96,7 +103,11 @@ export class KeysOfOthers {
 
   async #delete(shown: Shown, key: string): Promise<void> {
     const question = {
-      ...{ title: t("Delete this key of another?"), name: key, yes: t("Delete"), no: t("Cancel") },
+      ...{
+        title: t("Delete this key of another?"),
+        name: t("The key {key} of {user}", { key, user: shown.user }),
+      },
+      ...{ yes: t("Delete"), no: t("Cancel") },
       text: t(
         "is given to nobody from then on, and deleted in 30 days. Who has ordered it cannot call that off; an admin can.",
       ),
@@ -108,12 +119,14 @@ export class KeysOfOthers {
   async #end(shown: Shown, key: string, ends: number | null): Promise<void> {
     const end = () => this.#coffer().administer((admin) => admin.endUserKey(shown.user, key, ends));
     if (!(await this.#panel.attempt(end))) return;
-    await this.#show(shown);
+    // Others may be asked for meanwhile: it is said, and theirs stay.
+    const current = shown === this.#shown;
+    if (current) await this.#show(shown);
     this.#panel.say(
       ends === null
         ? t("The key is kept.")
         : t("The key is given to nobody any more, and deleted in 30 days."),
     );
-    part(this.#root, "close").focus();
+    if (current) part(this.#root, "close").focus();
   }
 }

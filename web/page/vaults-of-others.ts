@@ -66,7 +66,8 @@ export class VaultsOfOthers {
 
   async #revoke(user: string, id: string): Promise<void> {
     const question = {
-      ...{ title: t("Revoke this vault of another?"), name: id, yes: t("Revoke"), no: t("Cancel") },
+      ...{ title: t("Revoke this vault of another?"), name: t("The vault {id} of {user}", { id, user }) },
+      ...{ yes: t("Revoke"), no: t("Cancel") },
       text: t(
         "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it has to sign in and enrol again.",
       ),
@@ -74,8 +75,10 @@ export class VaultsOfOthers {
     if (!(await element<CofferConfirm>(document, "coffer-confirm").ask(question))) return;
     const revoke = () => this.#coffer().administer((admin) => admin.revokeUserInstance(user, id));
     if (!(await this.#panel.attempt(revoke))) return;
-    await this.#show(user);
+    // Those of others may be asked for meanwhile: it is said, and theirs stay.
+    const current = user === this.#user;
+    if (current) await this.#show(user);
     this.#panel.say(t("The vault is revoked: no key is released to it any more."));
-    part(this.#root, "close").focus();
+    if (current) part(this.#root, "close").focus();
   }
 }
