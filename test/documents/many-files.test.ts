@@ -99,7 +99,7 @@ it("cancels the large ones that wait and no short one, and the short ones by the
   expect(await page.getByRole("list", { name: "Documents" }).getByRole("listitem").count()).toBe(8);
 });
 
-it("begins a short file that comes after large ones that wait, and shows a single one that waits by its name", async () => {
+it("begins a short file that comes after large ones that wait, and has no row for many while there is one", async () => {
   const page = await openEnrolled(running, "Cleo");
   const open = await hold(page);
   await drop(page, ...large(6), { name: "first.txt", text: "first" });
