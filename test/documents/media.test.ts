@@ -88,6 +88,53 @@ it("plays and seeks in a document of which little more than that is fetched", as
   await close();
 });
 
+it("plays a recording, and goes to any place of it", async () => {
+  const seconds = 90;
+  await page.getByLabel("Files to seal").setInputFiles({
+    name: "memo.wav",
+    mimeType: "audio/wav",
+    buffer: wav(seconds),
+  });
+  await page.getByRole("button", { name: "Open memo.wav" }).click();
+  const audio = page.getByRole("dialog").locator("audio");
+  await expect.poll(() => audio.count()).toBe(1);
+  await expect.poll(() => read<number>(audio, "readyState"), { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+  expect(await read<number>(audio, "duration")).toBe(seconds);
+  expect(await audio.getAttribute("aria-label")).toBe("memo.wav");
+  await audio.evaluate(async (element) => {
+    const player = element as HTMLAudioElement;
+    player.muted = true;
+    player.currentTime = 80;
+    await player.play();
+  });
+  await expect.poll(() => read<number>(audio, "currentTime"), { timeout: 20_000 }).toBeGreaterThan(80.5);
+  expect(await read(audio, "error")).toBe(null);
+  await close();
+  expect(await audio.count()).toBe(0);
+});
+
+/** A tone, 8,000 samples of 16 bits a second: RIFF with one channel of PCM. */
+function wav(seconds: number): Buffer {
+  const rate = 8000;
+  const data = Buffer.alloc(2 * rate * seconds);
+  for (let at = 0; at < rate * seconds; at++) data.writeInt16LE(8000 * Math.sin(at / 3), 2 * at);
+  const header = Buffer.alloc(44);
+  header.write("RIFF", 0);
+  header.writeUInt32LE(36 + data.length, 4);
+  header.write("WAVEfmt ", 8);
+  header.writeUInt32LE(16, 16);
+  // PCM, one channel.
+  header.writeUInt16LE(1, 20);
+  header.writeUInt16LE(1, 22);
+  header.writeUInt32LE(rate, 24);
+  header.writeUInt32LE(2 * rate, 28);
+  header.writeUInt16LE(2, 32);
+  header.writeUInt16LE(16, 34);
+  header.write("data", 36);
+  header.writeUInt32LE(data.length, 40);
+  return Buffer.concat([header, data]);
+}
+
 /** What comes of it when a video element of this page is given the address. */
 const playedBy = (one: Page, address: string) =>
   one.evaluate(

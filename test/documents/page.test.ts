@@ -77,6 +77,57 @@ it("the photo is drawn, and so is the PDF, the empty text says that it is empty"
   expect(complaints).toEqual([]);
 });
 
+it("a page and a drawing that would run a script are shown as the text that they are, and run nothing", async () => {
+  const attacks = `<script>globalThis.ran = true; fetch("/ran")</script>
+<img src="/ran" onerror="globalThis.ran = true"><iframe srcdoc="&lt;script&gt;top.ran = true&lt;/script&gt;"></iframe>
+<a href="javascript:globalThis.ran = true" id="click">Press</a><style>@import "/ran";</style>`;
+  const html = `<!doctype html><meta http-equiv="refresh" content="0;url=/ran"><body onload="globalThis.ran = true">${attacks}`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" onload="globalThis.ran = true" width="9" height="9">${attacks}
+<foreignObject><body xmlns="http://www.w3.org/1999/xhtml">${attacks}</body></foreignObject><use href="/ran"/></svg>`;
+  const hostile = [
+    { name: "invoice.html", mimeType: "text/html", text: html },
+    { name: "logo.svg", mimeType: "image/svg+xml", text: svg },
+    { name: "form.xhtml", mimeType: "application/xhtml+xml", text: html },
+    // By their names alone.
+    { name: "unknown.html", mimeType: "application/octet-stream", text: html },
+    { name: "unknown.svg", mimeType: "application/octet-stream", text: svg },
+  ];
+  // Its type is what its owner has said.
+  const disguised = { name: "photo.png", mimeType: "image/png", buffer: Buffer.from(svg) };
+  const { page: other, complaints: said, context } = await browsing.open();
+  const asked: string[] = [];
+  context.on("request", (request) => void asked.push(new URL(request.url()).pathname));
+  await signIn(other, system, "Dee");
+  const sealed = hostile.map(({ text, ...file }) => ({ ...file, buffer: Buffer.from(text) }));
+  await other.getByLabel("Files to seal").setInputFiles([...sealed, disguised]);
+  const dialog = other.getByRole("dialog");
+  const address = other.url();
+  const open = async (name: string) => {
+    const press = other.getByRole("button", { name: `Open ${name}`, exact: true });
+    await press.waitFor();
+    await press.click();
+  };
+  const close = () => dialog.getByRole("button", { name: "Close" }).click();
+  for (const { name, text } of hostile) {
+    await open(name);
+    await expect.poll(() => dialog.locator("pre").allTextContents(), { message: name }).toEqual([text]);
+    expect(await dialog.locator("pre *, iframe, img, svg, object, embed").count(), name).toBe(0);
+    await close();
+  }
+  await open(disguised.name);
+  await expect
+    .poll(() => dialog.textContent())
+    .toContain("This image is damaged or of a kind that the browser cannot draw.");
+  await close();
+  expect(other.frames().map((frame) => frame.url())).toContain(address);
+  expect(await Promise.all(other.frames().map((frame) => frame.evaluate("globalThis.ran")))).toEqual(
+    other.frames().map(() => undefined),
+  );
+  expect(asked.filter((path) => path === "/ran")).toEqual([]);
+  expect(said).toEqual([]);
+  await context.close();
+});
+
 it("where the browser can ask for a place, the document is streamed into the chosen file", async () => {
   const { page: other, context } = await browsing.open();
   // The question is answered by a file of the origin's own; the rest is the File System Access API as it is.
