@@ -110,7 +110,7 @@ it("a page and a drawing that would run a script are shown as the text that they
   const close = () => dialog.getByRole("button", { name: "Close" }).click();
   for (const { name, text } of hostile) {
     await open(name);
-    await expect.poll(() => dialog.locator("pre").allTextContents(), { message: name }).toEqual([text]);
+    await expect.poll(() => dialog.locator("pre").allTextContents()).toEqual([text]);
     expect(await dialog.locator("pre *, iframe, img, svg, object, embed").count(), name).toBe(0);
     await close();
   }
