@@ -39,7 +39,7 @@ async function device(store?: ListStore) {
     if ((init?.method ?? "GET") === "GET") asked.push(pathname + search);
     return loopbackFetch(input, init);
   };
-  const client = await connectNode(system, "Ada", recording, store && (async () => store));
+  const client = await connectNode(system, "Ada", recording, store && { lists: async () => store });
   opened.push(client);
   /** What was asked for of the list and of documents since. */
   const lists = () =>

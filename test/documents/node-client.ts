@@ -11,7 +11,7 @@ export async function connectNode(
   system: Pick<System, "appOrigin" | "vaultOrigin" | "running">,
   user: string,
   fetch: typeof globalThis.fetch = loopbackFetch,
-  lists?: ClientOptions["lists"],
+  more: Pick<ClientOptions, "lists" | "now"> = {},
 ): Promise<Client & { sent: Recorded[] }> {
   const sent: Recorded[] = [];
   const recording: typeof fetch = async (input, init) => {
@@ -27,7 +27,7 @@ export async function connectNode(
     rootKey: system.running.rootKey,
     user,
     fetch: recording,
-    ...(lists && { lists }),
+    ...more,
   });
   return { ...client, sent };
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { parseHeader } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import { signIn, useSystemAndBrowser } from "../system/index.ts";
+import { changeRows, signIn, useSystemAndBrowser } from "../system/index.ts";
 import { leftovers } from "./leftovers.ts";
 import { bytesOf, connectNode, type Recorded } from "./node-client.ts";
 
@@ -168,6 +168,114 @@ describe("in Node", () => {
     expect(id).not.toBe(upload!.id);
     await client.documents.remove(id);
   }, 60_000);
+});
+
+describe("where the edge refuses a part on the way", () => {
+  /** By how much the client's clock is behind, and where it stands if it does. Milliseconds. */
+  let behind = 0;
+  let stands: number | undefined;
+  /** What becomes of a request for a part. */
+  let pass: (part: number, send: () => Promise<Response>, token: string) => Promise<Response>;
+  /** Whether the next token is shown with another signature. */
+  let spoilt = false;
+  let refused: [part: number, code: string][] = [];
+  let eve: typeof client;
+  beforeAll(async () => {
+    const through: typeof fetch = async (input, init) => {
+      const { pathname } = new URL(String(input));
+      const headers = { ...(init?.headers as Record<string, string>) };
+      const token = headers.authorization?.replace("DPoP ", "") ?? "";
+      if (spoilt && token) {
+        headers.authorization = `DPoP ${token.slice(0, -86)}${"A".repeat(86)}`;
+        spoilt = false;
+      }
+      const send = () => loopbackFetch(input, { ...init, headers });
+      const [, part] = /\/parts\/(\d+)$/.exec(pathname) ?? [];
+      const answer = part ? await pass(Number(part), send, token) : await send();
+      if (answer.status === 401) behind = 0;
+      if (part && answer.status === 401) refused.push([Number(part), (await answer.clone().json()).code]);
+      return answer;
+    };
+    eve = await connectNode(system, "Eve", through, { now: () => stands ?? Date.now() - behind });
+  });
+  afterAll(() => eve?.close());
+  const familyEnds = (at: number) =>
+    expect(
+      changeRows(system.edgeDir, "families", `UPDATE families SET expires = ${Math.floor(at / 1000)}`),
+    ).toBeGreaterThan(0);
+  const endOf = (token: string) => {
+    const { exp } = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString());
+    return exp * 1000;
+  };
+
+  it.each<[string, string, () => Promise<void>]>([
+    [
+      "its proof has come before, as when an answer is lost and the request repeated",
+      "invalid-proof",
+      async () => {
+        let again = true;
+        pass = async (part, send) => {
+          if (part !== 2 || !again) return send();
+          again = false;
+          expect((await send()).status).toBe(200);
+          return send();
+        };
+      },
+    ],
+    [
+      "its proof is too old",
+      "invalid-proof",
+      async () => {
+        let before = true;
+        pass = async (part, send) => {
+          if (part === 2 && before) [behind, before] = [400_000, false];
+          return send();
+        };
+      },
+    ],
+    [
+      "its token expires on the way",
+      "invalid-token",
+      async () => {
+        // The sign-in is about to end when the token is given, and its end is put off then.
+        const ends = Date.now() + 10_000;
+        familyEnds(ends);
+        spoilt = true;
+        await eve.documents.listed(eve.account());
+        familyEnds(Date.now() + 24 * 3600_000);
+        // The client takes it for good.
+        stands = Date.now();
+        pass = async (part, send, token) => {
+          if (part === 1 || endOf(token) > ends) return send();
+          await expect.poll(() => Date.now(), { timeout: 20_000 }).toBeGreaterThan(ends + 1000);
+          stands = undefined;
+          return send();
+        };
+      },
+    ],
+  ])(
+    "where %s, the part is sent again, and the document ends byte-equal",
+    async (_, code, begin) => {
+      refused = [];
+      eve.sent.length = 0;
+      await begin();
+      const plain = randomBytes(SIZE);
+      const sealing = eve.documents.seal(new Blob([plain]), eve.account(), { name: "refused.bin" });
+      await expect(sealing).resolves.toMatchObject({ id: expect.any(String) });
+      const { id } = await sealing;
+      expect(refused.length).toBeGreaterThan(0);
+      for (const [part, why] of refused) {
+        expect(why).toBe(code);
+        expect(partsOf(eve.sent).filter(({ path }) => path.endsWith(`/parts/${part}`))).toHaveLength(2);
+      }
+      // One ciphertext of each part, whoever asked for it again.
+      expect(ciphertexts(eve.sent).size).toBe(4);
+      const opened = await eve.documents.open(id);
+      expect(Buffer.compare(plain, await bytesOf(opened.stream))).toBe(0);
+      await eve.documents.remove(id);
+    },
+    120_000,
+  );
 });
 
 describe("on the page in Chromium", () => {
