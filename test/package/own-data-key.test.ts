@@ -1,19 +1,27 @@
 /** The second patent's claims 1 and 2 in Node, with the microservice of the installed package: every message, as it passed. */
 
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { encodeBase64url } from "#protocol/base64url.ts";
 import { memoryStore } from "#web/hosts/node/index.ts";
 import type * as Package from "#web/microservice/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json } from "../support/http.ts";
 import { useSystem, watchTraffic } from "../system/index.ts";
+import type { Archive } from "./after-restart.ts";
 import { packPackage } from "./installed.ts";
 
 const system = useSystem();
 const traffic = watchTraffic();
 const trace: string[] = [];
 const open: (() => void)[] = [];
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+let module: string;
 let kit: typeof Package;
 let custodian: EdgeClient;
 let edk: string;
@@ -22,7 +30,8 @@ const context = { tenant: "development", document: crypto.randomUUID(), purpose:
 
 beforeAll(async () => {
   const { kit: folder } = packPackage().install("project");
-  kit = await import(/* @vite-ignore */ pathToFileURL(join(folder, "dist/package/microservice.js")).href);
+  module = pathToFileURL(join(folder, "dist/package/microservice.js")).href;
+  kit = await import(/* @vite-ignore */ module);
   custodian = await EdgeClient.signedIn(system, "Ann");
 });
 afterAll(() => {
@@ -130,14 +139,19 @@ it("B1 in Node, from the installed package: instantiate, encrypted data key, wra
   expect(made).not.toHaveProperty("account");
 });
 
-it("B2 in Node: after a restart of custodian and microservice the archived data key is rewrapped to the new one", async () => {
+it("B2 in Node: a custodian that starts anew as another process has the archived data key rewrapped to its new microservice", async () => {
   await claim();
   for (const close of open.splice(0)) close();
-  custodian = await EdgeClient.signedIn(system, "Ann");
-  const port = await enrolled();
-  await expect(port.open({ context }, sealed).getReader().read()).rejects.toMatchObject({
-    code: "key-missing",
-  });
-  await handOver(port);
-  expect(await new Response(port.open({ context }, sealed)).text()).toBe("claim 1");
+  const file = join(mkdtempSync(join(tmpdir(), "coffer-archive-")), "archive.json");
+  const { appOrigin, vaultOrigin, running } = system;
+  const archive: Archive = {
+    ...{ module, context, edk, user: "Ann", origins: { appOrigin, vaultOrigin } },
+    rootKey: encodeBase64url(running.rootKey),
+    sealed: encodeBase64url(sealed),
+  };
+  writeFileSync(file, JSON.stringify(archive), { mode: 0o600 });
+  const args = ["--no-warnings", "test/package/after-restart.ts", file];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+  expect(JSON.parse(stdout)).toEqual({ before: "key-missing", after: "claim 1" });
+  rmSync(dirname(file), { recursive: true });
 });
