@@ -131,7 +131,10 @@ const reopen = (page: Page) =>
       await kit.prove(port, vaultOrigin, { ...hello, instance });
       const missing = await kit.refusal(port.open({ context }, sealed.slice()).getReader().read());
       const json = { way: "rewrap", edk, certificate: await port.certificate() };
-      await port.load(await rest.json("POST", "/kms/loads", { json }));
+      const load = rest.json<Parameters<typeof port.load>[0]>("POST", "/kms/loads", { json });
+      const refused = await kit.refusal(load);
+      if (refused !== null) return { edk, missing, refused };
+      await port.load(await load);
       const opened = await new Response(port.open({ context }, sealed.slice())).text();
       vault.remove();
       return { edk, missing, opened };
