@@ -88,8 +88,9 @@ it("cancels the large ones that wait and no short one, and the short ones by the
   await row(page, "2 more are waiting").getByRole("button", { name: "Cancel these" }).press("Enter");
   await row(page, "are waiting").waitFor({ state: "detached" });
   await expect.poll(() => focused(page)).toBe("Documents");
-  await counted(page).toEqual(["10 documents", "0 of 10 sealed"]);
-  await page.getByRole("button", { name: "Cancel 10 documents" }).press("Enter");
+  await drop(page, { name: "last.txt", text: "last" });
+  await counted(page).toEqual(["11 documents", "0 of 11 sealed"]);
+  await page.getByRole("button", { name: "Cancel 11 documents" }).press("Enter");
   await counted(page).toEqual(["4 documents", "0 of 4 sealed"]);
   expect(await row(page, "4 documents").getByRole("button").count()).toBe(0);
   expect(await focused(page)).toBe("Documents");
