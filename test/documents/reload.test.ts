@@ -76,8 +76,16 @@ it("M18 with the edge stopped the page is loaded again, seals, opens what waits,
   const first = await vaultAddress(page);
   const online = (await page.reload())!;
   await untilEnrolled(page);
+  // Unless the edge has said nothing for three seconds, which a slow machine may.
+  const another = async () => {
+    if ((await vaultAddress(page)) === first) await page.reload();
+    await untilEnrolled(page);
+    return vaultAddress(page);
+  };
+  await expect
+    .poll(another, { timeout: 30_000, message: "with a network it is never an address of before" })
+    .not.toBe(first);
   const second = await vaultAddress(page);
-  expect(second, "with a network it is never an address of before").not.toBe(first);
   await system.restart(async () => {
     await expect(send(system.appOrigin)).rejects.toThrow();
     await expect(send(system.vaultOrigin)).rejects.toThrow();
@@ -95,8 +103,9 @@ it("M18 with the edge stopped the page is loaded again, seals, opens what waits,
     for (const name of ["letter.txt", "postcard.txt"]) expect(await open(page, name)).toBe(LETTER);
   });
   for (const name of ["letter.txt", "postcard.txt"]) {
+    // The queue goes on by itself too.
     const again = waits(page, name).getByRole("button", { name: `Try again: ${name}` });
-    if (await again.isVisible()) await again.click();
+    await again.click({ timeout: 2_000 }).catch(() => {});
     await listed(page, name).waitFor();
   }
   await expect.poll(() => waiting(page).count()).toBe(0);
@@ -109,6 +118,31 @@ it("M18 with the edge stopped the page is loaded again, seals, opens what waits,
   );
   await untilKept(page, digests);
 }, 180_000);
+
+it("M18 with a network that says nothing the page is loaded again, its vault's document runs, and both go on when it speaks", async () => {
+  const page = await ready(running, "Cleo");
+  await untilKept(page, await digestsOf(system.appOrigin));
+  const first = await vaultAddress(page);
+  await page.addInitScript((vault) => {
+    addEventListener("message", ({ origin, data }) => {
+      if (origin === vault && data?.type === "coffer-vault-ready")
+        document.documentElement.dataset.vault = "ready";
+    });
+  }, system.vaultOrigin);
+  // Its ports take connections, of app and vault, and nothing comes.
+  process.kill(system.pid, "SIGSTOP");
+  try {
+    expect((await page.reload())?.status()).toBe(200);
+    await expect
+      .poll(() => page.evaluate(() => document.documentElement.dataset.vault), { timeout: 30_000 })
+      .toBe("ready");
+    expect(await vaultAddress(page)).toBe(first);
+    expect(await page.locator("iframe").count()).toBe(1);
+  } finally {
+    process.kill(system.pid, "SIGCONT");
+  }
+  await expect.poll(() => phase(page), { timeout: 40_000 }).toBe("ready");
+}, 120_000);
 
 it("M18 after a sign-out the page without a network asks to sign in, and has nothing of who was there", async () => {
   const page = await ready(running, "Bob");
@@ -222,6 +256,7 @@ it("M18 a new release is seen at the next load, takes the place of what is kept,
 }, 120_000);
 
 it("M18 a bad release's Service Worker is gone with the first loads after the server is right again, wherever it was", async () => {
+  server.files.clear();
   const { page } = await visited();
   const bad = `oninstall = () => skipWaiting();
     onactivate = (event) => event.waitUntil(clients.claim());

@@ -60,3 +60,20 @@ it("is offline when nobody answers, or only half", async () => {
   served(() => new Response(half, { headers: { "content-type": "application/json" } }));
   await expect(discover()).rejects.toMatchObject({ code: "offline" });
 });
+
+it("is offline when nothing is said, before the answer or within it", async () => {
+  const aborted = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const silent = (_: string, { signal }: { signal: AbortSignal }) => aborted(signal);
+  const half = async (_: string, { signal }: { signal: AbortSignal }) =>
+    new Response(
+      new ReadableStream({ start: (body) => void aborted(signal).catch((error) => body.error(error)) }),
+      {
+        headers: { "content-type": "application/json" },
+      },
+    );
+  for (const server of [silent, half]) {
+    vi.stubGlobal("fetch", server);
+    await expect(discover(10)).rejects.toMatchObject({ code: "offline" });
+  }
+});

@@ -12,8 +12,11 @@ export interface Discovery {
   development: boolean;
 }
 
-/** Asks this page's own server. Errors: `offline`, `unexpected-response` for what is not its answer. */
-export async function discover(): Promise<Discovery> {
+/** How long this page's own server has to answer, milliseconds. */
+const PATIENCE = 20_000;
+
+/** Asks this page's own server. Errors: `offline`, also where it says nothing; `unexpected-response` for what is not its answer. */
+export async function discover(patience: number = PATIENCE): Promise<Discovery> {
   const { path, method, answer } = protectedResource;
   const offline = (cause: unknown) => {
     throw cause instanceof CofferError ? cause : new CofferError("offline", { cause });
@@ -24,6 +27,7 @@ export async function discover(): Promise<Discovery> {
     credentials: "omit",
     cache: "no-store",
     redirect: "error",
+    signal: AbortSignal.timeout(patience),
   })
     .then(jsonAnswer(answer.status, answer.json))
     .catch(offline);

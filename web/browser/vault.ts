@@ -16,12 +16,7 @@ export async function openVault(
   container: Element,
   patience: number = PATIENCE,
 ): Promise<Vault> {
-  const frame = document.createElement("iframe");
-  show(frame, false);
-  frame.referrerPolicy = "origin";
-  // The vault's document asks for passkeys, where a person has one.
-  frame.allow = "publickey-credentials-get";
-  frame.src = newAddress(origin);
+  let frame = frameAt(newAddress(origin));
   // M4: a person unlocks the vault by a press inside its frame.
   const listen = ({ source, origin: from, data }: MessageEvent) => {
     if (source === frame.contentWindow && from === origin && data?.type === "coffer-vault-shown")
@@ -34,13 +29,22 @@ export async function openVault(
   };
   try {
     let waits = true;
-    const port = await handOver(frame, origin, patience, () => {
-      container.append(frame);
-      void hasNetwork().then((has) => {
-        const kept = keptAddress(origin);
-        if (!has && waits && kept) frame.src = kept;
-      });
-    }).finally(() => {
+    const port = await handOver(
+      () => frame,
+      origin,
+      patience,
+      () => {
+        container.append(frame);
+        void hasNetwork().then((has) => {
+          const kept = keptAddress(origin);
+          if (has || !waits || !kept) return;
+          // In a frame of its own: a document that comes late in the first one gets no port.
+          const first = frame;
+          frame = frameAt(kept);
+          first.replaceWith(frame);
+        });
+      },
+    ).finally(() => {
       waits = false;
     });
     keepAddress(origin, frame.src);
@@ -49,6 +53,16 @@ export async function openVault(
     remove();
     throw error;
   }
+}
+
+function frameAt(address: string): HTMLIFrameElement {
+  const frame = document.createElement("iframe");
+  show(frame, false);
+  frame.referrerPolicy = "origin";
+  // The vault's document asks for passkeys, where a person has one.
+  frame.allow = "publickey-credentials-get";
+  frame.src = address;
+  return frame;
 }
 
 /** A bar below all else of the page, while there is something to press in it. */
@@ -65,7 +79,7 @@ function show(frame: HTMLIFrameElement, shown: boolean): void {
 
 /** The vault says `ready` when it listens; it gets a port, and answers on it when the microservice runs. */
 function handOver(
-  frame: HTMLIFrameElement,
+  frame: () => HTMLIFrameElement,
   origin: string,
   patience: number,
   start: () => void,
@@ -81,7 +95,7 @@ function handOver(
       reject(error);
     };
     const listen = (event: MessageEvent) => {
-      const { contentWindow } = frame;
+      const { contentWindow } = frame();
       if (!contentWindow || event.source !== contentWindow || event.origin !== origin) return;
       const message: unknown = event.data;
       if (typeof message !== "object" || message === null || !("type" in message)) return;

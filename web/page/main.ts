@@ -60,6 +60,8 @@ customElements.define("coffer-administration", CofferAdministration);
 customElements.define("coffer-app", CofferApp);
 
 const VAULT = "coffer-vault";
+/** How long the server has to say which vault it is, where that is known from before, milliseconds. */
+const PATIENCE = 3_000;
 
 const app = element<CofferApp>(document, "coffer-app");
 
@@ -75,12 +77,12 @@ async function start(): Promise<void> {
 
 /** Without a network the vault is the one that it was: what is kept in this browser opens, and what is sealed waits. */
 async function discovered(): Promise<Discovery> {
+  const before = remembered(choice(VAULT) ?? "");
   try {
-    const found = await discover();
+    const found = await discover(before && PATIENCE);
     keepChoice(VAULT, JSON.stringify(found));
     return found;
   } catch (error) {
-    const before = remembered(choice(VAULT) ?? "");
     if (!(error instanceof CofferError && error.code === "offline") || !before) throw error;
     return before;
   }

@@ -27,12 +27,17 @@ beforeEach(() => {
   asked = [];
 });
 
-const send: typeof fetch = async (input) => {
+const send: typeof fetch = async (input, init) => {
   const path = typeof input === "string" ? input : new URL((input as Request).url).pathname;
   asked.push(path);
   const answer = served[path];
   if (answer === undefined) return new Response("not found", { status: 404 });
-  return typeof answer === "string" ? new Response(answer) : answer();
+  if (typeof answer === "string") return new Response(answer);
+  const { signal } = init ?? {};
+  const aborted = new Promise<never>((_, reject) =>
+    signal?.addEventListener("abort", () => reject(signal.reason)),
+  );
+  return Promise.race([answer(), aborted]);
 };
 const file = async (path: string, content: string, type: string): Promise<KeptFile> => ({
   ...{ path, type },
@@ -44,7 +49,7 @@ const release = async (page = PAGE, main = "main()") => [
 ];
 const pageOf = (files: KeptFile[], headers: Record<string, Record<string, string>> = { "/": POLICY }) => {
   const store = { open: async () => cache } as unknown as CacheStorage;
-  return new KeptPage(store, send, { files, headers }, 20);
+  return new KeptPage(store, send, { files, headers }, { patience: 20, filling: 50 });
 };
 /** As a browser asks; Node's own requests never navigate. */
 function request(path: string, { mode = "navigate", method = "GET" } = {}): Request {
@@ -83,10 +88,12 @@ it("M18 serves the network's answer, and what is kept where there is none, where
 it("M18 a page that was kept gets the files of its own release when the server has another one", async () => {
   const kept = pageOf(await release());
   await kept.fill();
-  delete served["/main.js"];
+  asked.length = 0;
+  served["/main.js"] = "next()";
   const script = await kept.serve(request("/main.js", { mode: "cors" }), none);
   expect(await script?.text()).toBe("main()");
   expect(script?.headers.get("content-type")).toBe("text/javascript");
+  expect(asked, "a digest needs no network").toEqual([]);
 });
 
 it("M18 leaves alone what is no file of the release, however it is asked for", async () => {
@@ -126,6 +133,35 @@ it("M18 keeps the files of one release, and fetches once what two have in common
   expect(asked).toEqual(["/"]);
   await next.prune();
   const files = await release(`${PAGE}<p>Next`);
+  expect([...cache.entries.keys()].toSorted()).toEqual(
+    files.map((one) => `/coffer-page/${one.digest}`).toSorted(),
+  );
+});
+
+it("M18 a cache that fails takes no answer of the network away", async () => {
+  const kept = pageOf(await release());
+  Object.assign(cache, { match: () => Promise.reject(new DOMException("disk", "UnknownError")) });
+  expect(await (await kept.serve(request("/main.js", { mode: "cors" }), none))?.text()).toBe("main()");
+  served["/"] = () => delay(200).then(() => new Response("late"));
+  expect(await (await kept.serve(request("/"), none))?.text()).toBe("late");
+});
+
+it("M18 a fill that breaks off ends, leaves what was kept before, and goes on when the page is served", async () => {
+  await pageOf(await release()).fill();
+  const before = [...cache.entries.keys()];
+  served["/"] = `${PAGE}<p>Next`;
+  const next = pageOf(await release(`${PAGE}<p>Next`, "next()"));
+  for (const away of [refuse, () => new Promise<Response>(() => {})]) {
+    served["/main.js"] = away;
+    await expect(Promise.race([next.fill(), delay(5_000)])).rejects.toThrow();
+    await next.prune();
+    expect([...cache.entries.keys()], "no document without its files").toEqual(before);
+  }
+  served["/main.js"] = "next()";
+  const work: Promise<unknown>[] = [];
+  await next.serve(request("/"), (one) => void work.push(one));
+  await Promise.all(work);
+  const files = await release(`${PAGE}<p>Next`, "next()");
   expect([...cache.entries.keys()].toSorted()).toEqual(
     files.map((one) => `/coffer-page/${one.digest}`).toSorted(),
   );

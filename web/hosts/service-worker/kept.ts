@@ -17,51 +17,57 @@ export type KeptRelease = {
 /** The one cache, in which each file lies under its digest: what two releases share is fetched once. */
 export const CACHE = "coffer-page";
 const AT = "/coffer-page/";
-/** How long the network has to answer, in milliseconds. */
-const PATIENCE = 3_000;
+/** How long the network has to answer for a document, and for all files that are not there yet, in milliseconds. */
+const TIMES = { patience: 3_000, filling: 20_000 };
 
 export class KeptPage {
   readonly #store: Pick<CacheStorage, "open">;
   readonly #send: typeof fetch;
   readonly #release: KeptRelease;
-  readonly #patience: number;
+  readonly #times: typeof TIMES;
 
-  constructor(
-    store: Pick<CacheStorage, "open">,
-    send: typeof fetch,
-    release: KeptRelease,
-    patience = PATIENCE,
-  ) {
+  constructor(store: Pick<CacheStorage, "open">, send: typeof fetch, release: KeptRelease, times = TIMES) {
     this.#store = store;
     this.#send = send;
     // Without its headers a document would run under no policy: then none is kept.
     this.#release = Object.keys(release.headers).length > 0 ? release : { files: [], headers: {} };
-    this.#patience = patience;
-  }
-
-  /** Gets what is not there yet. Where the document is another one (an app's own page, another release) nothing is kept. */
-  async fill(): Promise<void> {
-    const cache = await this.#store.open(CACHE);
-    for (const file of this.#release.files) {
-      if (await this.#kept(file)) continue;
-      const init: RequestInit = { cache: "no-cache", credentials: "omit", redirect: "error" };
-      const bytes = await bytesOf(await this.#send(file.path, init));
-      if ((await digest(bytes)) !== file.digest) return;
-      await cache.put(AT + file.digest, new Response(bytes));
-    }
-  }
-
-  /** Ends what is kept of other releases. */
-  async prune(): Promise<void> {
-    const cache = await this.#store.open(CACHE);
-    const own = new Set(this.#release.files.map((file) => AT + file.digest));
-    const others = (await cache.keys()).filter(({ url }) => !own.has(new URL(url).pathname));
-    await Promise.all(others.map((request) => cache.delete(request)));
+    this.#times = times;
   }
 
   /**
-   * The network's answer, or what is kept where none comes in time and where the server has failed. Undefined for all that is no file of the
-   * release: no answer of the edge is ever kept. `later` is work that goes on after the answer.
+   * Gets what is not there yet. Where the document is another one (an app's own page, another release) nothing is kept; it is kept last, so that it is
+   * there with all that it needs. What breaks off is gone on with when the document is served the next time.
+   */
+  async fill(): Promise<void> {
+    const cache = await this.#store.open(CACHE);
+    const signal = AbortSignal.timeout(this.#times.filling);
+    const init: RequestInit = { cache: "no-cache", credentials: "omit", redirect: "error", signal };
+    const [document, ...others] = this.#release.files;
+    let last: Uint8Array<ArrayBuffer> | undefined;
+    for (const file of document ? [document, ...others] : []) {
+      if (await this.#kept(file)) continue;
+      const bytes = await bytesOf(await this.#send(file.path, init));
+      if ((await digest(bytes)) !== file.digest) return;
+      if (file === document) last = bytes;
+      else await cache.put(AT + file.digest, new Response(bytes));
+    }
+    if (document && last) await cache.put(AT + document.digest, new Response(last));
+  }
+
+  /** Ends what is kept of other releases, once all of this one is there. */
+  async prune(): Promise<void> {
+    const cache = await this.#store.open(CACHE);
+    const kept = new Map((await cache.keys()).map((request) => [new URL(request.url).pathname, request]));
+    const own = this.#release.files.map((file) => AT + file.digest);
+    if (!own.every((path) => kept.has(path))) return;
+    for (const path of own) kept.delete(path);
+    await Promise.all([...kept.values()].map((request) => cache.delete(request)));
+  }
+
+  /**
+   * Of a document the network's answer, or what is kept where none comes in time and where the server has failed. Any other file is the same
+   * wherever it comes from, by its digest, so what is kept is first. Undefined for all that is no file of the release: no answer of the edge is ever
+   * kept. `later` is work that goes on after the answer.
    */
   serve(request: Request, later: (work: Promise<unknown>) => void): Promise<Response> | undefined {
     const { pathname, search } = new URL(request.url);
@@ -73,19 +79,21 @@ export class KeptPage {
   }
 
   async #serve(request: Request, file: KeptFile, later: (work: Promise<unknown>) => void): Promise<Response> {
+    // A cache that fails has nothing: the network is there still.
+    const kept = () => this.#kept(file).catch(() => undefined);
+    if (!this.#isDocument(file)) return (await kept()) ?? this.#send(request);
     const network = this.#send(request);
-    const answer = await within(this.#patience, network);
-    // A file that the server has no more is of a release before, whose document was kept.
-    if (answer && (this.#isDocument(file) ? answer.status < 500 : answer.ok)) {
-      if (file === this.#release.files[0]) later(this.#heal(answer.clone(), file));
-      return answer;
-    }
-    return (await this.#kept(file)) ?? network;
+    const answer = await within(this.#times.patience, network);
+    if (!answer || answer.status >= 500) return (await kept()) ?? network;
+    if (file === this.#release.files[0]) later(this.#heal(answer.clone(), file));
+    return answer;
   }
 
-  /** What a browser has thrown away, or somebody has altered, is got again while this release is served. */
+  /** What a browser has thrown away, somebody has altered, or was not got is got again while this release is served. */
   async #heal(answer: Response, file: KeptFile): Promise<void> {
-    if (answer.ok && (await digest(await bytesOf(answer))) === file.digest) await this.fill();
+    if (!answer.ok || (await digest(await bytesOf(answer))) !== file.digest) return;
+    await this.fill();
+    await this.prune();
   }
 
   async #kept({ path, digest: expected, type }: KeptFile): Promise<Response | undefined> {

@@ -55,12 +55,7 @@ const kept = new KeptPage(caches, fetch.bind(globalThis), {
 
 self.addEventListener("install", (event) =>
   // Where there is no room, or the network breaks off, the rest of it works.
-  event.waitUntil(
-    kept
-      .fill()
-      .catch(() => {})
-      .then(() => self.skipWaiting()),
-  ),
+  event.waitUntil(Promise.all([self.skipWaiting(), kept.fill().catch(() => {})])),
 );
 self.addEventListener("activate", (event) => event.waitUntil(kept.prune().finally(settle)));
 

@@ -18,6 +18,8 @@ type PolicyFactory = {
   ): { createScriptURL(url: string): TrustedUrl };
 };
 
+/** How long the vault's server has to say whom it serves, where it has said so before, milliseconds. */
+const PATIENCE = 3_000;
 /** By type alone: the loader carries no shapes. */
 const CONFIGURATION: (typeof vaultConfiguration)["path"] = "/configuration.json";
 
@@ -129,12 +131,18 @@ function run(
 
 /** Origins that may embed this vault, from its own server. */
 async function allowedOrigins(): Promise<string[]> {
-  const init: RequestInit = { credentials: "omit", redirect: "error" };
-  // Without a network, or behind a portal that answers in the server's place, the last answer counts, so that documents
-  // open offline.
-  return send(CONFIGURATION, init)
-    .then(appOrigins)
-    .catch(() => send(CONFIGURATION, { ...init, cache: "force-cache" }).then(appOrigins));
+  const ask = (more: RequestInit) =>
+    send(CONFIGURATION, { credentials: "omit", redirect: "error", ...more }).then(appOrigins);
+  try {
+    // Chromium forgets what it has kept where a request for it is given up: the one that may be keeps nothing.
+    const origins = await ask({ cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    void ask({}).catch(() => {});
+    return origins;
+  } catch {
+    // Without a network, in one that says nothing, or behind a portal that answers in the server's place, the last answer
+    // counts, so that documents open offline.
+    return ask({ cache: "force-cache" });
+  }
 }
 
 /** Throws unless this is the answer of the vault's server. */
