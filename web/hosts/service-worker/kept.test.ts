@@ -141,9 +141,10 @@ it("M18 keeps the files of one release, and fetches once what two have in common
 it("M18 a cache that fails takes no answer of the network away", async () => {
   const kept = pageOf(await release());
   Object.assign(cache, { match: () => Promise.reject(new DOMException("disk", "UnknownError")) });
-  expect(await (await kept.serve(request("/main.js", { mode: "cors" }), none))?.text()).toBe("main()");
+  const text = async (asking: Request) => (await kept.serve(asking, none))?.text();
+  await expect(text(request("/main.js", { mode: "cors" }))).resolves.toBe("main()");
   served["/"] = () => delay(200).then(() => new Response("late"));
-  expect(await (await kept.serve(request("/"), none))?.text()).toBe("late");
+  await expect(text(request("/"))).resolves.toBe("late");
 });
 
 it("M18 a fill that breaks off ends, leaves what was kept before, and goes on when the page is served", async () => {
