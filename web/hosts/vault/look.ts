@@ -5,7 +5,8 @@ import { languageOf } from "./words.ts";
  * it, and no file more is served.
  */
 const LOOK = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; color: light-dark(#14181d, #eceef0); }
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; color: light-dark(#14181d, #eceef0);
+  background: light-dark(#ffffff, #22262b); }
 body { margin: 0; padding: 0.75rem; }
 p { margin: 0; }
 p[role="status"] { margin-top: 0.5rem; color: light-dark(#59616b, #9aa3ad); }
