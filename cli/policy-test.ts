@@ -88,7 +88,7 @@ function factsFrom({ closed, ...values }: Values): Facts {
     http: httpFrom(values) ?? none,
   };
   const facts = factsOf(asked);
-  if (!facts.attributes) throw wrong("--principal is no Distinguished Name, such as CN=ada,O=acme");
+  if (!facts.attributes()) throw wrong("--principal is no Distinguished Name, such as CN=ada,O=acme");
   return facts;
 }
 
