@@ -76,6 +76,8 @@ type Entry = {
   later?: number | undefined;
   /** Where a short one is counted. */
   among: Tally;
+  /** All were cancelled: whose it was may be gone, so it is shown no more, whatever becomes of it. */
+  gone?: true;
   ended: (through: boolean) => void;
 };
 
@@ -156,7 +158,10 @@ export class Transfers {
     this.#setCountedRow(undefined);
     this.#tally = emptyTally();
     for (const line of [this.#waiting, this.#waitingShort]) this.#cancelWaiting(line);
-    for (const { cancelled } of this.#underWay) cancelled.abort();
+    for (const entry of this.#underWay) {
+      entry.gone = true;
+      entry.cancelled.abort();
+    }
     for (const row of [...this.#rows]) this.#drop(row);
   }
 
@@ -300,6 +305,7 @@ export class Transfers {
 
   /** Answers whether it is a failure, and not the person's own end. */
   #failed(entry: Entry, error: unknown): boolean {
+    if (entry.gone) return false;
     const { task, cancelled } = entry;
     // Not the person's own end: a browser refuses a file in this way, say.
     const failure = isAbort(error) ? new CofferError("internal", { cause: error }) : error;
