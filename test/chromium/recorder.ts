@@ -55,6 +55,7 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
   const calls: Call[] = [];
   const failures: string[] = [];
   const workers = new Set<string>();
+  const gone = new Set<string>();
   cdp.onEvent(({ method, params, session }) => {
     if (method === "Runtime.bindingCalled" && params.name === BINDING) {
       calls.push({ ...(JSON.parse(String(params.payload)) as Call), target: String(session) });
@@ -65,8 +66,12 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
       );
     } else if (method === "Target.detachedFromTarget") {
       workers.delete(String(params.sessionId));
+      gone.add(String(params.sessionId));
     } else if (method === "Debugger.paused") {
-      enter(String(session)).catch((error: unknown) => failures.push(`paused: ${error}`));
+      // A worker that was ended where it stood has run nothing.
+      enter(String(session)).catch(
+        (error: unknown) => gone.has(String(session)) || failures.push(`paused: ${error}`),
+      );
     }
   });
 
