@@ -86,9 +86,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 
   "emulator/aws-kms": "protocol/*.ts, protocol/evidence, protocol/pki, node:",
-  "emulator/identity-provider": "protocol/*.ts, node:",
+  "emulator/pages": "types of node:",
+  "emulator/identity-provider": "protocol/*.ts, emulator/pages, node:",
   "emulator/enclave":
-    "protocol/*.ts, protocol/evidence, protocol/pki, node:, @peculiar/x509, reflect-metadata",
+    "protocol/*.ts, protocol/evidence, protocol/pki, emulator/pages, node:, @peculiar/x509, reflect-metadata",
   "emulator/hsm/log.ts": "node:",
   "emulator/hsm/crypto": "protocol/*.ts, protocol/kmip, protocol/pki, node:",
   "emulator/hsm/store": "protocol/*.ts, protocol/hierarchy, protocol/kmip, files, emulator/hsm/crypto, node:",

@@ -28,18 +28,18 @@ export const FAULT_GROUPS = {
     title: "Evidence: an EAT",
     about:
       "For microservices in Node: coffer launch --method attestation, and coffer.enrolInEnclave of the test kit.",
-    faults: EVIDENCE_FAULTS_SAID,
+    faults: inOrder(EVIDENCE_FAULTS, EVIDENCE_FAULTS_SAID),
   },
   credential: {
     title: "Evidence: a credential of the platform",
     about:
       "For microservices in Node: coffer launch --method attestation with --evidence signed or encrypted.",
-    faults: CREDENTIAL_FAULTS_SAID,
+    faults: inOrder(CREDENTIAL_FAULTS, CREDENTIAL_FAULTS_SAID),
   },
   nitro: {
     title: "Evidence: a document like those of AWS Nitro",
     about: "For microservices in Node: coffer launch --method attestation --evidence nitro.",
-    faults: NITRO_FAULTS_SAID,
+    faults: inOrder(NITRO_FAULTS, NITRO_FAULTS_SAID),
   },
 } as const satisfies Record<string, FaultGroup>;
 
@@ -68,3 +68,12 @@ export const ENCLAVE_FAULTS = {
   credential: CREDENTIAL_FAULTS,
   nitro: NITRO_FAULTS,
 } as const;
+
+/** What is said of faults, in the order of what makes them. */
+function inOrder<Name extends string>(
+  faults: Readonly<Record<Name, unknown>>,
+  said: Readonly<Record<Name, FaultSaid>>,
+): Record<Name, FaultSaid> {
+  const names = Object.keys(faults) as Name[];
+  return Object.fromEntries(names.map((name) => [name, said[name]])) as Record<Name, FaultSaid>;
+}

@@ -1,4 +1,5 @@
 /** The page's HTML: a form for each group of faults, with a button for each fault, and no script. */
+import { COLOURS, documentOf, escaped } from "../pages/index.ts";
 import { FAULT_GROUPS, type FaultChosen, type FaultGroup } from "./fault-groups.ts";
 
 export function faultsPage(on: FaultChosen | null): string {
@@ -50,48 +51,11 @@ export function sentencePage(title: string, sentence: string): string {
 }
 
 function html(title: string, content: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <meta name="color-scheme" content="light dark">
-  <title>${escaped(title)} · EMULATED enclave</title>
-  <link rel="icon" href="data:,">
-  <link rel="stylesheet" href="/style.css">
-</head>
-<body>
-  <main>
-    <p class="brand">EMULATED enclave, for development on this machine alone</p>
-    ${content}
-  </main>
-</body>
-</html>
-`;
+  const brand = "EMULATED enclave, for development on this machine alone";
+  return documentOf({ title, brand, name: "EMULATED enclave" }, content);
 }
 
-function escaped(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
-}
-
-export const style = `:root {
-  color-scheme: light dark;
-  --ink: light-dark(#15181c, #eef0f2);
-  --soft: light-dark(#565e67, #a3abb4);
-  --paper: light-dark(#ffffff, #1b1f24);
-  --ground: light-dark(#e9edf2, #0e1217);
-  --line: light-dark(#c9ced4, #3a424b);
-  --accent: light-dark(#1d4d7a, #a9cdf0);
-  --on-accent: light-dark(#ffffff, #0e1217);
-  --wrong: light-dark(#a3200d, #ff9d8a);
-}
-* { box-sizing: border-box; }
-body { margin: 0; padding: 1rem; background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+export const style = `${COLOURS}body { margin: 0; padding: 1rem; background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 main { max-width: 56rem; margin: 0 auto; padding: clamp(1rem, 4vw, 2rem); background: var(--paper); border: 1px dashed var(--soft); border-radius: 0.75rem; }
 .brand { margin: 0 0 1.5rem; color: var(--soft); font-weight: 600; }
 h1 { margin: 0 0 0.5rem; font-size: 1.375rem; line-height: 1.25; }

@@ -35,13 +35,13 @@ const PARTY_FAULTS_SAID: Record<PartyFaultName, FaultSaid & { refused: string }>
   "app-other": { says: "It was made under another app.", ...OTHER_PARTY },
 };
 
-export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refused: string }> = {
+/** What is said of the claims of either form. */
+const CLAIM_FAULTS_SAID = {
   "nonce-absent": { says: "It has no nonce.", refused: "another nonce" },
   "nonce-wrong": {
     says: "It is over another nonce than the verifier's: of another exchange, or shown again.",
     refused: "another nonce",
   },
-  "nonces-two": { says: "It has two nonces where one is expected.", refused: "another nonce" },
   "client-absent": { says: "It does not say whom it is about.", refused: "evidence of another client" },
   "client-wrong": {
     says: "The party that it is about is none.",
@@ -68,16 +68,11 @@ export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refus
     says: "It says neither when it was made nor when it ends.",
     refused: "the times are missing",
   },
-  "times-no-numbers": { says: "Its end is text in place of a number.", refused: "the times are missing" },
   "not-emulated": {
     says: "It does not say that its platform is emulated.",
     refused: "evidence of the emulator must say so",
   },
   "measurement-absent": { says: "It does not say what runs.", refused: "the measurement is missing" },
-  "measurement-short": {
-    says: "What was measured is not of a digest's length.",
-    refused: "the measurement is missing",
-  },
   "measurement-upper-case": {
     says: "The digest of what runs is in upper case.",
     refused: "the measurement is missing",
@@ -92,7 +87,6 @@ export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refus
     refused: "release 1 is older than 2",
     byPolicy: true,
   },
-  "platform-revoked": { says: "The platform's key is revoked.", refused: "a key of the platform is revoked" },
   "platform-out-of-date": {
     says: "The platform is version 1.9, older than the policy takes.",
     refused: "the platform is out of date",
@@ -105,6 +99,17 @@ export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refus
     says: "The platform's version is no version.",
     refused: "the version of the platform is none",
   },
+} satisfies Partial<Record<EvidenceFaultName & CredentialFaultName, FaultSaid & { refused: string }>>;
+
+export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refused: string }> = {
+  ...CLAIM_FAULTS_SAID,
+  "nonces-two": { says: "It has two nonces where one is expected.", refused: "another nonce" },
+  "times-no-numbers": { says: "Its end is text in place of a number.", refused: "the times are missing" },
+  "measurement-short": {
+    says: "What was measured is not of a digest's length.",
+    refused: "the measurement is missing",
+  },
+  "platform-revoked": { says: "The platform's key is revoked.", refused: "a key of the platform is revoked" },
   "algorithm-none": {
     says: "The algorithm is none: it says that it is unsigned.",
     refused: "not the header of evidence",
@@ -159,68 +164,7 @@ export const EVIDENCE_FAULTS_SAID: Record<EvidenceFaultName, FaultSaid & { refus
 };
 
 export const CREDENTIAL_FAULTS_SAID: Record<CredentialFaultName, FaultSaid> = {
-  "nonce-absent": { says: "It has no nonce.", refused: "another nonce" },
-  "nonce-wrong": {
-    says: "It is over another nonce than the verifier's: of another exchange, or shown again.",
-    refused: "another nonce",
-  },
-  "client-absent": { says: "It does not say whom it is about.", refused: "evidence of another client" },
-  "client-wrong": {
-    says: "The party that it is about is none.",
-    refused: "evidence of another client",
-  },
-  ...PARTY_FAULTS_SAID,
-  stale: {
-    says: "It was made three minutes ago, and has ended.",
-    refused: "not the time of this evidence",
-  },
-  "ends-now": {
-    says: "It ends in the second in which it is made: at its end it is good no more.",
-    refused: "not the time of this evidence",
-  },
-  "clock-ahead": {
-    says: "The platform's clock is six minutes ahead.",
-    refused: "not the time of this evidence",
-  },
-  "lifetime-too-long": {
-    says: "It is to be good for longer than five minutes.",
-    refused: "not the time of this evidence",
-  },
-  "times-absent": {
-    says: "It says neither when it was made nor when it ends.",
-    refused: "the times are missing",
-  },
-  "not-emulated": {
-    says: "It does not say that its platform is emulated.",
-    refused: "evidence of the emulator must say so",
-  },
-  "measurement-absent": { says: "It does not say what runs.", refused: "the measurement is missing" },
-  "measurement-upper-case": {
-    says: "The digest of what runs is in upper case.",
-    refused: "the measurement is missing",
-  },
-  "code-other": {
-    says: "Other code runs than any release that the policy knows.",
-    refused: "what runs is no release that is known here",
-    byPolicy: true,
-  },
-  "release-older": {
-    says: "An older release runs, which the policy takes no more.",
-    refused: "release 1 is older than 2",
-    byPolicy: true,
-  },
-  "platform-out-of-date": {
-    says: "The platform is version 1.9, older than the policy takes.",
-    refused: "the platform is out of date",
-  },
-  "platform-version-absent": {
-    says: "The platform does not say its version.",
-    refused: "the evidence tells no version of its platform",
-  },
-  "platform-version-malformed": {
-    says: "The platform's version is no version.",
-    refused: "the version of the platform is none",
-  },
+  ...CLAIM_FAULTS_SAID,
   "algorithm-none": {
     says: "The algorithm is none: it says that it is unsigned.",
     refused: "not the header of a credential",

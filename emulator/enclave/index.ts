@@ -1,7 +1,7 @@
 /**
  * The enclave emulator: a platform key, and evidence signed by it that says EMULATED; enclaves like those of AWS Nitro, and
  * all that can be wrong with their evidence; a microservice runs in one. No hardware stands behind it.
- * May import: protocol/*.ts, protocol/evidence, protocol/pki, node:, @peculiar/x509, reflect-metadata.
+ * May import: protocol/*.ts, protocol/evidence, protocol/pki, emulator/pages, node:, @peculiar/x509, reflect-metadata.
  * May be imported by: users of the package, as `./enclave`; cli, test (and never by edge, web or emulator/hsm, which only know its
  * root certificate).
  */

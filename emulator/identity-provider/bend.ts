@@ -1,8 +1,6 @@
+import type { Answer } from "../pages/index.ts";
 export type Claims = Record<string, unknown>;
 export type JoseHeader = Record<string, unknown>;
-
-/** An answer on its way out. */
-export type Answer = { status: number; headers: Record<string, string>; body: string };
 
 /** What a provider may do that the specification does not let it do, or need not. For tests. */
 export type Bend = {

@@ -1,5 +1,7 @@
 /** The provider's pages: one form with one field, and a sentence for what cannot be answered. */
 
+import { COLOURS, documentOf, escaped } from "../pages/index.ts";
+
 /** Asks for a name. `query` is that of the request, and comes back with the answer. */
 export function namePage({
   query,
@@ -32,48 +34,10 @@ export function sentencePage(title: string, sentence: string): string {
 }
 
 function html(title: string, content: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <meta name="color-scheme" content="light dark">
-  <title>${escaped(title)} · Development identity provider</title>
-  <link rel="icon" href="data:,">
-  <link rel="stylesheet" href="/style.css">
-</head>
-<body>
-  <main>
-    <p class="brand">Development identity provider</p>
-    ${content}
-  </main>
-</body>
-</html>
-`;
+  return documentOf({ title, brand: "Development identity provider" }, content);
 }
 
-function escaped(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
-}
-
-export const style = `:root {
-  color-scheme: light dark;
-  --ink: light-dark(#15181c, #eef0f2);
-  --soft: light-dark(#565e67, #a3abb4);
-  --paper: light-dark(#ffffff, #1b1f24);
-  --ground: light-dark(#e9edf2, #0e1217);
-  --line: light-dark(#c9ced4, #3a424b);
-  --accent: light-dark(#1d4d7a, #a9cdf0);
-  --on-accent: light-dark(#ffffff, #0e1217);
-  --wrong: light-dark(#a3200d, #ff9d8a);
-}
-* { box-sizing: border-box; }
-body {
+export const style = `${COLOURS}body {
   margin: 0;
   min-height: 100dvh;
   display: grid;

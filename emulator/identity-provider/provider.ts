@@ -2,8 +2,9 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { seconds } from "#protocol/clock.ts";
 import { personName } from "#protocol/person-name.ts";
+import { type Answer, COMMON, end, listen, NOT_SERVED, page, readForm, stylesheet } from "../pages/index.ts";
 import { type AuthenticationRequest, readAuthenticationRequest } from "./authentication-request.ts";
-import type { Answer, Bend } from "./bend.ts";
+import type { Bend } from "./bend.ts";
 import type { Client } from "./client.ts";
 import { Codes, type Granted } from "./codes.ts";
 import { ALGORITHMS, type Rotation, SigningKeys } from "./keys.ts";
@@ -25,11 +26,6 @@ export type IdentityProvider = {
   close(): Promise<void>;
 };
 
-const COMMON = {
-  "cache-control": "no-store",
-  "referrer-policy": "same-origin",
-  "x-content-type-options": "nosniff",
-};
 const ADDRESSES = { "127.0.0.1": ["127.0.0.1"], localhost: ["127.0.0.1", "::1"] } as const;
 /** The system has no IPv6. */
 const NO_ADDRESS = ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"];
@@ -55,16 +51,14 @@ export async function startIdentityProvider(options: {
   async function answer(request: IncomingMessage): Promise<Answer> {
     const url = new URL(request.url ?? "/", issuer);
     asked.set(url.pathname, (asked.get(url.pathname) ?? 0) + 1);
-    // A name that was rebound to this machine (DNS rebinding) is not answered.
-    if (request.headers.host !== new URL(issuer).host)
-      return page(421, sentencePage("Not found", "Nothing is served under this name."));
+    if (request.headers.host !== new URL(issuer).host) return page(421, sentencePage(...NOT_SERVED));
     switch (`${request.method} ${url.pathname}`) {
       case "GET /.well-known/openid-configuration":
         return json(200, metadata());
       case "GET /jwks":
         return json(200, keys.jwks());
       case "GET /style.css":
-        return { status: 200, headers: { "content-type": "text/css; charset=utf-8" }, body: style };
+        return stylesheet(style);
       case "GET /authorize":
         return authorize(url.searchParams);
       case "POST /authorize":
@@ -115,7 +109,7 @@ export async function startIdentityProvider(options: {
 
   async function authenticate(request: IncomingMessage): Promise<Answer> {
     const { origin } = request.headers;
-    const form = await readForm(request);
+    const form = await readForm(request, MAX_BODY);
     if (form === null || (origin !== undefined && origin !== issuer))
       return page(403, sentencePage("Not accepted", "This form came from elsewhere."));
     const query = form.get("request") ?? "";
@@ -150,7 +144,7 @@ export async function startIdentityProvider(options: {
   }
 
   async function token(request: IncomingMessage): Promise<Answer> {
-    const form = await readForm(request);
+    const form = await readForm(request, MAX_BODY);
     const said = form === null ? refusal("invalid_request") : redeem(form, request.headers.authorization);
     return bend.token?.(said) ?? said;
   }
@@ -242,21 +236,6 @@ export async function startIdentityProvider(options: {
   };
 }
 
-/** The port, which is any that is free where it is 0. */
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port, host, exclusive: true }, () =>
-      resolve((server.address() as { port: number }).port),
-    );
-  });
-}
-
-function end(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => server.close(() => resolve()));
-}
-
 /** ASCII, at most 255 characters (OpenID Connect Core 1.0 §2), and the same for a name each time. */
 function subjectOf(name: string): string {
   return createHash("sha256").update(name).digest("base64url");
@@ -270,26 +249,7 @@ function json(status: number, value: object): Answer {
   return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
 }
 
-async function readForm(request: IncomingMessage): Promise<URLSearchParams | null> {
-  if (!(request.headers["content-type"] ?? "").startsWith("application/x-www-form-urlencoded")) return null;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_BODY) return null;
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString());
-}
-
 /** A browser comes with GET, also after a form (RFC 9110 §15.4.4). */
 function goTo(location: string): Answer {
   return { status: 303, headers: { location }, body: "" };
-}
-
-/** `client` is an origin that the page's form may lead to: Chromium holds the redirect after a form to `form-action` too. */
-function page(status: number, body: string, client = ""): Answer {
-  const policy = `default-src 'none'; style-src 'self'; img-src data:; form-action 'self' ${client}; frame-ancestors 'none'; base-uri 'none'`;
-  const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": policy };
-  return { status, headers, body };
 }
