@@ -1,6 +1,6 @@
 /** Registration of the app's Service Worker. */
 
-/** Where the Service Worker is served; its scope is the whole origin, and it answers below `/microservice/` alone. */
+/** Where the Service Worker is served; its scope is the whole origin. What it answers, web/hosts/service-worker says. */
 const SCRIPT = "/service-worker.js";
 
 type TrustedTypes = {

@@ -35,9 +35,10 @@ export async function openVault(
       patience,
       () => {
         container.append(frame);
+        const kept = keptAddress(origin);
+        if (!kept) return;
         void hasNetwork().then((has) => {
-          const kept = keptAddress(origin);
-          if (has || !waits || !kept) return;
+          if (has || !waits) return;
           // In a frame of its own: a document that comes late in the first one gets no port.
           const first = frame;
           frame = frameAt(kept);

@@ -107,8 +107,8 @@ export class DocumentList {
   readonly #known = new Map<string, Known>();
   /** Accounts whose list is another by now than the one that is kept. */
   readonly #unkept = new Set<string>();
-  /** Keys that listed copies are under, each with its account. */
-  readonly #under = new Map<string, string>();
+  /** Keys that listed copies are under, by account. */
+  readonly #under = new Map<string, Set<string>>();
   /** Metadata keys under which copies were sealed again, or are being. */
   readonly #renewed = new Set<string>();
 
@@ -378,7 +378,7 @@ export class DocumentList {
   ): Promise<void> {
     const { microservice, context, keys: dataKeys } = this.#means;
     const [first] = documents;
-    if (first) for (const edk of keys) this.#under.set(edk, first.account);
+    if (first) this.#under.set(first.account, new Set([...(this.#under.get(first.account) ?? []), ...keys]));
     const enrolled = await microservice.use();
     // Whoever writes can make other keys, and a copy under one of them of a name that is none.
     const counts = (edk: string) => findsKeys(enrolled) || purposeOf(edk) === "metadata";
@@ -442,11 +442,11 @@ export class DocumentList {
    */
   async #renew(account: string): Promise<void> {
     const { keys, lists } = this.#means;
-    const under = [...this.#under].filter(([, of]) => of === account);
+    const under = [...(this.#under.get(account) ?? [])];
     const known = this.known(account);
     if (under.length === 0 || known.size === 0) return;
     const last = await keys.listing(account);
-    if (!last || this.#renewed.has(last) || under.every(([edk]) => edk === last)) return;
+    if (!last || this.#renewed.has(last) || under.every((edk) => edk === last)) return;
     // Another device may know a later one.
     const current = await keys.listing(account, undefined, true);
     if (!current || this.#renewed.has(current)) return;

@@ -66,7 +66,7 @@ export interface UploadStore {
   onChange?(listener: (sent?: string) => void): void;
 }
 
-/** Whether a row stays where it is removed as this: by who has not deleted what may be stored of it. */
+/** Whether `remove` leaves this row: one that was given up, to who says `sent`; one that may be stored, to who says `unasked`. */
 export function stays({ cancelled, asked }: WaitingUpload, as: "sent" | "unasked" | undefined): boolean {
   return (as === "sent" && cancelled === true) || (as === "unasked" && asked === true);
 }

@@ -10,7 +10,7 @@ import { formatDay } from "./format.ts";
 import { KeysOfOthers } from "./keys-of-others.ts";
 import { MasterKeyMove } from "./master-key-move.ts";
 import { PanelElement } from "./panel.ts";
-import { panelRow } from "./panel-row.ts";
+import { addPage, panelRow } from "./panel-row.ts";
 import { element, onPress, part } from "./part.ts";
 import { VaultsOfOthers } from "./vaults-of-others.ts";
 import { t, type Words, wordFor } from "./words.ts";
@@ -167,15 +167,8 @@ export class CofferAdministration extends PanelElement {
       );
     }
     if (members !== this.#members) return;
-    const button = part(this, "more");
-    const focused = document.activeElement === button;
-    const list = part(this, "group");
-    list.append(...items);
-    button.hidden = ended;
-    if (!on) return;
-    const count = items.length;
-    this.say(count === 1 ? t("1 more is shown.") : t("{count} more are shown.", { count }));
-    if (focused && ended) list.focus();
+    const say = on ? (words: string) => this.say(words) : undefined;
+    addPage(part(this, "group"), part(this, "more"), { items, more: !ended, say });
   }
 
   async #remove(group: string, user: string): Promise<void> {

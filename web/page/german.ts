@@ -42,9 +42,9 @@ export const GERMAN = {
   "account key {version}": "Kontoschlüssel {version}",
   "asked to share a document": "hat darum gebeten, ein Dokument zu teilen",
   "Keys of others": "Schlüssel anderer",
-  "Keys of the organization itself, and of no account, are ended here when who has ordered them has left.":
-    "Schlüssel der Organisation selbst, die zu keinem Konto gehören, enden hier, wenn weg ist, wer sie bestellt hat.",
-  "Id of whose keys": "Kennung dessen, um dessen Schlüssel es geht",
+  "Keys that belong to the organization itself, and to no account, are ended here once the person who ordered them has left.":
+    "Schlüssel, die der Organisation selbst und zu keinem Konto gehören, enden hier, wenn die Person, die sie bestellt hat, nicht mehr da ist.",
+  "Id of whose keys": "Kennung der Person",
   Enabled: "Eingeschaltet",
   Disabled: "Ausgeschaltet",
   "Keys of this person": "Schlüssel dieser Person",
@@ -53,8 +53,8 @@ export const GERMAN = {
   "Delete the key {key}": "Den Schlüssel {key} löschen",
   "Keep the key {key}": "Den Schlüssel {key} behalten",
   "Delete this key of another?": "Diesen Schlüssel eines anderen löschen?",
-  "is given to nobody from then on, and deleted in 30 days. Who has ordered it cannot call that off; an admin can.":
-    "wird von da an niemandem gegeben und in 30 Tagen gelöscht. Wer ihn bestellt hat, kann das nicht zurücknehmen; ein Admin kann es.",
+  "is given to nobody from then on, and deleted in {days} days. The person who ordered it cannot call that off; an admin can.":
+    "wird von da an niemandem gegeben und in {days} Tagen gelöscht. Wer ihn bestellt hat, kann das nicht zurücknehmen; ein Admin kann es.",
   "let another account read a document": "hat ein anderes Konto ein Dokument lesen lassen",
   "lets another account read a document no more": "lässt ein anderes Konto ein Dokument nicht mehr lesen",
   "never used": "nie benutzt",
@@ -70,8 +70,8 @@ export const GERMAN = {
   "To be deleted": "Zu löschen",
   "There is no such key of theirs.": "Diese Person hat keinen solchen Schlüssel.",
   "The key is kept.": "Der Schlüssel bleibt.",
-  "The key is given to nobody any more, and deleted in 30 days.":
-    "Der Schlüssel wird niemandem mehr gegeben und in 30 Tagen gelöscht.",
+  "The key is given to nobody any more, and deleted in {days} days.":
+    "Der Schlüssel wird niemandem mehr gegeben und in {days} Tagen gelöscht.",
   "took a shared document off the list": "hat ein geteiltes Dokument von der Liste genommen",
   "took note of what another account shares": "hat vermerkt, was ein anderes Konto teilt",
   Which: "Welche",

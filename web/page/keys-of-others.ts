@@ -3,8 +3,8 @@
 import type { Coffer, UserKey } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatDay } from "./format.ts";
-import { panelRow } from "./panel-row.ts";
-import { element, part } from "./part.ts";
+import { addPage, panelRow } from "./panel-row.ts";
+import { element, onPress, part } from "./part.ts";
 import type { Panel } from "./vaults-of-others.ts";
 import { t, type Words, wordFor } from "./words.ts";
 
@@ -33,7 +33,7 @@ export class KeysOfOthers {
       const user = part<HTMLInputElement>(root, "keys-user").value.trim();
       void this.#show({ user, state: state === "" ? undefined : state });
     });
-    part(root, "more-keys").addEventListener("click", () => void this.#panel.attempt(() => this.#more()));
+    onPress(root, "more-keys", () => void this.#panel.attempt(() => this.#more()));
   }
 
   clear(): void {
@@ -64,16 +64,10 @@ export class KeysOfOthers {
     const { keys, more } = await this.#coffer().administer((admin) => admin.userKeys(user, query));
     if (shown !== this.#shown || after !== this.#last) return;
     this.#last = keys.at(-1)?.key;
-    const button = part(this.#root, "more-keys");
-    const focused = document.activeElement === button;
-    const list = part(this.#root, "keys");
-    list.append(...keys.map((key) => this.#row(shown, key)));
     part(this.#root, "no-keys").hidden = after !== undefined || keys.length > 0;
-    button.hidden = !more;
-    if (after === undefined) return;
-    const count = keys.length;
-    this.#panel.say(count === 1 ? t("1 more is shown.") : t("{count} more are shown.", { count }));
-    if (focused && !more) list.focus();
+    const items = keys.map((key) => this.#row(shown, key));
+    const say = after === undefined ? undefined : (words: string) => this.#panel.say(words);
+    addPage(part(this.#root, "keys"), part(this.#root, "more-keys"), { items, more, say });
   }
 
   #row(shown: Shown, { key, client, purpose, created, state, ends, lastReleased }: UserKey): HTMLElement {
@@ -109,7 +103,8 @@ export class KeysOfOthers {
       },
       ...{ yes: t("Delete"), no: t("Cancel") },
       text: t(
-        "is given to nobody from then on, and deleted in 30 days. Who has ordered it cannot call that off; an admin can.",
+        "is given to nobody from then on, and deleted in {days} days. The person who ordered it cannot call that off; an admin can.",
+        { days: NOTICE_DAYS },
       ),
     };
     if (!(await element<CofferConfirm>(document, "coffer-confirm").ask(question))) return;
@@ -125,7 +120,7 @@ export class KeysOfOthers {
     this.#panel.say(
       ends === null
         ? t("The key is kept.")
-        : t("The key is given to nobody any more, and deleted in 30 days."),
+        : t("The key is given to nobody any more, and deleted in {days} days.", { days: NOTICE_DAYS }),
     );
     if (current) part(this.#root, "close").focus();
   }

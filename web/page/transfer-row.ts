@@ -55,7 +55,7 @@ const AWAY = {
   remove: { words: "Remove", label: "Remove {name}" },
 } as const satisfies Record<string, Record<"words" | "label", Words>>;
 
-export type TransferStep = Progress["step"] | Counted["step"] | "waiting";
+type TransferStep = Progress["step"] | Counted["step"] | "waiting";
 
 /** The links of the chain that a step keeps at work. */
 export const LINKS: Record<TransferStep, Link[]> = {

@@ -3,6 +3,6 @@
  * and keeps the files of Coffer's own page (M18).
  * May import: protocol/*.ts, web/hosts/service. Imported by nothing: web/build.ts compiles it.
  */
-export { CACHE, type KeptFile, KeptPage, type KeptRelease } from "./kept.ts";
+export { type KeptFile, KeptPage } from "./kept.ts";
 export { Lenders, type PageClient, type Pages } from "./lenders.ts";
 export { PlayingMedia } from "./media.ts";

@@ -15,7 +15,7 @@ export type KeptRelease = {
 };
 
 /** The one cache, in which each file lies under its digest: what two releases share is fetched once. */
-export const CACHE = "coffer-page";
+const CACHE = "coffer-page";
 const AT = "/coffer-page/";
 /** How long the network has to answer for a document, and for all files that are not there yet, in milliseconds. */
 const TIMES = { patience: 3_000, filling: 20_000 };
@@ -42,9 +42,9 @@ export class KeptPage {
     const cache = await this.#store.open(CACHE);
     const signal = AbortSignal.timeout(this.#times.filling);
     const init: RequestInit = { cache: "no-cache", credentials: "omit", redirect: "error", signal };
-    const [document, ...others] = this.#release.files;
+    const [document] = this.#release.files;
     let last: Uint8Array<ArrayBuffer> | undefined;
-    for (const file of document ? [document, ...others] : []) {
+    for (const file of this.#release.files) {
       if (await this.#kept(file)) continue;
       const bytes = await bytesOf(await this.#send(file.path, init));
       if ((await digest(bytes)) !== file.digest) return;

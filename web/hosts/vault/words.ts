@@ -10,17 +10,21 @@ const GERMAN = {
   "This passkey is not taken here.": "Dieser Passkey wird hier nicht angenommen.",
   "There is no network.": "Es gibt kein Netz.",
   "That did not work. Try again.": "Das ist nicht gelungen. Versuchen Sie es noch einmal.",
-  "This vault's keys are under your passkey.": "Die Schlüssel dieses Tresors sind unter Ihrem Passkey.",
+  "This vault's keys are under your passkey.":
+    "Die Schlüssel dieses Tresors sind mit Ihrem Passkey gesichert.",
   "Unlock with your passkey": "Mit Ihrem Passkey entsperren",
   "Go on without it": "Ohne ihn weiter",
   "That did not unlock it. Try again, or go on without it: the vault then makes other keys.":
-    "Das hat nicht entsperrt. Versuchen Sie es noch einmal, oder machen Sie ohne ihn weiter: Der Tresor macht dann andere Schlüssel.",
+    "Das hat den Tresor nicht entsperrt. Versuchen Sie es noch einmal, oder machen Sie ohne ihn weiter: Der Tresor macht dann andere Schlüssel.",
 } as const;
 
 export type Words = keyof typeof GERMAN;
 
 export function languageOf(languages: readonly string[] = navigator.languages): "en" | "de" {
-  return languages.map((tag) => tag.split("-")[0]).find((tag) => tag === "en" || tag === "de") ?? "en";
+  return (
+    languages.map((tag) => tag.split("-")[0]?.toLowerCase()).find((tag) => tag === "en" || tag === "de") ??
+    "en"
+  );
 }
 
 export function t(words: Words): string {
