@@ -79,7 +79,7 @@ export async function admin(args: string[]): Promise<number> {
   const quota = quotaOf(values);
   if (name !== "quota set" && Object.keys(quota).length > 0)
     throw new CommandError("--documents and --bytes go with `coffer admin quota set`.", 2);
-  const { days = 30 } = deletionOf(values);
+  const { days } = deletionOf(values);
   if (name !== "key delete" && values.days !== undefined)
     throw new CommandError("--days goes with `coffer admin key delete`.", 2);
   const filter = filterOf(values);
@@ -93,7 +93,7 @@ export async function admin(args: string[]): Promise<number> {
 
 type Options = {
   issuer: string;
-  days: number;
+  days: number | undefined;
   quota: { documents?: number; bytes?: number };
   filter: Pick<UserKeysQuery, "state" | "purpose">;
 };

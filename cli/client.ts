@@ -86,7 +86,6 @@ export interface Client
   life: Custodian["life"];
   /** Data keys of an account, as the KMS manages them (M17). */
   managed: ManagedKeys;
-  /** Keys of the tenant itself that others have ordered, for an admin (M11). */
   /** The rotation of the tenant's master key (W12). */
   rotation: Rotation;
   /** M2: a credential by which one microservice of this custodian may enrol. Errors: `CofferError`. */

@@ -68,7 +68,7 @@ export async function launchMicroservice(args: string[]): Promise<number> {
   const dir = resolve(values.dir);
   return withClient(values, async (client) => {
     const { app: origin, vault, faults } = await deploymentOf(values);
-    const fault = asked ?? (await faultOn(faults, evidence));
+    const fault = asked ?? (method === "attestation" ? await faultOn(faults, evidence) : undefined);
     const built = await nodeMicroservice(dir);
     const enclave =
       method === "attestation" ? await enclaveOf(evidence, { dir, vault, code: built, fault }) : undefined;

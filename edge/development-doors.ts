@@ -1,10 +1,10 @@
 /** Workers that stand before a domain on a developer's machine, and pass on otherwise what it is asked: for faults of services. */
 
-import type { Service } from "./wires.ts";
+import { COMPATIBILITY_DATE, type Service } from "./wires.ts";
 
 /** The binding that each door takes the place of. */
-export const DOORS = ["RA", "VERIFIER"] as const;
-export type DoorName = (typeof DOORS)[number];
+const DOORS = ["RA", "VERIFIER"] as const;
+type DoorName = (typeof DOORS)[number];
 
 export type DevelopmentDoors = {
   /** Modules with an entrypoint `Door`, whose bindings are `TO` (the domain), `FAULTS` (a Fetcher) and `FAULTS_URL`. */
@@ -31,7 +31,7 @@ export function throughDoors(
     name,
     modules: true,
     script: doors.scripts[binding],
-    compatibilityDate: "2026-10-01",
+    compatibilityDate: COMPATIBILITY_DATE,
     serviceBindings: { TO: to, FAULTS: { external: { address: host, http: {} } } },
     bindings: { FAULTS_URL: doors.url },
   }));

@@ -16,7 +16,15 @@ import { claimPort, type Listener, quietPorts } from "./loopback.ts";
 import { readAccountKeyPlace, readIdentifierPlace } from "./places.ts";
 import { readTenants, type Tenant, type Tenants } from "./tenants.ts";
 import { type Unit, unitsWith } from "./units.ts";
-import { bindingsOver, type Services, servers, type Wire, wiresOf, workerName } from "./wires.ts";
+import {
+  bindingsOver,
+  COMPATIBILITY_DATE,
+  type Services,
+  servers,
+  type Wire,
+  wiresOf,
+  workerName,
+} from "./wires.ts";
 
 /** A client identity: PEM. */
 export type ClientIdentity = { cert: string; key: string };
@@ -224,7 +232,7 @@ function miniflareOptions(
   const { sockets, doors } = servers(wires, name);
   const services = wires.length > 0 ? bindingsOver(wires, serviceBindings) : serviceBindings;
   const through = throughDoors(services, development, name);
-  const nothing = { modules: true, script: NOT_HERE, compatibilityDate: "2026-10-01" };
+  const nothing = { modules: true, script: NOT_HERE, compatibilityDate: COMPATIBILITY_DATE };
   const operator = { ...nothing, name: OPERATOR, serviceBindings: { AUDIT: { name, entrypoint: "Audit" } } };
   return {
     ...(first ?? { host: "127.0.0.1", port: 0 }),

@@ -1,6 +1,9 @@
 /** How units that run as processes of their own on one machine reach each other: a socket for each binding of one to another. */
 import type { Unit } from "./units.ts";
 
+/** Of workers that are made for one machine alone. */
+export const COMPATIBILITY_DATE = "2026-10-01";
+
 /** A service binding, as miniflare has it. */
 export type Service = { name: string; entrypoint: string; props?: Record<string, string> };
 export type Services = Record<string, Service>;
@@ -46,7 +49,7 @@ export function servers(wires: Wire[], name: string) {
       name: `${name}-${Object.values(service.props ?? {}).join("-")}`,
       modules: true,
       script: DOOR,
-      compatibilityDate: "2026-10-01",
+      compatibilityDate: COMPATIBILITY_DATE,
       serviceBindings: { TO: service },
       unsafeDirectSockets: [{ host: HOST, port, entrypoint: "Door" }],
     }));

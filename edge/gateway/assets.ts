@@ -13,8 +13,8 @@ import { Refused } from "./problem.ts";
 const HASHED = /\.[0-9a-zA-Z]{8,}\.[a-z0-9]+$/;
 
 /**
- * A file of the site's folder. `policy` goes with documents, and `caching` says for how long a browser has one without asking: not at all, where
- * it is not said. Throws `Refused` `not-found`.
+ * A file of the site's folder. `policy` goes with documents, and `caching` says for how long a browser has one without asking: where it is not
+ * said, for good if the name carries a hash of the content, and else not at all. Throws `Refused` `not-found`.
  */
 export async function serveAsset(
   c: GatewayContext,

@@ -122,7 +122,7 @@ export const commonHeaders: Record<string, string> = {
   "x-frame-options": "DENY",
 };
 
-/** What a document of the page is served with, whoever serves it: the edge, or the app's Service Worker where there is no network. */
+/** What the app's Service Worker serves a document of the page with where there is no network: what the edge does. */
 export function pageHeaders(policy: string): Record<string, string> {
   // `frame-ancestors` of the policy says who may frame it.
   const { "x-frame-options": _, ...common } = commonHeaders;

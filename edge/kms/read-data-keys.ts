@@ -9,7 +9,7 @@ import type { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, failed, noMember } from "./context.ts";
 import { fetchDataKeys } from "./encrypted-data.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
-import { findDataKey } from "./registry.ts";
+import { findDataKeys } from "./registry.ts";
 import { isScheduled } from "./schedule-data-key.ts";
 import { checkLives } from "./shred.ts";
 import { askStanding, authorizeInstance } from "./standing.ts";
@@ -97,7 +97,7 @@ function enabled(sql: SqlStorage, found: Decision<Row[]>): Decision<Row[]> {
   const lives = checkLives(sql);
   if (!lives.ok) return lives;
   if (!found.ok) return found;
-  const disabled = found.value.some(({ id, version }) => findDataKey(sql, id, version)?.state !== "enabled");
+  const disabled = findDataKeys(sql, found.value).some((record) => record?.state !== "enabled");
   return disabled ? refuse("forbidden", "key is disabled") : found;
 }
 

@@ -96,8 +96,8 @@ const CLAIM_FAULTS_SAID = {
     refused: "the evidence tells no version of its platform",
   },
   "platform-version-malformed": {
-    says: "The platform's version is no version.",
-    refused: "the version of the platform is none",
+    says: "The platform's version is malformed.",
+    refused: "the version of the platform is malformed",
   },
 } satisfies Partial<Record<EvidenceFaultName & CredentialFaultName, FaultSaid & { refused: string }>>;
 

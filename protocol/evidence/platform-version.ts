@@ -22,7 +22,7 @@ export function versionIn(hwversion: unknown): string | undefined {
     scheme !== MULTIPART_NUMERIC ||
     more.length > 0
   )
-    throw new Error("the version of the platform is none");
+    throw new Error("the version of the platform is malformed");
   return version;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The ledger of an object: what it is making at the HSM. An entry that stays is of work that was cut off, and what that
- * left at the HSM is found by name and removed.
+ * left at the HSM is found by name and removed; or of work that left nothing, of which nothing is found.
  */
 
 import { transientName } from "#protocol/hierarchy/index.ts";
@@ -22,7 +22,7 @@ export interface Ledger {
   leftNothing(entry: Pick<Leftover, "id">): void;
   /** Removes now what it made. If that fails the entry stays, and the alarm tries again. */
   clear(entry: Leftover): Promise<void>;
-  /** For `alarm()`: clears what was cut off. */
+  /** For `alarm()`: deletes the entries of what left nothing, and clears what was cut off. */
   sweep(): Promise<void>;
 }
 

@@ -27,7 +27,7 @@ import { hashSecret } from "../../secret.ts";
 import { nameOf, type Version, versionNamed } from "../account-data-keys.ts";
 import { type Context, type Door, failed, noMember } from "../context.ts";
 import { countReleases } from "../key-management.ts";
-import { findDataKey } from "../registry.ts";
+import { findDataKeys } from "../registry.ts";
 import {
   type Retained,
   retainedAfter,
@@ -190,10 +190,11 @@ function choose(
   if (!found.ok) return found;
   const rows = found.value.slice(0, MAX_GRANTED);
   const items: Chosen["items"] = [];
-  for (const row of rows) {
+  const records = findDataKeys(sql, rows);
+  for (const [nth, row] of rows.entries()) {
     const edk = JSON.parse(new TextDecoder().decode(jwsParts(row.edk).payload)) as AccountEdk;
     const decision = decideRelease(caller, {
-      ...{ edk, recipient: enrolled, record: findDataKey(sql, row.id, row.version) },
+      ...{ edk, recipient: enrolled, record: records[nth] ?? null },
       ...{ policies: kms.policies(), person, now: seconds(Date.now()) },
     });
     if (decision.ok) items.push({ edk, token: row.edk, row, policy: decision.value });

@@ -133,7 +133,7 @@ export async function askUnders(
   return ok(unders);
 }
 
-/** Rewraps all, and has the receipts signed in one batch. `channelOf`: given the wrapped keys, what the receipts say of a channel. */
+/** Rewraps all. `sign` has their receipts signed in one batch; `channel`: what the receipts say of a channel. */
 export async function rewrapSeveral(
   kms: Context,
   { items, thumbprint, attested }: Several,

@@ -17,7 +17,7 @@ const MAX_LENGTH = 64 * 1024;
 
 /**
  * Rows that were opened lately, in clear as the store's own key is in memory beside them: a wrapped Get looks at five that hardly ever change. Only what a
- * row says: states, dates, chains and limits are looked at each time, in a copy. What is written goes from here and is filled with zeros.
+ * row says: states, dates, chains and limits are looked at each time. What is written goes from here and is filled with zeros.
  */
 export class Opened {
   /** The one that was used last is the last. */

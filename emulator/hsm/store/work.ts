@@ -9,7 +9,7 @@ export class Conflict extends Error {
 
 /**
  * What one batch item (or one batch that can be undone) reads and changes. Changes are seen by this work at once, by
- * the store when it commits, and by nobody if it is dropped. Objects that were read are copies: `put` what changed.
+ * the store when it commits, and by nobody if it is dropped. Objects from `get` are copies: `put` what changed.
  */
 export class Work {
   #store: ObjectStore;
@@ -31,7 +31,7 @@ export class Work {
     return stored?.object;
   }
 
-  /** The same for who only looks at it: no copy is made of what is on the disk, and to change it throws. */
+  /** The same for who only looks at it and must change nothing: of what is on the disk there is one copy for all. */
   look(uid: string): Readonly<ManagedObject> | undefined {
     const changed = this.#changed.get(uid);
     if (changed) return changed;
