@@ -7,34 +7,37 @@ for (let i = 0; i < 64; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
 /** Encodes bytes of any length. `encodeBase64url(new Uint8Array([255]))` is `"_w"`. */
 export function encodeBase64url(bytes: Uint8Array): string {
   let text = "";
-  for (let i = 0; i < bytes.length; i += 3) {
-    const a = bytes[i] ?? 0;
-    const b = bytes[i + 1] ?? 0;
-    const c = bytes[i + 2] ?? 0;
-    text += ALPHABET.charAt(a >> 2) + ALPHABET.charAt(((a & 3) << 4) | (b >> 4));
-    if (i + 1 < bytes.length) text += ALPHABET.charAt(((b & 15) << 2) | (c >> 6));
-    if (i + 2 < bytes.length) text += ALPHABET.charAt(c & 63);
+  let held = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    held = (held << 8) | (bytes[i] ?? 0);
+    text += ALPHABET.charAt((held >> (2 * (i % 3) + 2)) & 63);
+    // Each third byte completes two characters.
+    if (i % 3 === 2) text += ALPHABET.charAt(held & 63);
   }
+  const over = bytes.length % 3;
+  if (over) text += ALPHABET.charAt((held << (6 - 2 * over)) & 63);
   return text;
+}
+
+/** Whether characters of the alphabet are what bytes encode to: whole ones, and no bit set after the last. */
+export function isCanonical(text: string): boolean {
+  const over = text.length % 4;
+  const last = VALUES[text.charCodeAt(text.length - 1)] ?? 0;
+  return over !== 1 && (last & (over && 63 >> (2 * over - 2))) === 0;
 }
 
 /** Decodes; throws `TypeError` for anything that `encodeBase64url` would not have written. */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> {
-  if (text.length % 4 === 1) throw new TypeError("not base64url");
+  if (!isCanonical(text)) throw new TypeError("not base64url");
   const bytes = new Uint8Array((text.length * 3) >> 2);
-  let bits = 0;
   let held = 0;
   let at = 0;
   for (let i = 0; i < text.length; i++) {
     const value = VALUES[text.charCodeAt(i)] ?? -1;
     if (value < 0) throw new TypeError("not base64url");
-    held = ((held << 6) | value) & 0xffff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes[at++] = (held >> bits) & 0xff;
-    }
+    held = (held << 6) | value;
+    // Of each four characters the first completes no byte.
+    if (i % 4) bytes[at++] = held >> (6 - 2 * (i % 4));
   }
-  if ((held & ((1 << bits) - 1)) !== 0) throw new TypeError("not base64url");
   return bytes;
 }

@@ -5,7 +5,7 @@
  * (docs/decisions/0023-one-library-of-shapes.md). Imports base64url. Imported by protocol/, edge/ and web/.
  */
 
-import { decodeBase64url } from "./base64url.ts";
+import { isCanonical } from "./base64url.ts";
 
 /** JSON Schema of what passes. That of a shape which is not JSON (bytes, Blob) only speaks to a developer. */
 export type Schema = { readonly [keyword: string]: unknown };
@@ -77,15 +77,7 @@ export function line(max: number): Shape<string> {
 export function base64url(min: number, max: number = min): Shape<string> {
   const characters = (bytes: number) => Math.ceil((bytes * 4) / 3);
   const form = text(characters(min), characters(max), /^[\w-]*$/);
-  return shape(form.schema, (value) => {
-    if (!fits(form, value)) return false;
-    try {
-      decodeBase64url(value);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return shape(form.schema, (value) => fits(form, value) && isCanonical(value));
 }
 
 /** Compact JWS (RFC 7515 §3.1) of at most `max` characters. */
