@@ -83,13 +83,14 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
     layer && deriveLayerKey(subtle, layer.key, { messageId }, "encrypt"),
   ]);
   const header = serialiseHeader({ messageId, context, encryptedDataKeys, frameLength, commitment });
-  const tag = await tagHeader(subtle, key, header.body);
-  // The header has its nonce too: another one may not be tagged by this key.
-  await settle(kept, 0, [tag]);
-  const start = new Uint8Array(header.length);
-  start.set(header.body);
-  start.set(tag, header.body.length);
-  yield { chunks: Promise.resolve([start]) };
+  const chunks = tagHeader(subtle, key, header.body).then(async (tag) => {
+    // The header has its nonce too: another one may not be tagged by this key.
+    await settle(kept, 0, [tag]);
+    return [concat(header.body, tag)];
+  });
+  // No tag of a frame is kept for a header that is another one.
+  if (kept) await chunks;
+  yield { chunks };
 
   let done = 0;
   const group = flow(frameLength).frames * frameLength;

@@ -14,6 +14,7 @@ import {
 } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import {
+  canonicalJws,
   edkDigests,
   edkProviderInfo,
   isLocalKey,
@@ -265,9 +266,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   /** The key of an EDK, from the ring, or unwrapped from the store again, with every check made again. */
   async function find(edk: string): Promise<LoadedKey | undefined> {
     const { record, trust } = serving();
-    const [edkDigest, otherForm] = await edkDigests(edk);
-    const held = ring.take(edkDigest);
+    const name = canonicalJws(edk);
+    const held = ring.take(name);
     if (held) return held;
+    const [edkDigest, otherForm] = await edkDigests(edk);
     // Earlier code kept it by the form that it came in.
     const stored =
       (await store.loadedKey(lineOf(record), edkDigest)) ??
@@ -279,7 +281,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         { ...loadOf(stored), edk },
       );
       if (!isServed(record)) return undefined;
-      ring.put(edkDigest, key, endOf(key));
+      ring.put(name, key, endOf(key));
       return key;
     } catch {
       await store.deleteLoadedKey(lineOf(record), stored.edkDigest);
@@ -455,7 +457,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       });
       const loaded = await Promise.all(loading);
       if (!isServed(record)) throw new CofferError("not-enrolled");
-      for (const { key, edkDigest } of loaded) ring.put(edkDigest, key, endOf(key));
+      for (const { key, load } of loaded) ring.put(canonicalJws(load.edk), key, endOf(key));
       const of = { version: STORE_VERSION, instance: lineOf(record), loaded: now() } as const;
       // Without it a key only has to be fetched again: no reason to fail.
       await store
@@ -472,9 +474,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const { record } = serving();
       const keys = await Promise.all(edks.map(async (edk) => entrust(crypto, record, await loadedKey(edk))));
       if (!isServed(record)) throw new CofferError("not-enrolled");
-      for (const form of (await Promise.all(edks.map(edkDigests))).flat()) {
-        ring.delete(form);
-        await store.deleteLoadedKey(lineOf(record), form);
+      for (const edk of edks) {
+        ring.delete(canonicalJws(edk));
+        for (const form of await edkDigests(edk)) await store.deleteLoadedKey(lineOf(record), form);
       }
       return { keys };
     },
