@@ -5,6 +5,7 @@
  * coming in, against an exact shape.
  */
 export { createPortClient, type PortCall, type PortClient } from "./client.ts";
+export { GarbageNudge } from "./garbage.ts";
 export {
   type EncryptionContext,
   type HelloResult,

@@ -11,6 +11,7 @@ import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import { attachKey, detachKey } from "#protocol/envelope/index.ts";
 import {
   type EncryptionContext,
+  GarbageNudge,
   MAX_SHORT_LENGTH,
   MAX_SHORT_MESSAGES,
   type PortClient,
@@ -37,19 +38,26 @@ export async function sealListed(
 /** What a page of the list has of a document. */
 export type Copy = { context: EncryptionContext; edk: string; sealed: string };
 
+/** Bytes that come and go for each byte of a message: as it came, decoded, with its key, given to the port, and what was in it. */
+const PASSING = 8;
+
 /** Copies in their order, some at a time, undefined for what does not open. Their keys must be loaded. */
 export async function* openListed(
   port: PortClient,
   copies: readonly Copy[],
 ): AsyncGenerator<(SealedMetadata | undefined)[]> {
   const keys = new Map(copies.map(({ edk }) => [edk, utf8(edk)]));
+  const garbage = new GarbageNudge();
   for (let from = 0; from < copies.length; from += MAX_SHORT_MESSAGES) {
+    // Several pages of a list go on when the same key has come: not all of them in one task.
+    await new Promise((resolve) => setTimeout(resolve));
     const some = copies.slice(from, from + MAX_SHORT_MESSAGES);
     const whole = some.map(({ context, edk, sealed }) => {
       const message = messageOf(sealed, keys.get(edk) ?? new Uint8Array());
       return message && { context, message };
     });
     const fit = whole.filter((each) => each !== undefined);
+    for (const { message } of fit) garbage.count(PASSING * message.length);
     const opened = fit.length > 0 ? await port.openAll(fit) : [];
     yield whole.map((each) => (each && read(opened.shift() ?? null)) || undefined);
   }
