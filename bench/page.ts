@@ -20,7 +20,7 @@ const BUDGETS: Record<string, number> = {
   "10000-documents/reload/first-screen": 1000,
   "1000-documents/longest-task": 100,
   "10000-documents/longest-task": 100,
-  "10000-documents/memory": 150,
+  "10000-documents/memory/held": 150,
   "seal-200-small-files": 6000,
 };
 /** Without a request for so long, a device has done what it does after a list is shown. Milliseconds. */
@@ -78,6 +78,7 @@ async function listed(
   await allNamed(first.page, count);
   await still(first.page);
   await first.context.close();
+  const without = await memoryOfRenderers(browsing.browser);
 
   const { page, context } = await browsing.open();
   await watch(page);
@@ -104,7 +105,10 @@ async function listed(
   tell("reload/all-names", performance.now() - reloaded, "ms");
   tell("reload/requests", requests, "requests");
   tell("longest-task", Math.max(longest, await longestTask(page)), "ms");
-  tell("memory", await memoryOfRenderers(browsing.browser), "MiB");
+  const taken = async () => (await memoryOfRenderers(browsing.browser)) - without;
+  tell("memory/taken", await taken(), "MiB");
+  await collectGarbage(page);
+  tell("memory/held", await taken(), "MiB");
   await context.close();
 }
 
@@ -127,7 +131,20 @@ function longestTask(page: Page): Promise<number> {
   return page.evaluate(() => (globalThis as unknown as { longest: number }).longest);
 }
 
-/** Memory of page and vault, MiB: of all processes that render, what is their own (PSS without files). Nothing else is open then. */
+/** Has page and vault let go what nobody uses any more: V8 does it when it needs the room, which no page can say. */
+async function collectGarbage(page: Page): Promise<void> {
+  for (const frame of page.frames()) {
+    // A frame of the page's own process has no session of its own.
+    const session = await page
+      .context()
+      .newCDPSession(frame)
+      .catch(() => undefined);
+    await session?.send("HeapProfiler.collectGarbage");
+    await session?.detach();
+  }
+}
+
+/** Memory of all processes that render, MiB: of each what is its own (PSS without files). Chromium has some for itself. */
 async function memoryOfRenderers(browser: Browser): Promise<number> {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
