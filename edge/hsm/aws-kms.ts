@@ -6,6 +6,7 @@
 
 import { utf8 } from "#protocol/bytes.ts";
 import type { Assurance } from "#protocol/hierarchy/index.ts";
+import { inLanes } from "../in-lanes.ts";
 import { AttestationRefused, type BackEnd, BackEndRefused, type Standing } from "./back-end.ts";
 import { HsmUnavailable, UnexpectedAnswer } from "./client.ts";
 import { type AwsCredentials, signedHeaders } from "./sigv4.ts";
@@ -73,7 +74,7 @@ export function awsKmsBackEnd(
     },
     holdsKeys: async () => false,
     makeDataKeys({ tenant, account, count }) {
-      return each(Array.from({ length: count }), async () => {
+      return inLanes(Array.from({ length: count }), AT_ONCE, async () => {
         return { wrapping: "aws-kms" as const, wrappedKey: await make({ tenant, account }) };
       });
     },
@@ -82,7 +83,7 @@ export function awsKmsBackEnd(
         AttestationDocument: base64(attestation),
         KeyEncryptionAlgorithm: "RSAES_OAEP_SHA_256",
       };
-      return each(keys, async ({ wrappedKey, tenant, account }) => {
+      return inLanes(keys, AT_ONCE, async ({ wrappedKey, tenant, account }) => {
         const CiphertextBlob = base64(wrappedKey);
         const EncryptionContext = { tenant, account };
         const asked = { KeyId, CiphertextBlob, EncryptionContext, Recipient };
@@ -93,27 +94,6 @@ export function awsKmsBackEnd(
       });
     },
   };
-}
-
-/** Answers in the order of what is asked for, `AT_ONCE` under way. After a failure nothing more is asked for, and it is thrown. */
-async function each<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
-  const answers: R[] = new Array(items.length);
-  // One walk that all share.
-  const left = items.entries();
-  let failed = false;
-  const work = async () => {
-    for (const [at, item] of left) {
-      if (failed) return;
-      try {
-        answers[at] = await ask(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return answers;
 }
 
 /**

@@ -92,7 +92,7 @@ export class DataKeys {
     return edk;
   }
 
-  /** Data keys that no document has used, all of them loaded, for documents that are sealed later without the network. At most 100. */
+  /** Data keys that no document has used, all of them loaded, for documents that are sealed later without the network. At most `MAX_BATCH`. */
   async ready(account: string, count: number): Promise<string[]> {
     const request = { account, count, purpose: "document", ...this.#kept } as const;
     const { edks } = await callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 });

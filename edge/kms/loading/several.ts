@@ -6,6 +6,7 @@ import { type Edk, edksDigest, type LoadOf, type Receipt } from "#protocol/keys/
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
+import { inLanes } from "../../in-lanes.ts";
 import type { Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../../result.ts";
@@ -172,27 +173,12 @@ export async function loadSeveral(
   // What is not the HSM bounds by itself how much it is asked for at a time.
   const size = kms.backEnd.inHsm ? PART : Math.max(items.length, 1);
   const starts = Array.from({ length: Math.ceil(items.length / size) }, (_, n) => n * size);
-  const loads: LoadOf<"rewrap">[][] = [];
-  const next = starts.entries();
-  let hasFailed = false;
-  const load = async (at: number) => {
+  const loads = await inLanes(starts, PARTS, async (at) => {
     const part = { ...several, items: items.slice(at, at + size) };
     const released = { recipient, policies: policies.slice(at, at + size) };
     const { sign } = await rewrapSeveral(kms, part, released, ...how);
     return sign();
-  };
-  const lane = async () => {
-    for (const [n, at] of next) {
-      if (hasFailed) return;
-      loads[n] = await load(at).catch((error: unknown) => {
-        hasFailed = true;
-        throw error;
-      });
-    }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: PARTS }, lane));
-  const failed = ended.find((one) => one.status === "rejected");
-  if (failed) throw failed.reason;
+  });
   return loads.flat();
 }
 
