@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
-import type { UserKeysQuery } from "#protocol/contract/index.ts";
+import type { DescribedKey, DescribedUserKey } from "#protocol/contract/index.ts";
 import { isPrincipalId, principalId } from "#protocol/principal.ts";
 import { groupName, isTenantRole, TENANT_ROLES } from "#protocol/roles.ts";
 import { fits } from "#protocol/shape.ts";
-import type { GroupMember, UserKey } from "#web/client/administration.ts";
+import type { GroupMember } from "#web/client/administration.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
-import { isVersion } from "./data-key.ts";
+import { filterOf, isVersion, lineOf, tagsOf } from "./data-key.ts";
 import { BY_NAME } from "./development-issuer.ts";
 import { deletionOf, endIn } from "./life.ts";
 import { tell } from "./output.ts";
@@ -25,10 +25,14 @@ coffer admin group add GROUP USER, or remove GROUP USER: groups of people, which
 coffer admin instance list USER
 coffer admin instance revoke USER ID: no key is released to that microservice of theirs any more; their others go on
 
-coffer admin key list USER [--state STATE] [--purpose PURPOSE]: keys of the tenant itself that they have ordered, each with its
-state, and when it was last released
-coffer admin key delete USER KEY [--days N], or cancel USER KEY: given to nobody from then on, and gone on its day; who has
-ordered the key cannot call that off
+coffer admin key list USER [--state STATE] [--purpose PURPOSE] [--tag NAME]: keys of the tenant itself that they have ordered,
+each with its state, how often and when it was last used, and its tags
+coffer admin key describe USER KEY: one of them
+coffer admin key tag USER KEY NAME=VALUE …: has it bear these tags and no others
+coffer admin key disable USER KEY, or enable USER KEY: given to nobody until it is enabled
+coffer admin key delete USER KEY [--days N], or cancel USER KEY: given to nobody from then on, and gone on its day
+
+What an admin has disabled or deleted who has ordered the key cannot bring back, nor an admin what that one has.
 
 coffer admin quota show ACCOUNT
 coffer admin quota set ACCOUNT [--documents N] [--bytes N]: what the account may use, which is no more than the deployment
@@ -40,6 +44,7 @@ given or taken holds from the next request on, and is in the audit log. An admin
   --json        one JSON value on standard output
   --state S     with key list: enabled, disabled, or ending
   --purpose P   with key list: made for that
+  --tag NAME    with key list: those that bear it
   --days N      with key delete: when, in 7 to 30 days       (30)
   USER          a user's id of 32 characters, or the subject at its issuer
   --issuer URL  whose subject that is                  (development: the name signed in with)
@@ -64,6 +69,7 @@ export async function admin(args: string[]): Promise<number> {
       days: { type: "string" },
       state: { type: "string" },
       purpose: { type: "string" },
+      tag: { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -84,7 +90,7 @@ export async function admin(args: string[]): Promise<number> {
     throw new CommandError("--days goes with `coffer admin key delete`.", 2);
   const filter = filterOf(values);
   if (name !== "key list" && Object.keys(filter).length > 0)
-    throw new CommandError("--state and --purpose go with `coffer admin key list`.", 2);
+    throw new CommandError("--state, --purpose and --tag go with `coffer admin key list`.", 2);
   const options = { issuer, quota, days, filter };
   const { lines = [], value } = await withClient(values, (client) => work(client, rest, options));
   tell(values.json, lines.join("\n"), value);
@@ -95,7 +101,7 @@ type Options = {
   issuer: string;
   days: number | undefined;
   quota: { documents?: number; bytes?: number };
-  filter: Pick<UserKeysQuery, "state" | "purpose">;
+  filter: ReturnType<typeof filterOf>;
 };
 /** What was found, for a person in lines, or what was done. */
 type Answer = { lines?: string[]; value: unknown };
@@ -147,14 +153,21 @@ const WORK: Readonly<Record<string, Work>> = {
   },
   "key list": async (client, [user = "", ...rest], { issuer, filter }) => {
     expectNone(rest);
-    const keys = await keysOf(client, await userOf(client, user, issuer), filter);
-    const lines = keys.map(({ key, purpose, created, state, ends, lastReleased, client: app }) => {
-      const end = ends === undefined ? "" : `  will be deleted ${dateOf(ends)}`;
-      const last = lastReleased === undefined ? "never used" : `last used ${dateOf(lastReleased)}`;
-      return `${key}  ${dateOf(created)}  ${state.padEnd(8)}  ${last}  ${shown(purpose)}  ${shown(app)}${end}`;
-    });
-    return { lines, value: keys };
+    const { keys } = await client.managed.list({ user: await userOf(client, user, issuer) }, filter);
+    return { lines: keys.map(keyLine), value: keys };
   },
+  "key describe": async (client, [user = "", key = "", ...rest], { issuer }) => {
+    expectNone(rest);
+    const value = await client.managed.describe(await keyOf(client, user, key, issuer), key);
+    return { lines: [keyLine(value)], value };
+  },
+  "key tag": async (client, [user = "", key = "", ...tags], { issuer }) => {
+    const wanted = tagsOf(tags);
+    const value = await client.managed.change(await keyOf(client, user, key, issuer), key, { tags: wanted });
+    return { lines: [keyLine(value)], value };
+  },
+  "key disable": (client, rest, { issuer }) => turnKey(client, rest, issuer, "disabled"),
+  "key enable": (client, rest, { issuer }) => turnKey(client, rest, issuer, "enabled"),
   "key delete": (client, rest, { issuer, days }) => endKey(client, rest, issuer, endIn(days)),
   "key cancel": (client, rest, { issuer }) => endKey(client, rest, issuer, null),
   "quota show": async ({ administration }, rest) => {
@@ -171,23 +184,6 @@ const WORK: Readonly<Record<string, Work>> = {
     return { value: { account, ...quota } };
   },
 };
-
-/** All of them, a page after the other. */
-async function keysOf(client: Client, user: string, filter: Options["filter"]): Promise<UserKey[]> {
-  const found: UserKey[] = [];
-  for (let after: string | undefined; ; after = found.at(-1)?.key) {
-    const query = { ...filter, ...(after !== undefined && { after }) };
-    const { keys, more } = await client.administration.userKeys(user, query);
-    found.push(...keys);
-    if (!more || keys.length === 0) return found;
-  }
-}
-
-function filterOf({ state, purpose }: { state?: string; purpose?: string }): Options["filter"] {
-  if (state !== undefined && state !== "enabled" && state !== "disabled" && state !== "ending")
-    throw new CommandError("--state is enabled, disabled or ending.", 2);
-  return { ...(state !== undefined && { state }), ...(purpose !== undefined && { purpose }) };
-}
 
 function quotaOf(values: { documents?: string | undefined; bytes?: string | undefined }): Options["quota"] {
   const quota: Options["quota"] = {};
@@ -238,11 +234,35 @@ async function endKey(
   ends: number | null,
 ): Promise<Answer> {
   expectNone(rest);
+  const of = await keyOf(client, user, key, issuer);
+  await client.managed.change(of, key, { ends });
+  return { value: { ...of, key, ends } };
+}
+
+async function turnKey(
+  client: Client,
+  [user = "", key = "", ...rest]: string[],
+  issuer: string,
+  state: "enabled" | "disabled",
+): Promise<Answer> {
+  expectNone(rest);
+  const value = await client.managed.change(await keyOf(client, user, key, issuer), key, { state });
+  return { lines: [keyLine(value)], value };
+}
+
+/** Whose it is. Errors: `CommandError` for what is no version. */
+async function keyOf(client: Client, user: string, key: string, issuer: string): Promise<{ user: string }> {
   if (!isVersion(key))
     throw new CommandError("A version is ID.NUMBER, as `coffer admin key list` has it.", 2);
-  const of = await userOf(client, user, issuer);
-  await client.administration.endUserKey(of, key, ends);
-  return { value: { user: of, key, ends } };
+  return { user: await userOf(client, user, issuer) };
+}
+
+/** With when it was last used, and in which app it was ordered. */
+function keyLine(known: DescribedKey | DescribedUserKey): string {
+  const { lastReleased } = known;
+  const last = lastReleased === undefined ? "never used" : `last used ${dateOf(lastReleased)}`;
+  const app = "client" in known ? [shown(known.client)] : [];
+  return [lineOf(known), last, ...app].join("  ");
 }
 
 /** A subject is found by no directory: its id follows from it. */

@@ -2,6 +2,7 @@
 
 import {
   type DescribedKey,
+  type DescribedUserKey,
   keyTags,
   keyVersion,
   type ListKeysQuery,
@@ -18,7 +19,7 @@ import { numberIn } from "./number-in.ts";
 import { shown } from "./shown.ts";
 
 const PURPOSES: readonly Purpose[] = ["document", "data", "signature"];
-const STATES = ["enabled", "disabled"] as const;
+const STATES = ["enabled", "disabled", "ending"] as const;
 
 /** What `create` orders. Errors: `CommandError`, as of everything here. */
 export function orderOf({ algorithm, count, purpose }: LifeValues): KeyOrder {
@@ -29,8 +30,10 @@ export function orderOf({ algorithm, count, purpose }: LifeValues): KeyOrder {
   };
 }
 
+type Filtering = { [Name in "purpose" | "state" | "tag" | "after"]?: string | undefined };
+
 /** What `list` asks for. */
-export function filterOf({ purpose, state, tag, after }: LifeValues): Omit<ListKeysQuery, "limit"> {
+export function filterOf({ purpose, state, tag, after }: Filtering): Omit<ListKeysQuery, "limit"> {
   const wanted = { purpose: purposeOf(purpose), state: oneOf("--state", STATES, state) };
   if (tag !== undefined && !fits(listKeys.query.optional.tag, tag))
     throw new CommandError("--tag takes a name of 1 to 64 characters.", 2);
@@ -74,7 +77,8 @@ export async function readEdk(file: string): Promise<string> {
 }
 
 /** A line of a list. */
-export function lineOf({ key, created, purpose, state, releases, ends, tags }: DescribedKey): string {
+export function lineOf(known: DescribedKey | DescribedUserKey): string {
+  const { key, created, purpose, state, releases, ends, tags } = known;
   const words = Object.entries(tags).map(([name, value]) => `${shown(name)}=${shown(value)}`);
   const said = ends === undefined ? state : `will be deleted ${dateOf(ends)}`;
   const released = `released ${releases} ${releases === 1 ? "time" : "times"}`;

@@ -14,6 +14,7 @@ import {
   type Verbs,
   verbOf,
 } from "./life.ts";
+import type { KeysOf } from "./managed-keys.ts";
 import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
@@ -38,12 +39,12 @@ identifier, and rotate takes a FILE with the EDK of a key's newest version (- re
   --purpose P   with create: document, data or signature    (as the algorithm says; document where none is said)
                 with list at level data: those alone
   --count N     with create: how many, up to 16, of pairs 4 (1)
-  --state S     with list at level data: enabled or disabled, those alone
+  --state S     with list at level data: enabled, disabled or ending (to be deleted), those alone
   --tag NAME    with list at level data: those that bear it alone
   --limit N     with list at level data: one page of so many, up to 100; standard error tells where there are more
   --after KEY   with list at level data: those behind this one
   --by instance with rotate: made by this program, encrypted under the account key, instead of by the HSM
-  --own         with create, delete and cancel: a key of the tenant itself instead of an account's, which who ordered it can end
+  --own         keys of the tenant itself instead of an account's, as they were ordered by who asks, in this app
   KEY           a version as the list has it: ID.NUMBER. To delete: at levels account and master not the newest, which another one
                 replaces first
 ${ACCOUNT_HELP_LINE}
@@ -95,7 +96,7 @@ function makerOf(by: string | undefined): "instance" | undefined {
 }
 
 /** Versions of the account's one data key. At level `data` there are none. */
-async function isOfAccount(client: Client, account: string, key: string): Promise<boolean> {
+async function isOfAccount(client: Client, { account }: { account: string }, key: string): Promise<boolean> {
   const versions = await client.life.keys(account);
   return versions.some(({ keyId, keyVersion }) => `${keyId}.${keyVersion}` === key);
 }
@@ -103,10 +104,10 @@ async function isOfAccount(client: Client, account: string, key: string): Promis
 const VERBS: Verbs = {
   async list(client, values) {
     const { json, limit } = values;
-    const account = accountOf(client, values.account);
-    const versions = await client.life.keys(account);
+    const of = keysOf(client, values);
+    const versions = "account" in of ? await client.life.keys(of.account) : [];
     if (versions.length === 0) {
-      const { keys, more } = await client.managed.list(account, filterOf(values), limitOf(limit));
+      const { keys, more } = await client.managed.list(of, filterOf(values), limitOf(limit));
       tell(json, keys.map(lineOf).join("\n"), keys);
       if (more) process.stderr.write(`There are more: --after ${keys.at(-1)?.key}\n`);
       return;
@@ -125,13 +126,13 @@ const VERBS: Verbs = {
     const made = await client.managed.create(account, orderOf(values));
     tell(values.json, made.map(({ edk }) => edk).join("\n"), made);
   },
-  async describe(client, { account, json }, [key = ""]) {
-    const known = await client.managed.describe(accountOf(client, account), key);
-    tell(json, lineOf(known), known);
+  async describe(client, values, [key = ""]) {
+    const known = await client.managed.describe(keysOf(client, values), key);
+    tell(values.json, lineOf(known), known);
   },
-  async tag(client, { account, json }, [key = "", ...tags]) {
-    const known = await client.managed.change(accountOf(client, account), key, { tags: tagsOf(tags) });
-    tell(json, lineOf(known), known);
+  async tag(client, values, [key = "", ...tags]) {
+    const known = await client.managed.change(keysOf(client, values), key, { tags: tagsOf(tags) });
+    tell(values.json, lineOf(known), known);
   },
   disable: (client, values, [key = ""]) => turn(client, values, key, "disabled"),
   enable: (client, values, [key = ""]) => turn(client, values, key, "enabled"),
@@ -144,15 +145,10 @@ const VERBS: Verbs = {
     tell(json, `${made.keyId}.${made.keyVersion}`, made);
   },
   async delete(client, values, [key = ""]) {
-    const { json, immediately, own } = values;
-    if (own) {
-      const ends = endIn(deletionOf(values).days);
-      await client.life.endOwnKey(key, ends);
-      return tell(json, `${key} will be deleted ${dateOf(ends)}.`, { key, ends });
-    }
-    const account = accountOf(client, values.account);
-    if (await isOfAccount(client, account, key)) {
-      const ends = await client.life.deleteDataKey(account, key, deletionOf(values));
+    const { json, immediately } = values;
+    const of = keysOf(client, values);
+    if ("account" in of && (await isOfAccount(client, of, key))) {
+      const ends = await client.life.deleteDataKey(of.account, key, deletionOf(values));
       return tell(json, immediately ? `${key} is deleted.` : `${key} will be deleted ${dateOf(ends)}.`, {
         key,
         ends,
@@ -160,22 +156,22 @@ const VERBS: Verbs = {
     }
     if (immediately) throw new CommandError(`${key} is not a version that is deleted at once: say --days.`);
     const ends = endIn(deletionOf(values).days);
-    await client.managed.change(account, key, { ends });
+    await client.managed.change(of, key, { ends });
     tell(json, `${key} will be deleted ${dateOf(ends)}.`, { key, ends });
   },
   async cancel(client, values, [key = ""]) {
-    if (values.own) {
-      await client.life.endOwnKey(key, null);
-      return tell(values.json, `${key} is kept.`, { key });
-    }
-    const account = accountOf(client, values.account);
-    if (await isOfAccount(client, account, key)) await client.life.keepDataKey(account, key);
-    else await client.managed.change(account, key, { ends: null });
+    const of = keysOf(client, values);
+    if ("account" in of && (await isOfAccount(client, of, key))) await client.life.keepDataKey(of.account, key);
+    else await client.managed.change(of, key, { ends: null });
     tell(values.json, `${key} is kept.`, { key });
   },
 };
 
+function keysOf(client: Client, { own, account }: LifeValues): KeysOf {
+  return own ? { own: true } : { account: accountOf(client, account) };
+}
+
 async function turn(client: Client, values: LifeValues, key: string, state: "enabled" | "disabled") {
-  const known = await client.managed.change(accountOf(client, values.account), key, { state });
+  const known = await client.managed.change(keysOf(client, values), key, { state });
   tell(values.json, lineOf(known), known);
 }

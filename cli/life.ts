@@ -84,8 +84,8 @@ export function verbOf(command: string, args: string[], verbs: Verbs) {
     );
   if (values.by !== undefined && !(command === "key" && verb === "rotate"))
     throw new CommandError("--by goes with `coffer key rotate`.", 2);
-  if (values.own && !(command === "key" && ["create", "delete", "cancel"].includes(verb)))
-    throw new CommandError("--own goes with `coffer key create`, `delete` and `cancel`.", 2);
+  if (values.own && !(command === "key" && verb !== "rotate"))
+    throw new CommandError("--own goes with `coffer key`, and not with rotate: the EDK says whose it is.", 2);
   const stray = command === "key" ? undefined : Object.keys(KEY_OPTIONS).find((name) => name in values);
   if (stray !== undefined) throw new CommandError(`--${stray} goes with \`coffer key\`.`, 2);
   return { values, verb, rest, work };

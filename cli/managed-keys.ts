@@ -1,12 +1,19 @@
-/** Data keys of an account as the KMS manages them (M17): those of level `data`, of which the custodian keeps the EDK. */
+/** Data keys of an account, or of the tenant itself, as the KMS manages them (M17): those of level `data`, of which the custodian keeps the EDK. */
 
 import {
   changeKey,
+  changeOwnKey,
+  changeUserKey,
   type DescribedKey,
+  type DescribedUserKey,
   describeKey,
+  describeOwnKey,
+  describeUserKey,
   type KeyChange,
   type ListKeysQuery,
   listKeys,
+  listOwnKeys,
+  listUserKeys,
   makeDataKeys,
   rotateKey,
 } from "#protocol/contract/index.ts";
@@ -26,6 +33,9 @@ import { CommandError } from "./command-error.ts";
 export type Purpose = "document" | "data" | "signature";
 export type KeyOrder = { purpose?: Purpose | undefined; algorithm?: KeyAlgorithm | undefined; count: number };
 type Filter = Omit<ListKeysQuery, "limit">;
+/** Whose keys: of an account, or of the tenant itself, as the caller has ordered them in this app; by an admin, as a user has in any. */
+export type KeysOf = { account: string } | { own: true } | { user: string };
+type Known<O extends KeysOf> = O extends { user: string } ? DescribedUserKey : DescribedKey;
 /** What an EDK says of its name, of an account or of the tenant itself. */
 const version = open({ keyId: text(1, 128), keyVersion: whole(1) });
 /** The name of a version, and what its custodian keeps. */
@@ -49,15 +59,15 @@ export class ManagedKeys {
   }
 
   /** `limit`: a page of so many; all of them where it is not said. */
-  async list(
-    account: string,
+  async list<O extends KeysOf>(
+    of: O,
     filter: Filter,
     limit?: number,
-  ): Promise<{ keys: DescribedKey[]; more: boolean }> {
-    const keys: DescribedKey[] = [];
+  ): Promise<{ keys: Known<O>[]; more: boolean }> {
+    const keys: Known<O>[] = [];
     for (let { after } = filter; ; ) {
       const query = { ...filter, ...(after !== undefined && { after }), limit: String(limit ?? 100) };
-      const page = await callJson(this.#rest, listKeys, { account, ...query }, undefined);
+      const page = (await this.#page(of, query)) as { keys: Known<O>[]; more: boolean };
       keys.push(...page.keys);
       const last = page.keys.at(-1)?.key;
       if (!page.more || limit !== undefined || last === undefined || last === after)
@@ -66,12 +76,23 @@ export class ManagedKeys {
     }
   }
 
-  describe(account: string, key: string): Promise<DescribedKey> {
-    return callJson(this.#rest, describeKey, { account, key }, undefined);
+  #page(of: KeysOf, query: ListKeysQuery) {
+    if ("account" in of) return callJson(this.#rest, listKeys, { ...of, ...query }, undefined);
+    if ("user" in of) return callJson(this.#rest, listUserKeys, { ...of, ...query }, undefined);
+    return callJson(this.#rest, listOwnKeys, query, undefined);
   }
 
-  change(account: string, key: string, change: KeyChange): Promise<DescribedKey> {
-    return callJson(this.#rest, changeKey, { account, key }, change, { tries: 3 });
+  describe(of: KeysOf, key: string): Promise<DescribedKey | DescribedUserKey> {
+    if ("account" in of) return callJson(this.#rest, describeKey, { ...of, key }, undefined);
+    if ("user" in of) return callJson(this.#rest, describeUserKey, { ...of, key }, undefined);
+    return callJson(this.#rest, describeOwnKey, { key }, undefined);
+  }
+
+  change(of: KeysOf, key: string, change: KeyChange): Promise<DescribedKey | DescribedUserKey> {
+    const again = { tries: 3 };
+    if ("account" in of) return callJson(this.#rest, changeKey, { ...of, key }, change, again);
+    if ("user" in of) return callJson(this.#rest, changeUserKey, { ...of, key }, change, again);
+    return callJson(this.#rest, changeOwnKey, { key }, change, again);
   }
 
   /** The next version of the key that the EDK has, for whom policy lets do it with this instance. */

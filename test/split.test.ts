@@ -136,10 +136,10 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     Kms: [
       "beginRotation",
       "changeKey",
+      "changeKeyOfUser",
       "dataKeys",
       "describeKey",
-      "endKeyOfUser",
-      "endOwnKey",
+      "describeKeyOfUser",
       "grant",
       "keptKeys",
       "keysOfUser",

@@ -41,10 +41,11 @@ import { forgetEnded, markDataKey } from "./encrypted-data.ts";
 import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { backEndOf, tenantHsm } from "./hsm.ts";
+import { oneByOne } from "./in-turn.ts";
 import { issueDataKeys } from "./issue.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
 import { keptDataKeys } from "./kept-keys.ts";
-import { changeKey, describeKey, listKeys } from "./key-management.ts";
+import { changeKey, describeKey, listKeys, type OfKeys } from "./key-management.ts";
 import {
   type Granted,
   grantSeveral,
@@ -92,7 +93,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   #policies: Policies | undefined;
   readonly #heads: Heads = new Map();
   readonly #standing = new StandingRecord();
-  #ordering: Promise<void> = Promise.resolve();
+  readonly #inTurn = oneByOne();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -133,7 +134,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   async rotateKey(caller: Caller, item: Item, certificate?: string): Promise<Result<{ edk: string }>> {
     const of = { item, certificate };
     const rotated = await this.#behind((door) =>
-      rotateKey(door, this.#quota, caller, of, (work) => this.#inTurn(work)),
+      rotateKey(door, this.#quota, caller, of, this.#inTurn),
     );
     await this.#wakeForKeys();
     return rotated;
@@ -142,7 +143,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   /** The EDK of the key under which names are copied for the list. */
   async metadataKey(caller: Caller, account: string): Promise<Result<{ edk: string }>> {
     const found = await this.#behind((door) =>
-      metadataKey(door, this.#quota, caller, account, (work) => this.#inTurn(work)),
+      metadataKey(door, this.#quota, caller, account, this.#inTurn),
     );
     await this.#wakeForKeys();
     return found;
@@ -229,19 +230,15 @@ export class KmsAccountObject extends DurableObject<Env> {
   }
 
   /** M17: what is known of the account's data keys, and their state. */
-  listKeys(of: { caller: Caller; account: string }, query: ListKeysQuery): Promise<Result<ListedKeys>> {
+  listKeys(of: OfKeys, query: ListKeysQuery): Promise<Result<ListedKeys>> {
     return listKeys(this.#door, of, query);
   }
 
-  describeKey(of: { caller: Caller; account: string }, key: Version): Promise<Result<DescribedKey>> {
+  describeKey(of: OfKeys, key: Version): Promise<Result<DescribedKey>> {
     return describeKey(this.#door, of, key);
   }
 
-  async changeKey(
-    of: { caller: Caller; account: string },
-    key: Version,
-    change: KeyChange,
-  ): Promise<Result<DescribedKey>> {
+  async changeKey(of: OfKeys, key: Version, change: KeyChange): Promise<Result<DescribedKey>> {
     const changed = await changeKey(this.#door, of, key, change);
     if (changed.ok) await this.#wakeForKeys();
     return changed;
@@ -374,15 +371,6 @@ export class KmsAccountObject extends DurableObject<Env> {
       }),
       work,
     );
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#ordering.then(work);
-    this.#ordering = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    return done;
   }
 
   /** Before anything is decided: as they are, or have been within ten seconds. */

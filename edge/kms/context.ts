@@ -95,6 +95,24 @@ export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 /** Who asks, and about what: for the audit log. */
 export type About = { caller: Caller; resource: string; requestId: string };
 
+/** Who asks: with what they are in the account, where there is one. */
+export type Asking = Person & Partial<Pick<Member, "as">>;
+
+/** Of whom asks about an account that they are a member of it, and of whom asks about none that they are signed in. */
+export function askPerson(
+  { IAM }: Pick<Neighbours, "IAM">,
+  caller: Caller,
+  account: string | undefined,
+): Promise<Result<Asking>> {
+  if (account === undefined) return IAM.signedIn(caller);
+  return IAM.member({ tenant: caller.tenant, account, caller });
+}
+
+/** As policies name a key, by its id; `new`: one that is made. */
+export function resourceOf(id: string, account: string | undefined): string {
+  return account === undefined ? `keys/${id}` : `accounts/${account}/keys/${id}`;
+}
+
 /** As the IAM has it. */
 export function noMember({ code }: Problem): Refusal {
   return refuse(code, "the IAM knows no such member");

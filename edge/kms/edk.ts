@@ -17,12 +17,13 @@ export async function readEdk(trust: Pick<Trust, "verifyEdk">, token: string): P
 
 /**
  * Several, each of them one of ours, none twice, and all registered in one object: of one account, or of the tenant and made
- * for one principal. `ofSeed`: whether they may be derived from a seed (M9); then all are, from one.
+ * for one principal. `ofSeed`: whether they may be derived from a seed (M9); then all are, from one. `ofRetained`: whether they may be references
+ * to what the KMS retains (M11).
  */
 export async function readEdks(
   trust: Pick<Trust, "verifyEdk">,
   tokens: readonly string[],
-  { ofSeed = false }: { ofSeed?: boolean } = {},
+  { ofSeed = false, ofRetained = false }: { ofSeed?: boolean; ofRetained?: boolean } = {},
 ): Promise<Decision<{ edk: Edk; token: string }[]>> {
   const read = await Promise.all(tokens.map((token) => readEdk(trust, token)));
   const items: { edk: Edk; token: string }[] = [];
@@ -32,7 +33,7 @@ export async function readEdks(
   }
   const names = new Set(items.map(({ edk }) => `${edk.keyId}.${edk.keyVersion}`));
   if (names.size !== items.length) return refuse("invalid-edk", "a key comes twice");
-  if (items.some(({ edk }) => isRetained(edk.wrapping)))
+  if (!ofRetained && items.some(({ edk }) => isRetained(edk.wrapping)))
     return refuse("invalid-edk", "the KMS retains the key: the instance loads it itself");
   if (items.some(({ edk }) => isPairWrapping(edk.wrapping)))
     return refuse("key-unusable", "a pair: instances open it by the account key, and nobody rewraps it");

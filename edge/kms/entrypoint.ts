@@ -5,6 +5,7 @@ import type {
   AnswerOf,
   DataKeysRequest,
   DescribedKey,
+  DescribedUserKey,
   ExportRequest,
   GrantKeysRequest,
   KeptKey,
@@ -19,7 +20,6 @@ import type {
   ShareMade,
   ShareRequest,
   UserKeys,
-  UserKeysQuery,
   VersionChange,
   VersionPage,
   VersionsPut,
@@ -42,6 +42,7 @@ import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
 import { isOfSeed, readEdks } from "./edk.ts";
 import { deploymentHsm, tenantHsm } from "./hsm.ts";
+import type { OfKeys } from "./key-management.ts";
 import { checkAsker, type Granted, type Item } from "./loading/index.ts";
 import { locateMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
@@ -51,7 +52,7 @@ import { isolateTrust } from "./trust.ts";
 /** A principal's id, and as a custodian's name begins with it. */
 const PRINCIPAL = /^[a-z0-9-]{1,64}$/;
 const CUSTODIAN = /^CN=([a-z0-9-]{1,64}),/;
-type Which = { ofSeed?: boolean; steps?: Steps };
+type Which = { ofSeed?: boolean; ofRetained?: boolean; steps?: Steps };
 
 const isForeign = ({ tenant }: { tenant: string }, items: readonly Item[]) =>
   items.some(({ edk }) => edk.tenant !== tenant);
@@ -126,17 +127,17 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** `POST /kms/key-versions` (M17). */
   async rotateKey(caller: Caller, { edk, certificate }: RotateKeyRequest): Promise<Result<{ edk: string }>> {
     const action = "kms:rotate-key";
-    const read = await this.#readFor(caller, [edk]);
+    const read = await this.#readFor(caller, [edk], { ofRetained: true });
     if (!read.ok) return this.#principal(caller).refused(caller, action, read);
     const [item] = read.value;
-    const account = item?.edk.account;
-    if (!item || account === undefined)
+    // Of the tenant's own who has ordered it alone: for whom its policy names it is to use.
+    if (!item || (item.edk.account === undefined && item.edk.owner !== caller.user))
       return this.#principal(caller).refused(
         caller,
         action,
-        refuse("conflict", "a key of the tenant itself"),
+        refuse("forbidden", "ordered by another principal"),
       );
-    return this.#object(caller, account).rotateKey(caller, item, certificate);
+    return this.#managing({ caller, account: item.edk.account }).rotateKey(caller, item, certificate);
   }
 
   /** `POST /kms/grants` (M7). */
@@ -220,24 +221,23 @@ export class Kms extends WorkerEntrypoint<Env> {
     );
   }
 
-  /** `GET /kms/accounts/{account}/keys` (M17). */
-  async listKeys(caller: Caller, account: string, query: ListKeysQuery): Promise<Result<ListedKeys>> {
-    return this.#object(caller, account).listKeys({ caller, account }, query);
+  /** `GET /kms/accounts/{account}/keys` (M17), and with no account `GET /kms/own-keys`: keys of the tenant itself that the caller has ordered. */
+  async listKeys(of: OfKeys, query: ListKeysQuery): Promise<Result<ListedKeys>> {
+    return this.#managing(of).listKeys(of, query);
   }
 
-  /** `GET /kms/accounts/{account}/keys/{key}`. */
-  async describeKey(caller: Caller, account: string, key: string): Promise<Result<DescribedKey>> {
-    return this.#object(caller, account).describeKey({ caller, account }, versionNamed(key));
+  /** `GET /kms/accounts/{account}/keys/{key}`, `GET /kms/own-keys/{key}`. */
+  async describeKey(of: OfKeys, key: string): Promise<Result<DescribedKey>> {
+    return this.#managing(of).describeKey(of, versionNamed(key));
   }
 
-  /** `PUT /kms/accounts/{account}/keys/{key}`. */
-  async changeKey(
-    caller: Caller,
-    account: string,
-    key: string,
-    change: KeyChange,
-  ): Promise<Result<DescribedKey>> {
-    return this.#object(caller, account).changeKey({ caller, account }, versionNamed(key), change);
+  /** `PUT /kms/accounts/{account}/keys/{key}`, `PUT /kms/own-keys/{key}`. */
+  async changeKey(of: OfKeys, key: string, change: KeyChange): Promise<Result<DescribedKey>> {
+    return this.#managing(of).changeKey(of, versionNamed(key), change);
+  }
+
+  #managing({ caller, account }: OfKeys) {
+    return account === undefined ? this.#principal(caller) : this.#object(caller, account);
   }
 
   /** `GET /kms/accounts/{account}/kept-keys`. */
@@ -249,22 +249,30 @@ export class Kms extends WorkerEntrypoint<Env> {
     return master.ok ? ok({ keys: [...master.value, ...data.value] }) : master;
   }
 
-  /** `PUT /kms/own-keys/{key}`: a key of the tenant itself, with the principal who ordered it. */
-  async endOwnKey(caller: Caller, key: string, ends: number | null): Promise<Result<null>> {
-    return this.#principal(caller).endOwnKey(caller, versionNamed(key), ends);
-  }
-
   /** `GET /admin/users/{user}/keys`. */
-  async keysOfUser(caller: Caller, user: string, query: UserKeysQuery): Promise<Result<UserKeys>> {
+  async keysOfUser(caller: Caller, user: string, query: ListKeysQuery): Promise<Result<UserKeys>> {
     const admin = await neighboursOf(this.env).IAM.administrator(caller, `user/${user}/keys`);
     return admin.ok ? this.#principal({ tenant: caller.tenant, user }).keysOfUser(caller, query) : admin;
   }
 
-  /** `PUT /admin/users/{user}/keys/{key}`. */
-  async endKeyOfUser(caller: Caller, user: string, key: string, ends: number | null): Promise<Result<null>> {
+  /** `GET /admin/users/{user}/keys/{key}`. */
+  async describeKeyOfUser(caller: Caller, user: string, key: string): Promise<Result<DescribedUserKey>> {
     const admin = await neighboursOf(this.env).IAM.administrator(caller, `user/${user}/keys`);
     if (!admin.ok) return admin;
-    return this.#principal({ tenant: caller.tenant, user }).endKeyOfUser(caller, versionNamed(key), ends);
+    return this.#principal({ tenant: caller.tenant, user }).describeKeyOfUser(caller, versionNamed(key));
+  }
+
+  /** `PUT /admin/users/{user}/keys/{key}`. */
+  async changeKeyOfUser(
+    caller: Caller,
+    user: string,
+    key: string,
+    change: KeyChange,
+  ): Promise<Result<DescribedUserKey>> {
+    const admin = await neighboursOf(this.env).IAM.administrator(caller, `user/${user}/keys`);
+    if (!admin.ok) return admin;
+    const { tenant } = caller;
+    return this.#principal({ tenant, user }).changeKeyOfUser(caller, versionNamed(key), change);
   }
 
   /** `POST /instances/master-key`: Enc(master) for an instance at level `master` (W6). */

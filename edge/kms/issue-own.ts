@@ -12,6 +12,7 @@ import { requireHsm } from "./back-ends/back-end.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeOwnDataKeys } from "./data-keys.ts";
 import { masterNamed, requireWorkingMasterKey } from "./master-key.ts";
+import type { Successor } from "./issue.ts";
 import { type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
@@ -51,7 +52,7 @@ export async function issueOwnDataKeys(
   });
   if (!decision.ok) return decision;
   try {
-    return await make(kms, { ...decision.value, retained: request.custody === "kms" }, about);
+    return await makeOwn(kms, { ...decision.value, retained: request.custody === "kms" }, about);
   } catch (error) {
     return await failedUnderMaster(kms, "kms:make-own-data-keys", about, error);
   } finally {
@@ -59,9 +60,17 @@ export async function issueOwnDataKeys(
   }
 }
 
-async function make(
+/** As EDKs that are registered. The caller of this has decided, and answers for what is thrown. */
+export async function makeOwn(
   { store, hsm, ledger, backEnd, trust, neighbours }: Context,
-  { count, purpose, algorithm, policy, retained }: Order & { retained: boolean },
+  {
+    count,
+    purpose,
+    algorithm,
+    policy,
+    retained,
+    successor,
+  }: Order & { retained: boolean; successor?: Successor },
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
   const { caller } = about;
@@ -73,8 +82,8 @@ async function make(
   const edks = wrapped.map((key): TenantEdk => {
     return {
       version: 1,
-      keyId: crypto.randomUUID(),
-      keyVersion: 1,
+      keyId: successor?.keyId ?? crypto.randomUUID(),
+      keyVersion: successor?.keyVersion ?? 1,
       algorithm,
       tenant: store.tenant,
       owner: caller.user,
@@ -99,13 +108,16 @@ async function make(
   // While the HSM worked the custodian may have signed out. Then nobody gets these keys.
   const signedIn = await neighbours.IAM.signedIn(caller);
   return authorize(store, { action: "kms:release-own-data-keys", ...about }, (sql) => {
-    if (!signedIn.ok) {
+    const settled = signedIn.ok
+      ? (successor?.settle(sql, signedIn.value) ?? ok(undefined))
+      : noMember(signedIn.problem);
+    if (!settled.ok) {
       if (retained)
         giveRetainedUp(
           sql,
           edks.map(({ keyId, keyVersion }) => ({ id: keyId, version: keyVersion })),
         );
-      return noMember(signedIn.problem);
+      return settled;
     }
     insertDataKeys(sql, caller.client, edks);
     if (retained) keepRetained(sql, edks);

@@ -12,7 +12,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import { requireHsm } from "./back-ends/back-end.ts";
-import { type Door, failed, noMember } from "./context.ts";
+import { askPerson, type Door, failed, noMember, resourceOf } from "./context.ts";
 import { orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
@@ -30,10 +30,7 @@ export async function issueSeedKeys(
   const { tenant, requestId } = caller;
   const about = { caller, resource: account === undefined ? "keys/new" : `account/${account}`, requestId };
   const action = "kms:seed-keys";
-  const ask = () =>
-    account === undefined
-      ? neighbours.IAM.signedIn(caller)
-      : neighbours.IAM.member({ tenant, account, caller });
+  const ask = () => askPerson(neighbours, caller, account);
   const member = await ask();
   if (!member.ok) return refused({ action, ...about }, noMember(member.problem));
   const kms = await enter();
@@ -41,10 +38,10 @@ export async function issueSeedKeys(
   const since = seconds(Date.now());
   const decision = authorize(store, { action, ...about }, (sql) => {
     const { value: person } = member;
-    if ("as" in person && person.as === "reader") return refuse("forbidden", "a reader has no keys made");
+    if (person.as === "reader") return refuse("forbidden", "a reader has no keys made");
     const facts = factsOfCaller(caller, {
       action: "create",
-      resource: account === undefined ? "keys/new" : `accounts/${account}/keys/new`,
+      resource: resourceOf("new", account),
       account: account ?? null,
       purpose: request.purpose,
       person,

@@ -7,11 +7,10 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import type { AccountKey } from "../iam/types.ts";
-import type { Member } from "../person.ts";
 import { type Decision, ok, type Result, refuse as refusal } from "../result.ts";
 import type { Version } from "./account-data-keys.ts";
 import { requireHsm } from "./back-ends/back-end.ts";
-import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
+import { type About, type Asking, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeSigningPairs, wrappingUnder } from "./data-keys.ts";
 import { type DataKeysOrder, type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
@@ -67,7 +66,7 @@ export async function issueDataKeys(
 export type Successor = {
   keyId: string;
   keyVersion: number;
-  settle(sql: SqlStorage, member: Member): Decision<undefined>;
+  settle(sql: SqlStorage, person: Asking): Decision<undefined>;
 };
 
 type Making = Order & { account: string; retained: boolean; successor?: Successor };

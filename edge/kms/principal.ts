@@ -2,11 +2,15 @@ import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type {
   DataKeysRequest,
+  DescribedKey,
+  DescribedUserKey,
   GrantKeysRequest,
   KeptKey,
+  KeyChange,
+  ListedKeys,
+  ListKeysQuery,
   MasterKeyRequest,
   UserKeys,
-  UserKeysQuery,
 } from "#protocol/contract/index.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type {
@@ -40,11 +44,13 @@ import {
   removeOf,
   wakeForNext,
 } from "./encrypted-master.ts";
-import { aboutKey, END_KEY_OF_USER, endKeyOfUser, endOwnKey, keysOfUser } from "./end-own-key.ts";
 import { backEndOf, tenantHsm } from "./hsm.ts";
+import { oneByOne } from "./in-turn.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
 import { keptMaster } from "./kept-keys.ts";
+import { changeKey, describeKey, listKeys } from "./key-management.ts";
+import { aboutKey, changeKeyOfUser, describeKeyOfUser, keysOfUser } from "./keys-of-user.ts";
 import {
   type Granted,
   grantSeveral,
@@ -69,6 +75,7 @@ import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { StandingRecord } from "./record-standing.ts";
 import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
+import { rotateKey } from "./rotate-key.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
@@ -85,6 +92,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   readonly #quota: DataKeyQuota;
   readonly #pace: OperationPace;
   readonly #door: Door;
+  readonly #inTurn = oneByOne();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -158,30 +166,52 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     return load(this.#door, caller, request, items);
   }
 
-  /** M6: the end of a key of the tenant that this principal has ordered. */
-  async endOwnKey(caller: Caller, key: Version, ends: number | null): Promise<Result<null>> {
-    const decision = await endOwnKey(this.#door, caller, key, ends);
-    if (decision.ok) await wakeForRetained(this.ctx.storage);
-    return decision;
+  /** M17: the next version of a key of the tenant that this principal has ordered. `item` is its EDK, verified. */
+  async rotateKey(caller: Caller, item: Item, certificate?: string): Promise<Result<{ edk: string }>> {
+    const of = { item, certificate };
+    const rotated = await rotateKey(this.#door, this.#quota, caller, of, this.#inTurn);
+    if (hasStore(this.ctx)) this.ctx.waitUntil(wakeForRetained(this.ctx.storage));
+    return rotated;
+  }
+
+  /** M17: what is known of the keys of the tenant that this principal has ordered, and their state. */
+  listKeys(of: { caller: Caller }, query: ListKeysQuery): Promise<Result<ListedKeys>> {
+    return listKeys(this.#door, of, query);
+  }
+
+  describeKey(of: { caller: Caller }, key: Version): Promise<Result<DescribedKey>> {
+    return describeKey(this.#door, of, key);
+  }
+
+  async changeKey(of: { caller: Caller }, key: Version, change: KeyChange): Promise<Result<DescribedKey>> {
+    const changed = await changeKey(this.#door, of, key, change);
+    if (changed.ok) await wakeForRetained(this.ctx.storage);
+    return changed;
   }
 
   /** The same for an admin of the tenant, whom the IAM has said to be one. */
-  async endKeyOfUser(caller: Caller, key: Version, ends: number | null): Promise<Result<null>> {
-    if (!hasStore(this.ctx)) {
-      // Anyone can name a principal: nothing is written of one that has had no key made, but with who asks.
-      const { action, resource } = aboutKey(END_KEY_OF_USER, caller, key);
-      const none = refuse("not-found", "no such data key of this principal");
-      return this.env.KMS_PRINCIPAL_OBJECT.getByName(`${caller.tenant}/${caller.user}`).refused(
-        ...([caller, action, none, resource] as const),
-      );
-    }
-    const decision = endKeyOfUser(this.#open().store, caller, key, ends);
-    if (decision.ok) await wakeForRetained(this.ctx.storage);
-    return decision;
+  async changeKeyOfUser(caller: Caller, key: Version, change: KeyChange): Promise<Result<DescribedUserKey>> {
+    if (!hasStore(this.ctx)) return this.#noKey(caller, "kms:change-key-of-user", key);
+    const changed = changeKeyOfUser(this.#open().store, caller, key, change);
+    if (changed.ok) await wakeForRetained(this.ctx.storage);
+    return changed;
   }
 
-  /** What an admin can end here. */
-  keysOfUser(caller: Caller, query: UserKeysQuery): Result<UserKeys> {
+  async describeKeyOfUser(caller: Caller, key: Version): Promise<Result<DescribedUserKey>> {
+    if (!hasStore(this.ctx)) return this.#noKey(caller, "kms:describe-key-of-user", key);
+    return describeKeyOfUser(this.#open().store, caller, key);
+  }
+
+  /** Anyone can name a principal: nothing is written of one that has had no key made, but with who asks. */
+  #noKey(caller: Caller, named: string, key: Version): Promise<Result<never>> {
+    const { action, resource } = aboutKey(named, caller, key);
+    const none = refuse("not-found", "no such data key of this principal");
+    const asking = this.env.KMS_PRINCIPAL_OBJECT.getByName(`${caller.tenant}/${caller.user}`);
+    return asking.refused(caller, action, none, resource);
+  }
+
+  /** What an admin can change here. */
+  keysOfUser(caller: Caller, query: ListKeysQuery): Result<UserKeys> {
     if (!hasStore(this.ctx)) return ok({ keys: [], more: false });
     return keysOfUser(this.#open().store, caller, query);
   }

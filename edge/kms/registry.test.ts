@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
-import { countReleases, keepEnd } from "./key-management.ts";
+import { countReleases, keep } from "./key-management.ts";
 import { findDataKey, findDataKeys } from "./registry.ts";
 import { MIGRATIONS } from "./schema.ts";
 
@@ -23,7 +23,7 @@ it("finds several keys as it finds each, in the order in which they are asked fo
   put("b", 1);
   put("a", 1, "disabled");
   put("a", 2, "enabled", OTHER);
-  keepEnd(sql, { id: "b", version: 1 }, 1_900_000_000);
+  keep(sql, { id: "b", version: 1 }, "ends", 1_900_000_000);
   const asked = [
     { id: "b", version: 1 },
     { id: "none", version: 1 },
@@ -54,7 +54,7 @@ it("decides on none of several where the policy of one cannot be read", () => {
 it("counts a release of each of several keys, and leaves what else is known of them", () => {
   const { sql, put } = registry();
   for (const id of ["a", "b", "c"]) put(id, 1);
-  keepEnd(sql, { id: "a", version: 1 }, 1_900_000_000);
+  keep(sql, { id: "a", version: 1 }, "ends", 1_900_000_000);
   const of = (...ids: string[]) => ids.map((id) => ({ id, version: 1 }));
   countReleases(sql, of("a", "b"), 10);
   countReleases(sql, of("b"), 20);

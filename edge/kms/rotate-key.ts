@@ -1,63 +1,75 @@
 /**
- * Rotation of one data key (M17): the HSM makes its next version, of the same kind, purpose and policy. The version before opens and
- * verifies from then on, and seals, signs and authenticates nothing that is loaded anew.
+ * Rotation of one data key (M17), of an account or of the tenant itself: the HSM makes its next version, of the same kind, purpose and policy, and the KMS
+ * retains that where it retains the one before. The version before opens and verifies from then on, and seals, signs and authenticates nothing that is
+ * loaded anew.
  */
 
 import { seconds } from "#protocol/clock.ts";
-import { operationsOf } from "#protocol/keys/index.ts";
+import { isRetained, operationsOf } from "#protocol/keys/index.ts";
 import { evaluate, type KeyPolicy, narrow } from "#protocol/policy/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import type { Member } from "../person.ts";
 import type { Recipient } from "../ra/types.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
-import { type Context, type Door, failedUnderMaster, type InTurn, noMember } from "./context.ts";
-import { make } from "./issue.ts";
+import {
+  type About,
+  type Asking,
+  type Context,
+  type Door,
+  failedUnderMaster,
+  type InTurn,
+  type Neighbours,
+  noMember,
+  resourceOf,
+} from "./context.ts";
+import { make, type Successor } from "./issue.ts";
+import { makeOwn } from "./issue-own.ts";
 import { checkKey, checkRecipient, digestOf, type Item, READING } from "./loading/index.ts";
 import type { Order } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
-import { findDataKey } from "./registry.ts";
+import { findDataKey, NO_ACCOUNT } from "./registry.ts";
 import { checkLives } from "./shred.ts";
 
 /** A version that nobody has been given for so long may be made again: its EDK was in an answer that was lost. Seconds. */
 const LOST = 60;
 
 /**
- * `item`: the EDK of the newest version, verified, of the account whose object this is; or of the one before, where the newest was given to
+ * `item`: the EDK of the newest version, verified, of the account or the principal whose object this is; or of the one before, where the newest was given to
  * nobody since it was made. `certificate`: of the instance that the caller has, whose tier policies may ask for. `inTurn` runs one after the
  * other. Errors: `forbidden`, `not-recipient`, `foreign-custodian`, `invalid-certificate`, `conflict`, `too-many-requests`, `hsm-refused`.
  */
 export async function rotateKey(
-  { neighbours, enter, refuse: turnAway }: Door,
+  door: Door,
   quota: DataKeyQuota,
   caller: Caller,
   { item: { edk }, certificate }: { item: Item; certificate?: string | undefined },
   inTurn: InTurn,
 ): Promise<Result<{ edk: string }>> {
-  const { keyId, keyVersion, purpose, algorithm } = edk;
+  const { neighbours, enter, refuse: turnAway } = door;
+  const { keyId, keyVersion, purpose, algorithm, account } = edk;
   const { tenant, requestId } = caller;
   const about = { caller, resource: `key/${keyId}.${keyVersion}`, requestId };
   const action = "kms:rotate-key";
-  const { account = "" } = edk;
   const thumbprint = certificate === undefined ? undefined : await digestOf(certificate);
-  const [accountKey, found] = await Promise.all([
-    neighbours.IAM.accountKey({ tenant, account, caller }),
+  const [maker, found] = await Promise.all([
+    askMaker(neighbours, caller, account),
     thumbprint ? neighbours.RA.recipient({ tenant, user: caller.user, thumbprint }) : undefined,
   ]);
-  if (!accountKey.ok) return turnAway({ action, ...about }, noMember(accountKey.problem));
+  if (!maker.ok) return turnAway({ action, ...about }, noMember(maker.problem));
   const kms = await enter();
   if (thumbprint === null)
     return turnAway({ action, ...about }, refuse("invalid-certificate", "certificate is not base64url"));
   if (found && !found.ok && found.problem.code !== "not-recipient") return found;
   const named = found && { recipient: found.ok ? found.value : null };
   const asked = { caller, edk, policies: kms.policies, named };
+  const of = account ?? NO_ACCOUNT;
   return inTurn(async () => {
     const since = seconds(Date.now());
     const decision = authorize<Next>(kms.store, { action, ...about }, (sql) => {
-      const next = decideNext(sql, asked, accountKey.value.by);
+      const next = decideNext(sql, asked, maker.value.person);
       if (!next.ok) return next;
-      const reserved = quota.reserve(sql, account, 1, since);
+      const reserved = quota.reserve(sql, of, 1, since);
       return reserved.ok ? next : reserved;
     });
     if (!decision.ok) return decision;
@@ -65,23 +77,46 @@ export async function rotateKey(
     const successor = {
       ...{ keyId, keyVersion: version },
       // While the HSM worked any of it may have changed.
-      settle: (sql: SqlStorage, member: Member) => {
-        const next = decideNext(sql, asked, member);
+      settle: (sql: SqlStorage, person: Asking) => {
+        const next = decideNext(sql, asked, person);
         if (!next.ok) return next;
         if (next.value.version !== version) return refuse("conflict", "key has a later version");
         return closeVersions(sql, keyId, keyVersion);
       },
     };
-    const order = { count: 1, purpose, algorithm, policy, account, retained: false, successor };
+    const retained = isRetained(edk.wrapping);
+    const order = { count: 1, purpose, algorithm, policy, retained, successor } as Successive;
     try {
-      const made = await make(kms, order as typeof order & Order, accountKey.value, about);
+      const made = await maker.value.make(kms, order, about);
       return made.ok ? ok({ edk: made.value.edks[0] ?? "" }) : made;
     } catch (error) {
       return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
     } finally {
-      quota.done(account, 1, since);
+      quota.done(of, 1, since);
     }
   });
+}
+
+type Successive = Order & { retained: boolean; successor: Successor };
+type Maker = {
+  person: Asking;
+  make(kms: Context, order: Successive, about: About): Promise<Result<{ edks: string[] }>>;
+};
+
+/** Who asks, by the IAM's word, and what makes such a key: under the account's key, or directly under the tenant's master key. */
+async function askMaker(
+  { IAM }: Pick<Neighbours, "IAM">,
+  caller: Caller,
+  account: string | undefined,
+): Promise<Result<Maker>> {
+  if (account === undefined) {
+    const signedIn = await IAM.signedIn(caller);
+    return signedIn.ok ? ok({ person: signedIn.value, make: makeOwn }) : signedIn;
+  }
+  const key = await IAM.accountKey({ tenant: caller.tenant, account, caller });
+  if (!key.ok) return key;
+  const under: Maker["make"] = (kms, order, about) => make(kms, { ...order, account }, key.value, about);
+  return ok({ person: key.value.by, make: under });
 }
 
 type Next = { version: number; policy: KeyPolicy };
@@ -97,14 +132,12 @@ type Asked = {
 function decideNext(
   sql: SqlStorage,
   { caller, edk, policies, named }: Asked,
-  person: Member,
+  person: Asking,
 ): Decision<Next> {
-  const { keyId, keyVersion, purpose, account = "" } = edk;
+  const { keyId, keyVersion, purpose, account } = edk;
   if (person.as === "reader") return refuse("forbidden", "a reader has no keys made");
-  const lives = checkLives(sql);
-  if (!lives.ok) return lives;
-  if (edk.layer !== undefined || isOfInstances(sql, keyId))
-    return refuse("conflict", "a key that instances renew");
+  const ofAccount = account === undefined ? ok(null) : checkOfAccount(sql, edk);
+  if (!ofAccount.ok) return ofAccount;
   const now = seconds(Date.now());
   const instance = named ? checkRecipient(caller, named.recipient, now) : ok(undefined);
   if (!instance.ok) return instance;
@@ -124,11 +157,11 @@ function decideNext(
   });
   if (!used) return refuse("forbidden", "policy of the key: no operation of the caller's");
   for (const name of ["new", keyId]) {
-    const resource = `accounts/${account}/keys/${name}`;
+    const resource = resourceOf(name, account);
     const facts = factsOfCaller(caller, {
       action: "create",
       resource,
-      account,
+      account: account ?? null,
       purpose,
       person,
       instance: instance.value,
@@ -137,7 +170,15 @@ function decideNext(
     if (!allowed.ok) return allowed;
   }
   // Of what may have become a part of a policy since, the version before keeps all; the next one has what it had.
-  return ok({ version: newest.value + 1, policy: narrow(edk.policy, standing.policy) });
+  return ok({ version: Math.max(newest.value, lastGivenUp(sql, keyId)) + 1, policy: narrow(edk.policy, standing.policy) });
+}
+
+function checkOfAccount(sql: SqlStorage, { keyId, layer, purpose }: Item["edk"]): Decision<null> {
+  const lives = checkLives(sql);
+  if (!lives.ok) return lives;
+  if (purpose === "metadata") return refuse("conflict", "the key of the list's names, which the KMS renews");
+  const isTheirs = layer !== undefined || isOfInstances(sql, keyId);
+  return isTheirs ? refuse("conflict", "a key that instances renew") : ok(null);
 }
 
 /** Made for instances at levels `account` and `master`, which number its versions (W10). */
@@ -158,6 +199,16 @@ function newestOf(sql: SqlStorage, id: string, version: number, now: number): De
   return lost ? ok(later[0]?.version ?? version) : refuse("conflict", "key has a later version");
 }
 
+/** The newest version that was never given out and that the HSM has still to forget, by its name; 0: none. */
+function lastGivenUp(sql: SqlStorage, id: string): number {
+  return sql
+    .exec<{ last: number }>(
+      "SELECT coalesce(max(version), 0) AS last FROM retained_keys WHERE id = ? AND state = 'gone'",
+      id,
+    )
+    .one().last;
+}
+
 /** From now on it opens and verifies alone: the policy in its EDK is narrowed by this one. Those after it that nobody was given end. */
 function closeVersions(sql: SqlStorage, id: string, version: number): Decision<undefined> {
   const record = findDataKey(sql, id, version);
@@ -169,5 +220,11 @@ function closeVersions(sql: SqlStorage, id: string, version: number): Decision<u
     ...[JSON.stringify(closed), id, version],
   );
   sql.exec("UPDATE data_keys SET state = 'disabled' WHERE id = ? AND version > ?", id, version);
+  // What the HSM keeps of them nobody can ask for.
+  sql.exec(
+    "UPDATE retained_keys SET state = 'gone' WHERE id = ? AND version > ? AND state = 'kept'",
+    id,
+    version,
+  );
   return ok(undefined);
 }

@@ -7,7 +7,7 @@ import { APP_KEYS_TABLE } from "./app-key.ts";
 import { DOCUMENT_SERIES_TABLE } from "./document-series.ts";
 import { DOCUMENT_VERSIONS_TABLES } from "./document-versions.ts";
 import { MASTER_NAMES, MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
-import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
+import { DISABLED_BY, KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
 import { SEED_CHANNELS_TABLE } from "./loading/seed-channels.ts";
 import { METADATA_KEYS_TABLE } from "./metadata-key.ts";
@@ -109,6 +109,7 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   `${RETAINED_KEYS_TABLE}${PACES}`,
   // The admin by whose decision it ends: then who has ordered it cannot call that off.
   "ALTER TABLE key_management ADD COLUMN ended_by TEXT;",
+  DISABLED_BY,
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */

@@ -7,7 +7,7 @@ import { checkInstance, type Enrolled } from "../enrolled.ts";
 import type { Person } from "../person.ts";
 import { type Decision, ok, type Result } from "../result.ts";
 import type { Store } from "../store.ts";
-import { type Neighbours, noMember } from "./context.ts";
+import { askPerson, type Neighbours, noMember } from "./context.ts";
 
 /** `signedIn` is the IAM's word on the custodian, of the account too where there is one. */
 export type Standing = { signedIn: Result<Person>; found: Result<Enrolled> };
@@ -17,14 +17,14 @@ export type Asked = { action: string; caller: InstanceCaller; resource: string; 
 
 /** The neighbours are asked at the same time. */
 export async function askStanding(
-  { IAM, RA }: Neighbours,
+  neighbours: Neighbours,
   caller: InstanceCaller,
   account?: string,
 ): Promise<Standing> {
   const { tenant, user, instance } = caller;
   const [signedIn, found] = await Promise.all([
-    account === undefined ? IAM.signedIn(caller) : IAM.member({ tenant, account, caller }),
-    RA.instance({ tenant, user, instance }),
+    askPerson(neighbours, caller, account),
+    neighbours.RA.instance({ tenant, user, instance }),
   ]);
   return { signedIn, found };
 }

@@ -1,63 +1,23 @@
-/** Management of an account's data keys, which the custodian keeps as EDKs (M17): what the KMS knows of each, and its state. */
+/**
+ * Management of data keys, of an account or of the tenant itself (M17): what the KMS knows of each, and its state. The custodian keeps them as EDKs.
+ */
 
-import { KEY_OPERATIONS } from "../policy/index.ts";
-import {
-  boolean,
-  list,
-  literal,
-  nullable,
-  type Of,
-  object,
-  open,
-  seconds,
-  set,
-  text,
-  whole,
-} from "../shape.ts";
-import { identifier, keyTags, keyVersion } from "./names.ts";
+import { boolean, list, literal, type Of, open, text, whole } from "../shape.ts";
+import { description, descriptions, keyChange, pageOfKeys } from "./managed-key.ts";
+import { identifier, keyVersion } from "./names.ts";
 import type { AnswerOf, BodyOf, QueryOf, Route } from "./route.ts";
 
-/** Of one page. */
-const MAX_PAGE = 100;
-
 const account = text(1, 64);
-const state = literal("enabled", "disabled");
 
-const description = open(
-  {
-    ...{
-      key: keyVersion,
-      account,
-      owner: text(1, 256),
-      purpose: text(1, 64),
-      created: seconds,
-      state,
-      tags: keyTags,
-    },
-    operations: set(literal(...KEY_OPERATIONS), 0, KEY_OPERATIONS.length),
-    /** How often it was released to an instance. Operations with it are not told to anybody. */
-    releases: whole(0),
-  },
-  /** `ends`: when it is deleted; it is released to nobody until then. */
-  { expires: seconds, lastReleased: seconds, ends: seconds },
-);
-
-/** By identifier; those after `after`. Tags and states that are named have to fit. */
+/** By identifier. */
 export const listKeys = {
   site: "app",
   method: "GET",
   path: "/kms/accounts/{account}/keys",
   authentication: "token",
   parameters: { account },
-  query: {
-    required: {},
-    optional: {
-      ...{ after: keyVersion, purpose: text(1, 64), state },
-      limit: text(1, 3, /^([1-9]\d?|100)$/),
-      tag: text(1, 64),
-    },
-  },
-  answer: { status: 200, json: open({ keys: list(description, 0, MAX_PAGE), more: boolean }) },
+  query: pageOfKeys,
+  answer: { status: 200, json: open({ keys: descriptions, more: boolean }) },
   problems: ["forbidden"],
 } as const satisfies Route;
 export type ListKeysQuery = QueryOf<typeof listKeys>;
@@ -90,27 +50,47 @@ export const readKeptKeys = {
   problems: ["forbidden", "not-recipient"],
 } as const satisfies Route;
 
-/** What is named changes. `ends`: seconds since 1970, at least a day ahead; null calls it off as long as it has not come. */
 export const changeKey = {
   site: "app",
   method: "PUT",
   path: "/kms/accounts/{account}/keys/{key}",
   authentication: "token",
   parameters: { account, key: keyVersion },
-  request: { json: object({}, { state, tags: keyTags, ends: nullable(seconds) }) },
+  request: { json: keyChange },
   answer: { status: 200, json: description },
   problems: ["forbidden", "not-found", "conflict"],
 } as const satisfies Route;
 export type KeyChange = BodyOf<typeof changeKey>;
 
-/** A key of the tenant itself that the caller has ordered, in this app: when it is deleted, as above. */
-export const endOwnKey = {
+/** The same of the tenant itself: those that the caller has ordered, in this app. */
+export const listOwnKeys = {
+  site: "app",
+  method: "GET",
+  path: "/kms/own-keys",
+  authentication: "token",
+  query: pageOfKeys,
+  answer: { status: 200, json: open({ keys: descriptions, more: boolean }) },
+  problems: ["forbidden"],
+} as const satisfies Route;
+
+export const describeOwnKey = {
+  site: "app",
+  method: "GET",
+  path: "/kms/own-keys/{key}",
+  authentication: "token",
+  parameters: { key: keyVersion },
+  answer: { status: 200, json: description },
+  problems: ["forbidden", "not-found"],
+} as const satisfies Route;
+
+/** What an admin has decided about it is not changed back. */
+export const changeOwnKey = {
   site: "app",
   method: "PUT",
   path: "/kms/own-keys/{key}",
   authentication: "token",
   parameters: { key: keyVersion },
-  request: { json: object({ ends: nullable(seconds) }) },
-  answer: { status: 204 },
+  request: { json: keyChange },
+  answer: { status: 200, json: description },
   problems: ["forbidden", "not-found", "conflict"],
 } as const satisfies Route;

@@ -146,9 +146,32 @@ it("M11 a key of the tenant itself is ended by who ordered it, or by an admin, w
   expect(await said("key", "cancel", key, "--own", ...eve)).toMatchObject({ code: 1 });
   expect(await said("admin", "key", "cancel", "eve", key, ...ada)).toMatchObject({ code: 0 });
   expect((await said("admin", "key", "list", "eve", ...ada)).stdout).not.toContain("will be deleted");
+  // And what it is, its tags, and whether it is given out.
+  const known = (who: string[], ...more: string[]) =>
+    json<DescribedKey>(["describe", key, "--own", ...more, ...who]);
+  expect(await known(eve)).toMatchObject({ key, state: "enabled", releases: 0, tags: {} });
+  expect(await known(eve)).not.toHaveProperty("account");
+  await json(["tag", key, "matter=4711", "--own", ...eve]);
+  expect(names(await json(["list", "--own", "--tag", "matter", ...eve]))).toEqual([key]);
+  expect(await json(["list", "--own", "--state", "ending", ...eve])).toEqual([]);
+  expect(await json(["disable", key, "--own", ...eve])).toMatchObject({ state: "disabled" });
+  const shown = await said("admin", "key", "describe", "eve", key, ...ada);
+  expect(shown.stdout).toMatch(new RegExp(`^${key}  .*document  disabled  .*matter=4711  never used`));
+  expect(await said("admin", "key", "enable", "eve", key, ...ada)).toMatchObject({ code: 1 });
+  expect(await json(["enable", key, "--own", ...eve])).toMatchObject({ state: "enabled" });
+  expect(await said("admin", "key", "tag", "eve", key, "for=court", ...ada)).toMatchObject({ code: 0 });
+  expect(await said("admin", "key", "disable", "eve", key, ...ada)).toMatchObject({ code: 0 });
+  expect(await said("key", "enable", key, "--own", ...eve)).toMatchObject({ code: 1 });
+  expect((await said("admin", "key", "list", "eve", "--tag", "for", ...ada)).stdout).toContain("disabled");
+  expect(await said("admin", "key", "enable", "eve", key, ...ada)).toMatchObject({ code: 0 });
+  expect(await said("key", "describe", key, "--own", ...ada)).toMatchObject({ code: 1 });
+  const next = await coffer(["key", "rotate", "-", "--json", ...eve], made!.edk);
+  expect(JSON.parse(next.stdout)).toMatchObject({ key: key.replace(/\.1$/, ".2") });
+  const theirs = await coffer(["key", "rotate", "-", ...ada], made!.edk);
+  expect(`${theirs.code} ${theirs.stderr}`).toMatch(/^1 .*\[forbidden\]/);
   const wrong = [
     ["key", "delete", key, "--own", "--immediately", ...eve],
-    ["key", "describe", key, "--own", ...eve],
+    ["key", "rotate", "--own", ...eve],
     ["key", "cancel", key, "--own", "--account", "x", ...eve],
     ["admin", "key", "delete", "eve", "nothing", ...ada],
     ["admin", "key", "cancel", "eve", key, "--days", "9", ...ada],

@@ -95,7 +95,11 @@ const ROWS: Row[] = [
     ...row("key", "create", "--own", ...ada),
     keep: ({ key }) => ({ own: key! }),
   },
-  ...["delete", "cancel"].map((verb): Row => ({ line: ({ own }) => ["key", verb, own!, "--own", ...ada] })),
+  row("key", "list", "--own", ...ada),
+  ...["describe", "disable", "enable", "delete", "cancel"].map(
+    (verb): Row => ({ line: ({ own }) => ["key", verb, own!, "--own", ...ada] }),
+  ),
+  { line: ({ own }) => ["key", "tag", own!, "case=7", "--own", ...ada] },
   { line: () => ["key", "rotate", "-", ...ada], input: ({ edk }) => edk! },
   {
     ...row("instance", "list", ...ada),
@@ -136,11 +140,12 @@ const ROWS: Row[] = [
   },
   { line: ({ instance }) => ["admin", "instance", "revoke", "ada", instance!, ...ada] },
   row("admin", "key", "list", "ada", ...ada),
-  ...["delete", "cancel"].map(
+  ...["describe", "disable", "enable", "delete", "cancel"].map(
     (verb): Row => ({
       line: ({ own }) => ["admin", "key", verb, "ada", own!, ...ada],
     }),
   ),
+  { line: ({ own }) => ["admin", "key", "tag", "ada", own!, "case=8", ...ada] },
   { line: ({ account }) => ["admin", "quota", "set", account!, "--documents", "9", ...ada] },
   { line: ({ account }) => ["admin", "quota", "show", account!, ...ada] },
   { ...row("admin", "role", "list", "--user", "eve"), code: 1 },

@@ -115,7 +115,7 @@ it.each([
   ],
   [["key", "create", "--count", "17"], "--count takes a whole number from 1 to 16."],
   [["key", "list", "--limit", "101"], "--limit takes a whole number from 1 to 100."],
-  [["key", "list", "--state", "gone"], "--state is one of enabled, disabled."],
+  [["key", "list", "--state", "gone"], "--state is one of enabled, disabled, ending."],
   [["key", "list", "--after", "x"], "--after takes a version."],
   [["key", "describe"], "coffer key describe takes a version."],
   [["key", "disable", "x"], "A version is ID.NUMBER"],

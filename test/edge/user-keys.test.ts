@@ -2,6 +2,7 @@
 
 import { expect, it } from "vitest";
 import { seconds } from "#protocol/clock.ts";
+import type { DescribedUserKey, KeyChange, UserKeys } from "#protocol/contract/index.ts";
 import { jwsParts } from "#protocol/jws.ts";
 import type { Edk, RetainedKeys } from "#protocol/keys/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
@@ -16,23 +17,17 @@ const userOf = ({ tokens }: EdgeClient) => tokens.user.id;
 const inDays = (days: number) => seconds(Date.now()) + days * 24 * 3600;
 const NOBODY = "a".repeat(32);
 
-type Listed = {
-  key: string;
-  client: string;
-  purpose: string;
-  state: string;
-  ends?: number;
-  lastReleased?: number;
-};
 const list = async (by: EdgeClient, user: string, query = "") =>
-  json<{ keys: Listed[]; more: boolean }>(await by.rest("GET", `/admin/users/${user}/keys${query}`));
-async function end(by: EdgeClient, user: string, key: string, ends: number | null): Promise<string> {
-  const answer = await by.rest("PUT", `/admin/users/${user}/keys/${key}`, { ends });
-  return answer.status === 204 ? "ok" : problem(answer);
+  json<UserKeys>(await by.rest("GET", `/admin/users/${user}/keys${query}`));
+const end = (by: EdgeClient, user: string, key: string, ends: number | null) => change(by, user, key, { ends });
+async function change(by: EdgeClient, user: string, key: string, to: KeyChange): Promise<string> {
+  const answer = await by.rest("PUT", `/admin/users/${user}/keys/${key}`, to);
+  return answer.status === 200 ? "ok" : problem(answer);
 }
-async function endOwn(by: EdgeClient, key: string, ends: number | null): Promise<string> {
-  const answer = await by.rest("PUT", `/kms/own-keys/${key}`, { ends });
-  return answer.status === 204 ? "ok" : problem(answer);
+const endOwn = (by: EdgeClient, key: string, ends: number | null) => changeOwn(by, key, { ends });
+async function changeOwn(by: EdgeClient, key: string, to: KeyChange): Promise<string> {
+  const answer = await by.rest("PUT", `/kms/own-keys/${key}`, to);
+  return answer.status === 200 ? "ok" : problem(answer);
 }
 
 /** A key of the tenant itself that the KMS retains. */
@@ -83,7 +78,7 @@ it("M11 an admin lists and ends a key that somebody else has ordered: nobody is 
 
   const allowed = { outcome: "allow", user: userOf(ada), resource: `key/${key}` };
   await expect
-    .poll(() => rows("kms:end-key-of-user"))
+    .poll(() => rows("kms:change-key-of-user"))
     .toEqual([allowed, allowed, { ...allowed, outcome: "deny" }]);
 });
 
@@ -112,6 +107,49 @@ it("M11 an admin sees of each key of others its state and when it was last relea
   expect(all).toHaveLength(12);
   expect(await found(`?after=${all[9]!.key}`)).toEqual(all.slice(10));
   expect(problem(await ada.rest("GET", `/admin/users/${user}/keys?state=gone`))).toBe("400 bad-request");
+});
+
+it("M11 M17 an admin describes, tags and disables a key of others, and its owner does not enable it; nor does an admin what its owner has disabled", async () => {
+  const [ada, jon] = [await signedIn("Ada"), await instanceOf(await signedIn("Jon"))];
+  const user = userOf(jon.client);
+  const [key, own] = [await retain(jon), await retain(jon)];
+  expect(await load(jon, key)).toBe("1");
+  const path = `/admin/users/${user}/keys/${key}`;
+  const known = async () => json<DescribedUserKey>(await ada.rest("GET", path));
+  expect(await known()).toMatchObject({
+    ...{ key, owner: user, client: expect.any(String), purpose: "document", state: "enabled", tags: {} },
+    ...{ operations: ["encrypt", "decrypt"], releases: 1, lastReleased: expect.any(Number) },
+  });
+  expect(await change(ada, user, key, { tags: { matter: "4711" } })).toBe("ok");
+  expect((await list(ada, user, "?tag=matter")).keys.map((each) => each.key)).toEqual([key]);
+  expect((await list(ada, user, "?limit=1")).more).toBe(true);
+
+  expect(await change(ada, user, key, { state: "disabled" })).toBe("ok");
+  expect(await known()).toMatchObject({ state: "disabled", tags: { matter: "4711" } });
+  expect([await load(jon, key), await load(jon, own)]).toEqual(["403 forbidden", "1"]);
+  expect(await changeOwn(jon.client, key, { state: "enabled" })).toBe("403 forbidden");
+  expect(await changeOwn(jon.client, key, { state: "disabled" })).toBe("403 forbidden");
+  // What the admin has not decided on is its owner's as before.
+  expect(await changeOwn(jon.client, key, { tags: {} })).toBe("ok");
+  expect(await load(jon, key)).toBe("403 forbidden");
+  expect(await change(ada, user, key, { state: "enabled" })).toBe("ok");
+  expect(await load(jon, key)).toBe("1");
+
+  expect(await changeOwn(jon.client, own, { state: "disabled" })).toBe("ok");
+  expect(await change(ada, user, own, { state: "enabled" })).toBe("409 conflict");
+  expect(await load(jon, own)).toBe("403 forbidden");
+  expect(await changeOwn(jon.client, own, { state: "enabled" })).toBe("ok");
+  expect(await load(jon, own)).toBe("1");
+  // It is nobody else's to look at.
+  expect(problem(await jon.client.rest("GET", path))).toBe("403 forbidden");
+  expect(problem(await ada.rest("GET", `/admin/users/${NOBODY}/keys/${key}`))).toBe("404 not-found");
+  const about = (outcome: string, of: string) => ({ outcome, user: userOf(ada), resource: `key/${of}` });
+  await expect
+    .poll(() => rows("kms:change-key-of-user").filter(({ resource }) => resource === `key/${own}`))
+    .toEqual([about("deny", own)]);
+  await expect
+    .poll(() => rows("kms:describe-key-of-user").filter(({ resource }) => resource === `key/${key}`))
+    .toContainEqual(about("deny", key));
 });
 
 it("M11 an admin does not call off the deletion of a key that its owner has decided on", async () => {
@@ -151,7 +189,7 @@ it("M11 a key of others is seen and ended by an admin alone: not by its owner or
   expect((await ada.rest("PUT", `/admin/roles/auditor/${userOf(cleo)}`)).status).toBe(204);
   expect(await refusals(cleo)).toEqual(forbidden);
   expect(await load(dan, key)).toBe("1");
-  expect(rows("kms:end-key-of-user").filter(({ resource }) => resource === `key/${key}`)).toEqual([]);
+  expect(rows("kms:change-key-of-user").filter(({ resource }) => resource === `key/${key}`)).toEqual([]);
 });
 
 it("M11 M20 an admin ends no key by the name of another user or of nobody, and of nobody an object is made", async () => {
@@ -167,7 +205,7 @@ it("M11 M20 an admin ends no key by the name of another user or of nobody, and o
   expect(await load(hers, key)).toBe("1");
   const denied = { outcome: "deny", user: userOf(ada), resource: `key/${key}` };
   await expect
-    .poll(() => rows("kms:end-key-of-user").filter(({ resource }) => resource === `key/${key}`))
+    .poll(() => rows("kms:change-key-of-user").filter(({ resource }) => resource === `key/${key}`))
     .toEqual([denied, denied]);
   const objects = readRows(system.edgeDir, "store_identity").map((row) => JSON.stringify(row));
   expect(objects.filter((row) => row.includes(nobody))).toEqual([]);

@@ -8,7 +8,7 @@ import {
   createAccount,
   type DataKeyVersion,
   type DeletionRequest,
-  endOwnKey,
+  changeOwnKey,
   type KeptKey,
   listAccountStates,
   listInstances,
@@ -186,8 +186,8 @@ export class Accounts {
    * When a data key of the tenant itself that the user has ordered in this app (`<keyId>.<keyVersion>`) is deleted, at least a day ahead; null calls it off.
    * It is given to nobody from now on. Errors: `forbidden` where an admin has decided on it, `not-found`, `conflict`.
    */
-  endOwnKey(key: string, ends: number | null): Promise<void> {
-    return callEmpty(this.#rest, endOwnKey, { key }, { ends }, { tries: 3 });
+  async endOwnKey(key: string, ends: number | null): Promise<void> {
+    await callJson(this.#rest, changeOwnKey, { key }, { ends }, { tries: 3 });
   }
 
   /**

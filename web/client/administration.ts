@@ -4,7 +4,7 @@ import {
   type AccountQuota,
   type AnswerOf,
   addToGroup,
-  endUserKey,
+  changeUserKey,
   grantRole,
   listClients,
   listGroup,
@@ -122,8 +122,8 @@ export class Administration {
    * `ends`: when it is deleted, seconds since 1970, at least a day ahead; null calls it off. It is given to nobody from now on, and the user cannot call
    * that off. Errors: `not-found`, `conflict`.
    */
-  endUserKey(user: string, key: string, ends: number | null): Promise<void> {
-    return callEmpty(this.#rest, endUserKey, { user, key }, { ends }, { tries: 3 });
+  async endUserKey(user: string, key: string, ends: number | null): Promise<void> {
+    await callJson(this.#rest, changeUserKey, { user, key }, { ends }, { tries: 3 });
   }
 
   /** What an account uses and may use; sizes in bytes of ciphertext. Errors: `not-found`. */

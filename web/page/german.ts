@@ -134,6 +134,8 @@ export const GERMAN = {
   "Certified until": "Zertifiziert bis",
   "certified until {when}": "zertifiziert bis {when}",
   "changed a data key": "hat einen Datenschlüssel geändert",
+  "changed an organization's key of another":
+    "hat einen Schlüssel der Organisation geändert, den jemand anderes hat",
   "changed the policy": "hat die Richtlinie geändert",
   "Choose file: {name}": "Datei wählen: {name}",
   "Choose files…": "Dateien wählen …",
@@ -176,10 +178,6 @@ export const GERMAN = {
   "Data keys": "Datenschlüssel",
   "Data keys in the KMS's memory": "Datenschlüssel im Speicher des KMS",
   "Data keys in this vault": "Datenschlüssel in diesem Tresor",
-  "decided on the end of an organization's key":
-    "hat über das Ende eines Schlüssels der Organisation entschieden",
-  "decided on the end of an organization's key of another":
-    "hat über das Ende eines Schlüssels der Organisation entschieden, den jemand anderes hat",
   Decisions: "Entscheidungen",
   Del: "Entf",
   Delete: "Löschen",
@@ -517,6 +515,8 @@ export const GERMAN = {
   "read a document's sealed name": "hat den versiegelten Namen eines Dokuments gelesen",
   "read a group": "hat eine Gruppe gelesen",
   "read about a key": "hat über einen Schlüssel gelesen",
+  "read about an organization's key of another":
+    "hat über einen Schlüssel der Organisation gelesen, den jemand anderes hat",
   "read an encrypted data key": "hat einen verschlüsselten Datenschlüssel gelesen",
   "read the groups": "hat die Gruppen gelesen",
   "read the list of documents": "hat die Liste der Dokumente gelesen",

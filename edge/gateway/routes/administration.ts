@@ -39,8 +39,9 @@ export const administration = {
   },
   revokeUserInstance: ({ c, caller, input: { user, id } }) => c.env.RA.revokeOfUser(caller, user, id),
   listUserKeys: ({ c, caller, input: { user, ...query } }) => c.env.KMS.keysOfUser(caller, user, query),
-  endUserKey: ({ c, caller, input: { user, key }, body: { ends } }) =>
-    c.env.KMS.endKeyOfUser(caller, user, key, ends),
+  describeUserKey: ({ c, caller, input: { user, key } }) => c.env.KMS.describeKeyOfUser(caller, user, key),
+  changeUserKey: ({ c, caller, input: { user, key }, body }) =>
+    c.env.KMS.changeKeyOfUser(caller, user, key, body),
   readQuota: ({ c, caller, input: { account } }) => c.env.DATASTORE.quota(caller, account),
   setQuota: ({ c, caller, input: { account }, body }) => c.env.DATASTORE.setQuota(caller, account, body),
   listPolicies: ({ c, caller }) => c.env.KMS.listPolicies(caller),

@@ -5,13 +5,15 @@ import { applicant } from "../session.ts";
 /** The KMS. */
 export const keys = {
   makeDataKeys: ({ c, caller, body }) => c.env.KMS.dataKeys(caller, body),
-  listKeys: ({ c, caller, input: { account, ...query } }) => c.env.KMS.listKeys(caller, account, query),
-  describeKey: ({ c, caller, input: { account, key } }) => c.env.KMS.describeKey(caller, account, key),
+  listKeys: ({ c, caller, input: { account, ...query } }) => c.env.KMS.listKeys({ caller, account }, query),
+  describeKey: ({ c, caller, input: { account, key } }) => c.env.KMS.describeKey({ caller, account }, key),
   changeKey: ({ c, caller, input: { account, key }, body }) =>
-    c.env.KMS.changeKey(caller, account, key, body),
+    c.env.KMS.changeKey({ caller, account }, key, body),
+  listOwnKeys: ({ c, caller, input: query }) => c.env.KMS.listKeys({ caller }, query),
+  describeOwnKey: ({ c, caller, input: { key } }) => c.env.KMS.describeKey({ caller }, key),
+  changeOwnKey: ({ c, caller, input: { key }, body }) => c.env.KMS.changeKey({ caller }, key, body),
   readKeptKeys: ({ c, caller, input: { account, instance } }) =>
     c.env.KMS.keptKeys(caller, account, instance),
-  endOwnKey: ({ c, caller, input: { key }, body: { ends } }) => c.env.KMS.endOwnKey(caller, key, ends),
   metadataKey: ({ c, caller, input: { account } }) => c.env.KMS.metadataKey(caller, account),
   readVersions: ({ c, caller, input: { account, after } }) =>
     c.env.KMS.readVersions(caller, account, Number(after ?? 0)),

@@ -20,7 +20,7 @@ export { checkAsker, loadNoneRetained, loadRetained } from "./retained.ts";
 export type { Under } from "./rewrap-batch.ts";
 export { digestOf } from "./rewrap-several.ts";
 export type { Item } from "./several.ts";
-export { type Asking, askStanding, askUnder, isUnder } from "./wanted.ts";
+export { askStanding, askUnder, isUnder } from "./wanted.ts";
 
 const WAYS: {
   [W in LoadRequest["way"]]: (

@@ -9,11 +9,10 @@ import { parseCertificate } from "#protocol/pki/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
-import type { Member, Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, fail, ok, type Refusal, type Result, refuse } from "../../result.ts";
 import type { Attested } from "../back-ends/back-end.ts";
-import { type About, type Context, type Neighbours, noMember } from "../context.ts";
+import { type About, type Asking, askPerson, type Context, type Neighbours, noMember } from "../context.ts";
 import { countReleases } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
 import { shareRecord } from "../shares.ts";
@@ -62,17 +61,12 @@ export function attestedBy(
  */
 export type Answers<M> = { member: Result<M>; found: Result<Recipient>; owner?: Result<null> | undefined };
 
-/** Who asks: with what they are in the account, where the key is of one. */
-export type Asking = Person & Partial<Pick<Member, "as">>;
-
 /** Asks the IAM whether the caller may have keys of that EDK's account, or is signed in where it has none. */
 export type AskMember<M> = (edk: Edk, caller: Caller) => Promise<Result<M>>;
 
-export function askStanding({ IAM }: Pick<Neighbours, "IAM">): AskMember<{ by: Asking }> {
+export function askStanding(neighbours: Pick<Neighbours, "IAM">): AskMember<{ by: Asking }> {
   return async ({ account }, caller) => {
-    const { tenant } = caller;
-    const asked = account === undefined ? IAM.signedIn(caller) : IAM.member({ tenant, account, caller });
-    const standing = await asked;
+    const standing = await askPerson(neighbours, caller, account);
     return standing.ok ? ok({ by: standing.value }) : standing;
   };
 }

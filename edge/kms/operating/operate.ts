@@ -11,9 +11,9 @@ import type { KeyOperation } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
-import { type Context, type Door, failedUnderMaster, noMember } from "../context.ts";
+import { type Asking, type Context, type Door, failedUnderMaster, noMember } from "../context.ts";
 import { countReleases } from "../key-management.ts";
-import { type Asking, askStanding, askUnder, type Item, isUnder } from "../loading/index.ts";
+import { askStanding, askUnder, type Item, isUnder } from "../loading/index.ts";
 import { findDataKey } from "../registry.ts";
 import {
   type Bytes,

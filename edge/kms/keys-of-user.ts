@@ -1,0 +1,66 @@
+/**
+ * Data keys of the tenant itself that a principal has ordered (M6), for admins, who were asked for before: what is known of them, and changes that who has
+ * ordered them does not change back.
+ */
+
+import type {
+  DescribedUserKey,
+  KeyChange,
+  ListKeysQuery,
+  UserKeys,
+} from "#protocol/contract/index.ts";
+import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import type { Store } from "../store.ts";
+import { nameOf, type Version } from "./account-data-keys.ts";
+import { adminsOf, described, find, keep, type Managed, pageOf, put } from "./key-management.ts";
+
+/** In the object of who ordered them, of all apps. */
+export function keysOfUser(store: Store, caller: Caller, query: ListKeysQuery): Result<UserKeys> {
+  const about = { action: "kms:list-keys-of-user", caller, resource: "keys", requestId: caller.requestId };
+  return authorize(store, about, (sql) => {
+    const { rows, more } = pageOf(sql, null, query);
+    return ok({ keys: rows.map(ofUser), more });
+  });
+}
+
+export function describeKeyOfUser(store: Store, caller: Caller, key: Version): Result<DescribedUserKey> {
+  return authorize<DescribedUserKey>(store, aboutKey("kms:describe-key-of-user", caller, key), (sql) => {
+    const found = find(sql, key);
+    return found.ok ? ok(ofUser(found.value)) : found;
+  });
+}
+
+/** Of its end and its state an admin calls off what an admin has decided alone. Errors: `not-found`, `conflict`. */
+export function changeKeyOfUser(
+  store: Store,
+  caller: Caller,
+  key: Version,
+  change: KeyChange,
+): Result<DescribedUserKey> {
+  return authorize<DescribedUserKey>(store, aboutKey("kms:change-key-of-user", caller, key), (sql) => {
+    const before = find(sql, key);
+    if (!before.ok) return before;
+    const { ends, state } = change;
+    const { ended_by, disabled_by } = adminsOf(sql, key);
+    if (ends === null && before.value.ends !== null && ended_by === null)
+      return refuse("conflict", "who ordered the key has decided on its end");
+    if (state === "enabled" && before.value.state === "disabled" && disabled_by === null)
+      return refuse("conflict", "who ordered the key has disabled it");
+    const changed = put(sql, before.value, change);
+    if (!changed.ok) return changed;
+    if (ends !== undefined) keep(sql, key, "ended_by", ends === null ? null : caller.user);
+    if (state !== undefined) keep(sql, key, "disabled_by", state === "enabled" ? null : caller.user);
+    return ok(ofUser(changed.value));
+  });
+}
+
+export function aboutKey(action: string, caller: Caller, key: Version) {
+  return { action, caller, resource: `key/${nameOf(key)}`, requestId: caller.requestId };
+}
+
+function ofUser(row: Managed): DescribedUserKey {
+  const { client, standing: state } = row;
+  return { ...described(row), client, state };
+}
