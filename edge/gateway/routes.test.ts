@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { contract, type Route } from "#protocol/contract/index.ts";
+import { AT_CAAS, CAAS_PATH, contract, type lifeCycle, type Route, service } from "#protocol/contract/index.ts";
 import { createApp } from "./app.ts";
 
 /** What people and browsers ask for: pages, their forms, and files. */
@@ -22,14 +22,18 @@ const PAGES = [
   "POST /vault/back-channel-logout",
 ];
 
-it("has no route that the contract does not have, but pages and files", () => {
+it("has no route that the contract does not have, but pages and files, and what the CaaS does not do", () => {
   const served = createApp()
     .routes.filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${path}`);
   const agreed = Object.values<Route>(contract).map(
     ({ site, method, path }) => `${method} /${site}${path.replaceAll(/\{(\w+)\}/g, ":$1")}`,
   );
-  expect([...new Set(served)].sort()).toEqual([...PAGES, ...agreed].sort());
+  const refused = Object.entries(AT_CAAS)
+    .filter(([, offered]) => !offered)
+    .map(([id]) => service[id as keyof typeof lifeCycle])
+    .map(({ method, path }) => `${method} /app${CAAS_PATH}${path}`);
+  expect([...new Set(served)].sort()).toEqual([...PAGES, ...agreed, ...refused].sort());
 });
 
 it("guards all that is behind a token by the area, before any route", () => {

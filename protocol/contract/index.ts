@@ -26,7 +26,7 @@ export {
   MAX_DOCUMENT_IDS,
   MIN_PART,
 } from "./names.ts";
-export { openApiDocument, serviceDocument } from "./openapi.ts";
+export { caasDocument, openApiDocument, serviceDocument } from "./openapi.ts";
 export * from "./passkeys.ts";
 export * from "./policies.ts";
 export {
@@ -54,6 +54,7 @@ export {
   type Route,
 } from "./route.ts";
 export {
+  AT_CAAS,
   CAAS_PATH,
   lifeCycle,
   operations,

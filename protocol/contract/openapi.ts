@@ -33,35 +33,65 @@ export function openApiDocument({ app, vault }: { app: string; vault: string }) 
   };
 }
 
-/** Of the service contract: what a microservice, or a CaaS, answers at that address. Callers show a certificate. */
+/** Of the service contract: what a microservice, or its sidecar, answers at that address. Callers show a certificate. */
 export function serviceDocument(url: string) {
+  const security = [{ certificate: [] }];
+  const at = { url, description: "The microservice, or its sidecar" };
+  const { paths, schemas } = servicePaths((_, route) => ({ security, problems: problemsOfService(route) }));
+  const components = { schemas, securitySchemes: { certificate: { type: "mutualTLS" } } };
+  return { ...documentOf("Coffer microservice", at), paths, components };
+}
+
+/** The same of the CaaS, which says that it does not do some of it. Callers show a token. */
+export function caasDocument(url: string) {
+  const at = { url, description: "The CaaS" };
+  const { paths, schemas } = servicePaths((id) => {
+    const own = `caas${id[0]?.toUpperCase()}${id.slice(1)}`;
+    const route = Object.hasOwn(contract, own) ? contract[own as OperationId] : undefined;
+    return { security: requirements.token, problems: route ? problemsOf(route) : null };
+  });
+  const { token, proof } = securitySchemes;
+  return { ...documentOf("Coffer CaaS", at), paths, components: { schemas, securitySchemes: { token, proof } } };
+}
+
+function documentOf(title: string, server: { url: string; description: string }) {
+  return {
+    openapi: "3.1.1",
+    info: {
+      title,
+      version: "1",
+      summary: "Operations with keys that nobody can read",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [server],
+  };
+}
+
+/** `problems`: null for what is not done there. */
+type Served = { security: object[]; problems: ProblemCode[] | null };
+
+function servicePaths(served: (id: string, route: ServiceRoute) => Served) {
   const schemas: Record<string, Schema> = { Problem: problemSchema };
   const paths: Record<string, Record<string, unknown>> = {};
   for (const [id, route] of Object.entries<ServiceRoute>(service)) {
     const { query, request, answer } = route;
     const named = namer(id, schemas);
+    const { security, problems } = served(id, route);
     const described = {
       operationId: id,
-      summary: wordsOf(id),
-      security: [{ certificate: [] }],
-      parameters: parametersOf({ answer, query: { required: query ?? {}, optional: {} } }),
-      ...(request && { requestBody: { required: true, content: requestContent(request, named) } }),
-      responses: { ...success(answer, named), ...refusals(problemsOfService(route)) },
+      summary: problems ? wordsOf(id) : `${wordsOf(id)}: not here`,
+      security,
+      ...(problems && {
+        parameters: parametersOf({ answer, query: { required: query ?? {}, optional: {} } }),
+        ...(request && { requestBody: { required: true, content: requestContent(request, named) } }),
+      }),
+      responses: problems
+        ? { ...success(answer, named), ...refusals(problems) }
+        : refusals(["not-offered", "invalid-token", "invalid-proof"]),
     };
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: described };
   }
-  return {
-    openapi: "3.1.1",
-    info: {
-      title: "Coffer microservice",
-      version: "1",
-      summary: "Operations with keys that nobody can read",
-      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
-    },
-    servers: [{ url, description: "The microservice, its sidecar, or the CaaS" }],
-    paths,
-    components: { schemas, securitySchemes: { certificate: { type: "mutualTLS" } } },
-  };
+  return { paths, schemas };
 }
 
 /** `makeDataKeys`: Make data keys. */

@@ -54,6 +54,7 @@ export const problems = {
   "quota-exceeded": { status: 403, title: "The account is full" },
   "too-many-requests": { status: 429, title: "Too many requests" },
   internal: { status: 500, title: "Something went wrong" },
+  "not-offered": { status: 501, title: "The CaaS does not do this: a microservice does" },
   "enrolment-refused": { status: 502, title: "The certificates that the instance got do not hold" },
   "hsm-refused": { status: 502, title: "The key store refused the request" },
   busy: { status: 503, title: "Too many calls at once" },

@@ -1,6 +1,14 @@
 import { expect, it } from "vitest";
 import { OPERATIONS } from "../operations/index.ts";
-import { operations, problemsOfService, type ServiceRoute, service, serviceDocument } from "./index.ts";
+import {
+  AT_CAAS,
+  caasDocument,
+  operations,
+  problemsOfService,
+  type ServiceRoute,
+  service,
+  serviceDocument,
+} from "./index.ts";
 
 const routes = Object.entries<ServiceRoute>(service);
 const document = serviceDocument("https://microservice.example");
@@ -31,4 +39,21 @@ it("M16 is published as OpenAPI, each route with what may be wrong, and each ref
   );
   expect(refs.length).toBeGreaterThan(20);
   expect(refs.filter((name) => !Object.hasOwn(document.components.schemas, name!))).toEqual([]);
+});
+
+it("M16 the CaaS publishes the same paths, and says of each that it does not do that it does not", () => {
+  const { paths } = caasDocument("https://app.example/caas");
+  expect(Object.keys(paths)).toEqual(Object.keys(document.paths));
+  const statuses = Object.fromEntries(
+    routes.map(([id, { method, path }]) => {
+      const { responses } = paths[path]?.[method.toLowerCase()] as { responses: object };
+      return [id, Object.keys(responses)];
+    }),
+  );
+  for (const [id, { answer }] of routes) {
+    const isThere = Object.hasOwn(operations, id) || AT_CAAS[id as keyof typeof AT_CAAS];
+    if (isThere) expect(statuses[id], id).toContain(String(answer.status));
+    else expect(statuses[id], id).toEqual(["401", "501"]);
+    expect(statuses[id]?.includes("501"), id).toBe(!isThere);
+  }
 });

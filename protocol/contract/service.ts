@@ -1,7 +1,8 @@
 /**
  * The service contract (M16): what a microservice answers over REST, and the centralized CaaS at an address of its own, so that
  * an app moves from one to the other by changing a URL. A caller shows a certificate (mutual TLS) where the host has it, a
- * token at the CaaS. A key is loaded into a microservice; at the CaaS it works in the HSM, and loading is not found there.
+ * token at the CaaS. A key is loaded into a microservice; at the CaaS it works in the HSM, and what has an instance or a document in it is
+ * `not-offered` there (`AT_CAAS`).
  */
 
 import { enrol } from "../enrolment.ts";
@@ -9,7 +10,7 @@ import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { entrusted, entrusting, handedInJson } from "../keys/loading/index.ts";
 import { MAX_DATA, OPERATIONS } from "../operations/index.ts";
 import { instance } from "../port/instance.ts";
-import { anything, compactJws, list, nullable, object, open, type Shape, text, whole } from "../shape.ts";
+import { anything, boolean, compactJws, list, nullable, object, open, type Shape, text, whole } from "../shape.ts";
 import type { ProblemCode } from "./problems.ts";
 
 /** Of a body in JSON: a message of the longest data in base64url, and an EDK beside it. */
@@ -75,7 +76,14 @@ export const lifeCycle = {
   describe: {
     method: "GET",
     path: "/instance",
-    answer: { status: 200, json: open({ measurement: text(0, 128), instance: nullable(instance) }) },
+    answer: {
+      status: 200,
+      json: open(
+        { measurement: text(0, 128), instance: nullable(instance) },
+        /** Of the CaaS, which has no instance: its keys work in the HSM, and none is loaded. */
+        { centralized: boolean },
+      ),
+    },
     problems: ["foreign-custodian", "no-session"],
   },
   enrol: {
@@ -137,6 +145,12 @@ export const lifeCycle = {
 } as const satisfies Record<string, ServiceRoute>;
 
 export const service = { ...operations, ...lifeCycle };
+
+/** Which of them the CaaS answers beside the operations; the others are `not-offered` (docs/decisions/0097). */
+export const AT_CAAS = {
+  ...{ openApi: true, describe: true, lock: true },
+  ...{ enrol: false, load: false, entrust: false, seal: false, open: false },
+} as const satisfies Record<keyof typeof lifeCycle, boolean>;
 export type ServiceOperation = keyof typeof service;
 
 /** All that may be wrong at a route of it. */

@@ -49,6 +49,9 @@ export const summaries: Partial<Record<OperationId, string>> = {
   caasMacVerify: "Whether a MAC is that of the data, by a key in the HSM (M16)",
   caasHash: "A digest, made in the HSM (M16)",
   caasRandom: "Random bytes of the HSM (M16)",
+  caasOpenApi: "What of the service contract the CaaS answers",
+  caasDescribe: "What answers here: the CaaS, which is no instance",
+  caasLock: "Nothing: the CaaS holds no key from one request to the next",
   loadRetainedKeys:
     "Data keys that the KMS retains, for the instance that asks, one page of all or those that it names (M11)",
   readRotation: "How far the rotation of the tenant's master key is (W12)",

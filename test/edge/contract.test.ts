@@ -499,6 +499,10 @@ it("operates in the HSM where the officer allows it", async () => {
   hold("caasHash", await call("hash", digest), 200);
   hold("caasRandom", await call("random", asPublished("caasRandom", { length: 16 })), 200);
   hold("caasRandom", await call("random", { length: 0 }), 400);
+  hold("caasOpenApi", await ann.rest("GET", "/caas/openapi.json"), 200);
+  hold("caasDescribe", await ann.rest("GET", "/caas/instance"), 200);
+  hold("caasLock", await ann.rest("POST", "/caas/locks", asPublished("caasLock", {})), 201);
+  hold("caasLock", await ann.rest("POST", "/caas/locks", { more: 1 }), 400);
   await sayOperations(system, false);
 });
 

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { AT_CAAS, CAAS_PATH, type ServiceRoute, service } from "#protocol/contract/index.ts";
 import { type Listening, serveMicroservice, type TlsIdentity } from "#web/hosts/node/index.ts";
 import { startSidecar } from "#web/hosts/sidecar/index.ts";
+import { problem, send } from "../support/http.ts";
 import { useSystem } from "../system/index.ts";
 import { caasHost, sayOperations } from "./caas.ts";
 import { type ContractHost, contractCases, operated } from "./contract.ts";
@@ -95,6 +97,23 @@ function nodeHost(custodian: NodeCustodian, identity: TlsIdentity, { place }: Li
 
 const NAMES = ["socket", "loopback", "sidecar", "CaaS"] as const;
 describe.each(NAMES)("M16 the service contract: %s", (name) => contractCases(() => hosts[name]!));
+
+it("M16 the CaaS says of what has an instance or a document in it that it does not do that, to who has shown a token", async () => {
+  const caas = hosts.CaaS!;
+  const edk = await caas.key("AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
+  const named = (path: string) => (path === service.seal.path ? `${path}?key=${edk}&context=e30` : path);
+  const asked = Object.entries(AT_CAAS).filter(([, offered]) => !offered);
+  expect(asked.map(([id]) => id)).toEqual(["enrol", "load", "entrust", "seal", "open"]);
+  for (const [id] of asked) {
+    const { method, path, request }: ServiceRoute = service[id as keyof typeof AT_CAAS];
+    const sent = request && "octets" in request ? { bytes: utf8("a letter") } : { body: {} };
+    expect(problem(await caas.send(method, named(path), sent)), id).toBe("501 not-offered");
+    const nobody = await send(`${system.appOrigin}${CAAS_PATH}${path}`, { method });
+    expect(nobody.status, id).toBe(401);
+  }
+  expect(problem(await caas.send("GET", "/keys"))).toBe("405 method-not-allowed");
+  expect(problem(await caas.send("GET", "/keyring"))).toBe("404 not-found");
+});
 
 it("M16 M17 what one host has sealed, vouched for or signed, each other one opens and verifies", async () => {
   const data = encodeBase64url(utf8("moved by changing an address"));

@@ -4,7 +4,7 @@ import { constants, createHash, createPublicKey, type KeyObject, verify } from "
 import { expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { operations, problemsOfService, type ServiceRoute } from "#protocol/contract/index.ts";
+import { operations, problemsOfService, type ServiceRoute, service } from "#protocol/contract/index.ts";
 import type { KeyAlgorithm, SignatureAlgorithm } from "#protocol/keys/index.ts";
 import { WEB_SIGNATURES } from "#protocol/signatures.ts";
 import { type Answer, json, problem } from "../support/http.ts";
@@ -171,6 +171,26 @@ export function contractCases(host: () => ContractHost): void {
     ]);
     expect(decodeBase64url(one)).toHaveLength(32);
     expect(other).not.toBe(one);
+  });
+
+  it("M16 says what it is and publishes the contract, and keys work after a lock as before", async () => {
+    const known = json<{ measurement: string; instance: object | null; centralized?: boolean }>(
+      await host().send("GET", service.describe.path),
+    );
+    // One or the other: an instance, or the CaaS, whose keys are in the HSM.
+    expect(known.instance === null).toBe(known.centralized === true);
+    const { paths } = json<{ paths: Record<string, object> }>(
+      await host().send("GET", service.openApi.path),
+    );
+    expect(Object.keys(paths).toSorted()).toEqual(
+      [...new Set(Object.values<ServiceRoute>(service).map(({ path }) => path))].toSorted(),
+    );
+    const key = await host().key("HMAC-SHA256-HKDF-SHA512");
+    const { mac } = await operated(host(), "mac", { key, data });
+    const locked = await host().send("POST", service.lock.path, { body: {} });
+    expect([locked.status, json(locked)]).toEqual([201, {}]);
+    await host().take(key);
+    expect(await operated(host(), "macVerify", { key, data, mac })).toEqual({ valid: true });
   });
 
   it("M16 refuses with the contract's problems, and says no more", async () => {

@@ -11,7 +11,7 @@ import { type ContractHandlers, type Handler, serve } from "../serve.ts";
 import { accounts } from "./accounts.ts";
 import { administration } from "./administration.ts";
 import { audit } from "./audit.ts";
-import { caas } from "./caas.ts";
+import { caas, withoutInstance } from "./caas.ts";
 import { documents } from "./documents.ts";
 import { instances } from "./instances.ts";
 import { keys } from "./keys.ts";
@@ -38,7 +38,7 @@ export function appSite(): Hono<GatewayEnv> {
     const hash = btoa(String.fromCharCode(...(await sha256(contractStyle))));
     return c.html(page, 200, { "content-security-policy": contractPolicy(hash) });
   });
-  return withFiles(withContract(site, "app"));
+  return withFiles(withoutInstance(withContract(site, "app")));
 }
 
 /** The vault's origin: its document, the pages that ask, and enrolment, which takes cookie and Origin together (M13). */
