@@ -2,7 +2,7 @@
 
 import type { DataKeysRequest } from "#protocol/contract/index.ts";
 import { DOCUMENT_ALGORITHM, isSignature, type KeyAlgorithm, operationsOf } from "#protocol/keys/index.ts";
-import { isKeyPolicy, type KeyPolicy } from "#protocol/policy/index.ts";
+import { hasStrayWildcard, isKeyPolicy, type KeyPolicy } from "#protocol/policy/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 
 /** `metadata`: of the KMS's own, for the list of documents. */
@@ -35,6 +35,7 @@ export function orderOf(request: DataKeysOrder, custodian?: string): Decision<Or
   const most = isSignature(algorithm) ? MAX_POLICY_BESIDE_PAIR : MAX_POLICY;
   if (!isKeyPolicy(policy) || JSON.stringify(policy).length > most)
     return refuse("bad-request", "policy is too long");
+  if (hasStrayWildcard(policy)) return refuse("bad-request", "a wildcard that is no common name");
   if (request.seed !== undefined && (request.custody !== undefined || request.seed.labels.length !== count))
     return refuse("bad-request", "a key of a seed is one of a label, and nobody keeps it");
   if (request.seed !== undefined && isSignature(algorithm))

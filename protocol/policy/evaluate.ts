@@ -1,10 +1,11 @@
 import { type Decision, decide, type Rule } from "./decide.ts";
+import { isNamed } from "./names.ts";
 import { type Action, type KeyPolicy, rank, TIERS, type Tier, type Wrapping } from "./policy.ts";
 
 /** Who wants to do what. */
 export type Request = {
   action: Action;
-  /** Distinguished Name of the custodian (RFC 4514); a key policy compares it byte for byte: both sides come from certificates of one CA. */
+  /** Distinguished Name of the custodian (RFC 4514); a key policy compares it byte for byte, but for a common name that it leaves open: both sides come from certificates of one CA. */
   principal: string;
   /** Tier of the instance, from its certificate. */
   tier: Tier | undefined;
@@ -25,27 +26,24 @@ export function rulesOfKeyPolicy(policy: KeyPolicy): Rule<Request>[] {
   return [
     {
       effect: "deny",
-      asks: [{ name: "principal", answer: ({ principal }) => denied?.includes(principal) ?? false }],
+      asks: [{ name: "principal", answer: ({ principal }) => isNamed(denied ?? [], principal) }],
     },
     {
       effect: "allow",
       asks: [
-        { name: "operation", answer: ({ action }) => operations.some((one) => one === action) },
-        { name: "principal", answer: ({ principal }) => principals?.includes(principal) ?? true },
+        { name: "operation", answer: ({ action }) => (operations as Action[]).includes(action) },
+        { name: "principal", answer: ({ principal }) => !principals || isNamed(principals, principal) },
         {
           name: "tier",
+          // Of a tier that is not known or not shown the place is before all.
           answer: (request) =>
-            tier === undefined || TIERS.some((one, at) => one === request.tier && rank(tier) <= at),
+            tier === undefined || rank(tier) <= (TIERS as readonly unknown[]).indexOf(request.tier),
         },
         { name: "expires", answer: ({ now }) => expires === undefined || now < expires },
-        ...(wrapping
-          ? [
-              {
-                name: "wrapping",
-                answer: (request: Request) => request.wrapping === null || request.wrapping === wrapping,
-              },
-            ]
-          : []),
+        {
+          name: "wrapping",
+          answer: (request) => !wrapping || request.wrapping === null || request.wrapping === wrapping,
+        },
       ],
     },
   ];

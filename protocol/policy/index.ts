@@ -4,6 +4,7 @@
  */
 export { type Answer, type Ask, applies, type Decision, decide, type Rule } from "./decide.ts";
 export { evaluate, type Request, rulesOfKeyPolicy } from "./evaluate.ts";
+export { hasStrayWildcard, isNamed } from "./names.ts";
 export { narrow } from "./narrow.ts";
 export {
   type Action,

@@ -1,3 +1,4 @@
+import { isNamed } from "./names.ts";
 import { type KeyPolicy, rank } from "./policy.ts";
 
 /**
@@ -9,7 +10,10 @@ export function narrow(a: KeyPolicy, b: KeyPolicy): KeyPolicy {
     operations: a.operations.filter((operation) => b.operations.includes(operation)),
   };
   const [some, others] = [a.principals, b.principals];
-  const principals = some && others ? some.filter((name) => others.includes(name)) : (some ?? others);
+  // What both name: of an open name and one that it stands for the latter.
+  const both = (name: string) => isNamed(some ?? [], name) && isNamed(others ?? [], name);
+  const principals =
+    some && others ? [...new Set([...some, ...others])].filter(both) : (some ?? others);
   if (principals) narrowed.principals = principals;
   const denied = [...new Set([...(a.denied ?? []), ...(b.denied ?? [])])];
   if (denied.length > 0) narrowed.denied = denied;

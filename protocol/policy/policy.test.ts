@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   evaluate,
+  hasStrayWildcard,
   isKeyPolicy,
   KEY_OPERATIONS,
   type KeyPolicy,
@@ -72,14 +73,72 @@ describe("M12 evaluation", () => {
   });
 });
 
+describe("B3 names in a key's own policy", () => {
+  const allows = (listed: string, principal: string) =>
+    evaluate([{ operations: ["decrypt"], principals: [listed] }], ask({ principal })).allowed;
+  const denies = (listed: string, principal: string) =>
+    !evaluate([{ operations: ["decrypt"], denied: [listed] }], ask({ principal })).allowed;
+
+  it.each([
+    ["CN=*,OU=https://app.example,O=acme", "CN=ada,OU=https://app.example,O=acme", true],
+    ["CN=*,OU=https://app.example,O=acme", "CN=,OU=https://app.example,O=acme", true],
+    ["CN=*,O=acme", "CN=a\\,b\\+c\\\\,O=acme", true],
+    ["CN=*+SN=1,O=acme", "CN=ada+SN=1,O=acme", true],
+    ["CN=*", "CN=ada", true],
+    ["CN=*,OU=https://app.example,O=acme", "CN=ada,OU=https://other.example,O=acme", false],
+    ["CN=*,OU=https://app.example,O=acme", "CN=ada,OU=https://app.example,O=umbrella", false],
+    // Another attribute's value is not the common name's, nor is what a common name has in it an attribute.
+    ["CN=*,O=acme", "CN=ada,OU=https://app.example,O=acme", false],
+    ["CN=*,OU=x,O=acme", "CN=ada\\,OU=x,O=acme", false],
+    ["CN=*,O=acme", "CN=ada+SN=1,O=acme", false],
+    ["CN=*,O=acme", "SN=1,CN=ada,O=acme", false],
+    ["CN=*,O=acme", "O=acme", false],
+    ["CN=ada,OU=*,O=acme", "CN=ada,OU=x,O=acme", false],
+    ["CN=a*,O=acme", "CN=ada,O=acme", false],
+    ["*", "CN=ada,O=acme", false],
+  ])("%s and %s: %s", (listed, principal, expected) => {
+    expect([allows(listed, principal), denies(listed, principal)]).toEqual([expected, expected]);
+  });
+
+  it("are the same as by a reading of each name, attribute by attribute", () => {
+    const value = fc.string({ unit: fc.constantFrom("a", "*", ",", "+", "\\", "=", "O"), maxLength: 4 });
+    const attribute = fc.tuple(fc.constantFrom("CN", "OU", "O"), value);
+    const name = fc.array(attribute, { minLength: 1, maxLength: 3 });
+    const escape = (text: string) => text.replaceAll(/[,+\\=]/g, String.raw`\$&`);
+    const written = (attributes: [string, string][]) =>
+      attributes.map(([type, text]) => `${type}=${escape(text)}`).join(",");
+    const isMeant = (listed: [string, string][], asking: [string, string][]) =>
+      listed.length === asking.length &&
+      listed.every(([type, text], at) => {
+        const [askingType, askingText] = asking[at]!;
+        const isOpen = at === 0 && type === "CN" && text === "*";
+        return type === askingType && (isOpen || text === askingText);
+      });
+    fc.assert(
+      fc.property(name, fc.option(name), (asking, other) => {
+        const [[type], ...rest] = asking as [[string, string], ...[string, string][]];
+        const listed: [string, string][] = other ?? [[type, "*"], ...rest];
+        expect(allows(written(listed), written(asking))).toBe(isMeant(listed, asking));
+      }),
+    );
+  });
+
+  it("are told from wildcards that stand for nothing", () => {
+    const stray = (name: string) => hasStrayWildcard({ operations: [], denied: [name] });
+    for (const name of ["CN=*", "CN=*,O=acme", "CN=*+SN=1,O=acme", "CN=ada,O=acme"]) expect(stray(name), name).toBe(false);
+    for (const name of ["*", "CN=a*,O=acme", "CN=ada,OU=*", "CN=*a,O=acme", "CN=*,O=*"]) expect(stray(name), name).toBe(true);
+  });
+});
+
 describe("narrowing", () => {
-  const names = ["CN=a", "CN=b", "CN=c"];
+  const names = ["CN=a,O=x", "CN=b,O=x", "CN=a,O=y"];
+  const listed = [...names, "CN=*,O=x", "CN=*,O=y"];
   const policy: fc.Arbitrary<KeyPolicy> = fc
     .record(
       {
         operations: fc.subarray([...KEY_OPERATIONS]),
-        principals: fc.subarray(names),
-        denied: fc.subarray(names),
+        principals: fc.subarray(listed),
+        denied: fc.subarray(listed),
         tier: fc.constantFrom(...TIERS),
         expires: fc.nat(5),
       },

@@ -30,9 +30,9 @@ export type Wrapping = (typeof WRAPPINGS)[number];
 export type KeyPolicy = {
   /** Operations allowed, each at most once. */
   operations: KeyOperation[];
-  /** Distinguished Names (RFC 4514) of the custodians that may use the key. Absent: every custodian of its account. */
+  /** Distinguished Names (RFC 4514) of the custodians that may use the key; `CN=*` leaves the common name open. Absent: every custodian of its account. */
   principals?: string[];
-  /** Distinguished Names that are always refused (deny wins). */
+  /** The same of those that are always refused (deny wins). */
   denied?: string[];
   /** The weakest instance that may hold the key. */
   tier?: Tier;

@@ -69,6 +69,30 @@ async function refused(answer: Answer, { dn }: Party, action: string, reason: st
     .toEqual([expect.objectContaining(row)]);
 }
 
+it("B3 a name whose common name is left open is each custodian's of the app, at KMS, microservice and CaaS, and nobody else's", async () => {
+  const anyone = ada!.dn.replace(/^CN=[^,]*/, "CN=*");
+  expect(bob!.dn.replace(/^CN=[^,]*/, "CN=*")).toBe(anyone);
+  const key = await order(ada!, { operations: ["encrypt"], principals: [anyone] });
+  for (const party of [ada!, bob!]) {
+    const loaded = await rewrap(party, key);
+    expect(loaded.status, loaded.text).toBe(200);
+    await party.port.load(json<Load>(loaded));
+    expect(await codeOf(party.port.operate("encrypt", { key, context, data }))).toBe("none");
+    expect((await atCaas(party, "encrypt", { key, data })).status).toBe(200);
+  }
+  const elsewhere = await order(ada!, {
+    operations: ["encrypt"],
+    principals: [anyone.replace(/OU=[^,]*/, "OU=https://other.example")],
+  });
+  await refused(await rewrap(ada!, elsewhere), ada!, "kms:rewrap", "not allowed by principal");
+  const answer = await atCaas(ada!, "encrypt", { key: elsewhere, data });
+  await refused(answer, ada!, "kms:encrypt", "policy: not allowed by principal");
+  // A wildcard anywhere else is no order.
+  const policy = { operations: ["encrypt"], principals: [ada!.dn.replace(/O=[^,]*$/, "O=*")] };
+  const asked = { count: 1, purpose: "data", algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY", policy };
+  expect(problem(await ada!.client.rest("POST", "/kms/data-keys", asked))).toBe("400 bad-request");
+});
+
 it("B3 a listed name with a listed action passes at KMS, microservice and CaaS; another action and another name are refused by each", async () => {
   const key = await order(ada!, { operations: ["encrypt"], principals: [ada!.dn] });
 

@@ -127,6 +127,9 @@ describe("loading by rewrap", () => {
       [{ operations: ["encrypt"], principals: [DN] }, null],
       [{ operations: ["encrypt"], principals: [DN.replace("u-1", "u-2")] }, "forbidden"],
       [{ operations: ["encrypt"], principals: [] }, "forbidden"],
+      [{ operations: ["encrypt"], principals: [DN.replace(/^CN=[^,]*/, "CN=*")] }, null],
+      [{ operations: ["encrypt"], principals: [DN.replace(/^CN=[^,]*(.*)$/, "CN=*$1,C=XX")] }, "forbidden"],
+      [{ operations: ["encrypt"], denied: [DN.replace(/^CN=[^,]*/, "CN=*")] }, "forbidden"],
       [{ operations: ["encrypt"], principals: [DN], denied: [DN] }, "forbidden"],
       [{ operations: ["decrypt"], principals: [DN] }, "forbidden"],
     ];

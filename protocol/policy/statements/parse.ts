@@ -1,7 +1,7 @@
 import { parseJson } from "../../json.ts";
 import { MAX_POLICY_LENGTH } from "../../policy-length.ts";
 import { checked } from "../../shape.ts";
-import { keyPolicy, type Rule, rulesOfKeyPolicy } from "../index.ts";
+import { hasStrayWildcard, type KeyPolicy, keyPolicy, type Rule, rulesOfKeyPolicy } from "../index.ts";
 import type { Facts } from "./facts.ts";
 import { policy } from "./language.ts";
 import { refuseRepeated } from "./members.ts";
@@ -22,8 +22,14 @@ export function parsePolicy(text: string): Parsed {
   const value = parseJson(text);
   refuseRepeated(text);
   if (typeof value === "object" && value !== null && Object.hasOwn(value, "operations"))
-    return { form: "key", rules: rulesOfKeyPolicy(checked(keyPolicy, value)) };
+    return { form: "key", rules: rulesOfKeyPolicy(ownPolicy(value)) };
   return { form: "statements", rules: rulesOf(checked(policy, value)) };
+}
+
+function ownPolicy(value: unknown): KeyPolicy {
+  const own = checked(keyPolicy, value);
+  if (hasStrayWildcard(own)) throw new TypeError("a wildcard in a name that is no common name");
+  return own;
 }
 
 /** Reads a JSON object of policies of statements, each by whom it is for. Throws as `parsePolicy` does. */
