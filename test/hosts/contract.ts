@@ -174,6 +174,7 @@ export function contractCases(host: () => ContractHost): void {
   });
 
   it("M16 says what it is and publishes the contract, and keys work after a lock as before", async () => {
+    const key = await host().key("HMAC-SHA256-HKDF-SHA512");
     const known = json<{ measurement: string; instance: object | null; centralized?: boolean }>(
       await host().send("GET", service.describe.path),
     );
@@ -185,7 +186,6 @@ export function contractCases(host: () => ContractHost): void {
     expect(Object.keys(paths).toSorted()).toEqual(
       [...new Set(Object.values<ServiceRoute>(service).map(({ path }) => path))].toSorted(),
     );
-    const key = await host().key("HMAC-SHA256-HKDF-SHA512");
     const { mac } = await operated(host(), "mac", { key, data });
     const locked = await host().send("POST", service.lock.path, { body: {} });
     expect([locked.status, json(locked)]).toEqual([201, {}]);
