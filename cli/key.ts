@@ -161,7 +161,8 @@ const VERBS: Verbs = {
   },
   async cancel(client, values, [key = ""]) {
     const of = keysOf(client, values);
-    if ("account" in of && (await isOfAccount(client, of, key))) await client.life.keepDataKey(of.account, key);
+    if ("account" in of && (await isOfAccount(client, of, key)))
+      await client.life.keepDataKey(of.account, key);
     else await client.managed.change(of, key, { ends: null });
     tell(values.json, `${key} is kept.`, { key });
   },

@@ -1,5 +1,12 @@
 import { expect, it } from "vitest";
-import { AT_CAAS, CAAS_PATH, contract, type lifeCycle, type Route, service } from "#protocol/contract/index.ts";
+import {
+  AT_CAAS,
+  CAAS_PATH,
+  contract,
+  type lifeCycle,
+  type Route,
+  service,
+} from "#protocol/contract/index.ts";
 import { createApp } from "./app.ts";
 
 /** What people and browsers ask for: pages, their forms, and files. */

@@ -133,18 +133,14 @@ export class KmsAccountObject extends DurableObject<Env> {
   /** M17: the next version of the key of this EDK, verified. One after the other. */
   async rotateKey(caller: Caller, item: Item, certificate?: string): Promise<Result<{ edk: string }>> {
     const of = { item, certificate };
-    const rotated = await this.#behind((door) =>
-      rotateKey(door, this.#quota, caller, of, this.#inTurn),
-    );
+    const rotated = await this.#behind((door) => rotateKey(door, this.#quota, caller, of, this.#inTurn));
     await this.#wakeForKeys();
     return rotated;
   }
 
   /** The EDK of the key under which names are copied for the list. */
   async metadataKey(caller: Caller, account: string): Promise<Result<{ edk: string }>> {
-    const found = await this.#behind((door) =>
-      metadataKey(door, this.#quota, caller, account, this.#inTurn),
-    );
+    const found = await this.#behind((door) => metadataKey(door, this.#quota, caller, account, this.#inTurn));
     await this.#wakeForKeys();
     return found;
   }

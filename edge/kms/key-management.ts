@@ -174,8 +174,7 @@ export function adminsOf(
 /** What an admin has decided who has ordered the key does not change back. */
 function checkAdmins(sql: SqlStorage, key: Version, { ends, state }: KeyChange): Decision<null> {
   const { ended_by, disabled_by } = adminsOf(sql, key);
-  if (ends !== undefined && ended_by !== null)
-    return refuse("forbidden", "an admin has decided on its end");
+  if (ends !== undefined && ended_by !== null) return refuse("forbidden", "an admin has decided on its end");
   if (state !== undefined && disabled_by !== null) return refuse("forbidden", "an admin has disabled it");
   return ok(null);
 }

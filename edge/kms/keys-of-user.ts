@@ -3,12 +3,7 @@
  * ordered them does not change back.
  */
 
-import type {
-  DescribedUserKey,
-  KeyChange,
-  ListKeysQuery,
-  UserKeys,
-} from "#protocol/contract/index.ts";
+import type { DescribedUserKey, KeyChange, ListKeysQuery, UserKeys } from "#protocol/contract/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result, refuse } from "../result.ts";

@@ -170,7 +170,10 @@ function decideNext(
     if (!allowed.ok) return allowed;
   }
   // Of what may have become a part of a policy since, the version before keeps all; the next one has what it had.
-  return ok({ version: Math.max(newest.value, lastGivenUp(sql, keyId)) + 1, policy: narrow(edk.policy, standing.policy) });
+  return ok({
+    version: Math.max(newest.value, lastGivenUp(sql, keyId)) + 1,
+    policy: narrow(edk.policy, standing.policy),
+  });
 }
 
 function checkOfAccount(sql: SqlStorage, { keyId, layer, purpose }: Item["edk"]): Decision<null> {

@@ -51,7 +51,11 @@ export function caasDocument(url: string) {
     return { security: requirements.token, problems: route ? problemsOf(route) : null };
   });
   const { token, proof } = securitySchemes;
-  return { ...documentOf("Coffer CaaS", at), paths, components: { schemas, securitySchemes: { token, proof } } };
+  return {
+    ...documentOf("Coffer CaaS", at),
+    paths,
+    components: { schemas, securitySchemes: { token, proof } },
+  };
 }
 
 function documentOf(title: string, server: { url: string; description: string }) {

@@ -10,7 +10,18 @@ import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { entrusted, entrusting, handedInJson } from "../keys/loading/index.ts";
 import { MAX_DATA, OPERATIONS } from "../operations/index.ts";
 import { instance } from "../port/instance.ts";
-import { anything, boolean, compactJws, list, nullable, object, open, type Shape, text, whole } from "../shape.ts";
+import {
+  anything,
+  boolean,
+  compactJws,
+  list,
+  nullable,
+  object,
+  open,
+  type Shape,
+  text,
+  whole,
+} from "../shape.ts";
 import type { ProblemCode } from "./problems.ts";
 
 /** Of a body in JSON: a message of the longest data in base64url, and an EDK beside it. */

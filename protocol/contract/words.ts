@@ -35,7 +35,8 @@ export const summaries: Partial<Record<OperationId, string>> = {
   listKeys: "An account's data keys, by identifier, with a filter and by pages",
   describeKey: "What the KMS knows of a data key",
   changeKey: "Tag a data key, disable or enable it, schedule its deletion or call that off",
-  listOwnKeys: "Data keys of the tenant itself that the caller has ordered, by identifier, with a filter and by pages",
+  listOwnKeys:
+    "Data keys of the tenant itself that the caller has ordered, by identifier, with a filter and by pages",
   describeOwnKey: "What the KMS knows of one of them",
   changeOwnKey: "Tag one of them, disable or enable it, schedule its deletion or call that off",
   loadKey: "Data keys, wrapped for the caller's instance, each with its load receipt (M8)",

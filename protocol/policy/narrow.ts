@@ -12,8 +12,7 @@ export function narrow(a: KeyPolicy, b: KeyPolicy): KeyPolicy {
   const [some, others] = [a.principals, b.principals];
   // What both name: of an open name and one that it stands for the latter.
   const both = (name: string) => isNamed(some ?? [], name) && isNamed(others ?? [], name);
-  const principals =
-    some && others ? [...new Set([...some, ...others])].filter(both) : (some ?? others);
+  const principals = some && others ? [...new Set([...some, ...others])].filter(both) : (some ?? others);
   if (principals) narrowed.principals = principals;
   const denied = [...new Set([...(a.denied ?? []), ...(b.denied ?? [])])];
   if (denied.length > 0) narrowed.denied = denied;

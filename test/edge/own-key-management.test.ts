@@ -48,7 +48,9 @@ async function retained(of: Instance, key: string): Promise<string[]> {
   const request = await retainedRequest(of, { account: undefined, owner, keys: [key] });
   const answer = await of.client.vaultPost("/retained-keys", request, { cookie: "" });
   if (answer.status !== 200) return [problem(answer)];
-  return json<RetainedKeys>(answer).keys.map(({ receipt }) => said<Receipt>(receipt).policy.operations.join());
+  return json<RetainedKeys>(answer).keys.map(({ receipt }) =>
+    said<Receipt>(receipt).policy.operations.join(),
+  );
 }
 const operations = (answer: { text: string }) =>
   said<Receipt>((JSON.parse(answer.text) as { receipt: string }).receipt).policy.operations;
@@ -141,7 +143,14 @@ it("M17 M6 a key of the tenant has a next version directly under the master key;
   expect(problem(await rotate(bob.client, edk))).toBe("403 forbidden");
   const { edk: next } = json<{ edk: string }>(await rotate(client, edk));
   const { keyId, masterKey, owner, policy: own } = said(edk);
-  expect(said(next)).toMatchObject({ keyId, keyVersion: 2, wrapping: "A256KWP", masterKey, owner, policy: own });
+  expect(said(next)).toMatchObject({
+    keyId,
+    keyVersion: 2,
+    wrapping: "A256KWP",
+    masterKey,
+    owner,
+    policy: own,
+  });
   expect(said(next).wrappedKey).not.toBe(said(edk).wrappedKey);
   expect(operations(await load(bob, edk))).toEqual(["decrypt"]);
   expect(operations(await load(bob, next))).toEqual(["encrypt", "decrypt"]);
@@ -193,6 +202,9 @@ it("M17 M6 M20 tells and changes nothing of a key of the tenant for others, in a
   await gil.vaultPost("/sign-out", {});
   for (const refused of [await gil.rest("GET", "/kms/own-keys"), await rotate(gil, his)])
     expect(problem(refused)).toMatch(/^401 /);
-  expect(await describeIt(ann.client, key)).toMatchObject({ state: "enabled", operations: ["encrypt", "decrypt"] });
+  expect(await describeIt(ann.client, key)).toMatchObject({
+    state: "enabled",
+    operations: ["encrypt", "decrypt"],
+  });
   expect((await load(ann, edk)).status).toBe(200);
 });

@@ -19,7 +19,8 @@ const NOBODY = "a".repeat(32);
 
 const list = async (by: EdgeClient, user: string, query = "") =>
   json<UserKeys>(await by.rest("GET", `/admin/users/${user}/keys${query}`));
-const end = (by: EdgeClient, user: string, key: string, ends: number | null) => change(by, user, key, { ends });
+const end = (by: EdgeClient, user: string, key: string, ends: number | null) =>
+  change(by, user, key, { ends });
 async function change(by: EdgeClient, user: string, key: string, to: KeyChange): Promise<string> {
   const answer = await by.rest("PUT", `/admin/users/${user}/keys/${key}`, to);
   return answer.status === 200 ? "ok" : problem(answer);

@@ -180,9 +180,7 @@ export function contractCases(host: () => ContractHost): void {
     );
     // One or the other: an instance, or the CaaS, whose keys are in the HSM.
     expect(known.instance === null).toBe(known.centralized === true);
-    const { paths } = json<{ paths: Record<string, object> }>(
-      await host().send("GET", service.openApi.path),
-    );
+    const { paths } = json<{ paths: Record<string, object> }>(await host().send("GET", service.openApi.path));
     expect(Object.keys(paths).toSorted()).toEqual(
       [...new Set(Object.values<ServiceRoute>(service).map(({ path }) => path))].toSorted(),
     );
