@@ -16,6 +16,7 @@ import * as keys from "./keys.ts";
 import * as members from "./members.ts";
 import * as passkeys from "./passkeys.ts";
 import * as policies from "./policies.ts";
+import * as presentations from "./presentations.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as quotas from "./quotas.ts";
 import * as registration from "./registration.ts";
@@ -41,6 +42,7 @@ export const contract = {
   ...revocations,
   ...passkeys,
   ...keys,
+  ...presentations,
   ...keyManagement,
   ...rotation,
   ...caas,

@@ -29,6 +29,7 @@ export {
 export { caasDocument, openApiDocument, serviceDocument } from "./openapi.ts";
 export * from "./passkeys.ts";
 export * from "./policies.ts";
+export * from "./presentations.ts";
 export {
   PROBLEM_TYPE,
   type ProblemCode,

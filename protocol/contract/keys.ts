@@ -1,30 +1,18 @@
-/** Data keys: made (M6), loaded into an instance (M8), taken out. */
+/** Data keys as a custodian asks for them: made (M6), loaded into an instance (M8), granted to it (M7), taken out. */
 
 import { SECRET_ALGORITHM_NAMES, SIGNATURE_ALGORITHM_NAMES } from "../keys/algorithm.ts";
 import { edks, grant } from "../keys/loading/grant.ts";
-import {
-  loadAnswer,
-  loadRequest,
-  presentation,
-  presented,
-  retainedKeys,
-  retainedRequest,
-  sealedSeed,
-  seedChannel,
-  seedPresentation,
-} from "../keys/loading/index.ts";
+import { loadAnswer, loadRequest } from "../keys/loading/index.ts";
 import { keyPolicy } from "../policy/index.ts";
 import { label, MAX_LABELS, namedSeed } from "../seed.ts";
 import { list, literal, object, open, seconds, set, text, union, whole } from "../shape.ts";
-import { identifier, jws, uuid } from "./names.ts";
+import { identifier, jws, MAX_LOADS, uuid } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
 /** Maximum of data keys that one request may ask for. */
 const MAX_KEYS = 16;
 /** Maximum of key pairs: an RSA pair takes the HSM a second. */
 const MAX_PAIRS = 4;
-/** Bytes of a request that names as many EDKs as there may be. */
-const MAX_LOADS = 1 << 20;
 /** Maximum of documents that one order names. */
 const MAX_DOCUMENTS = 1000;
 
@@ -144,74 +132,6 @@ export const grantKeys = {
   ],
 } as const satisfies Route;
 export type GrantKeysRequest = BodyOf<typeof grantKeys>;
-
-/** An instance presents a grant (M7). Who it is, the grant and the proof by its identity key show; no cookie is needed. */
-export const presentGrant = {
-  site: "vault",
-  method: "POST",
-  path: "/presentations",
-  authentication: "session-if-any",
-  request: { json: presentation, limit: MAX_LOADS },
-  answer: { status: 200, json: presented },
-  problems: [
-    "invalid-edk",
-    "key-unusable",
-    "invalid-grant",
-    "invalid-token",
-    "forbidden",
-    "foreign-custodian",
-    "not-recipient",
-    "conflict",
-    "too-many-requests",
-    "strict-tenant",
-    "hsm-refused",
-    "hsm-unavailable",
-  ],
-} as const satisfies Route;
-
-/** An instance presents a grant for keys of a seed (M9), and gets a channel to the HSM that takes the seed. */
-export const openSeedChannel = {
-  site: "vault",
-  method: "POST",
-  path: "/seed-channels",
-  authentication: "session-if-any",
-  request: { json: seedPresentation, limit: MAX_LOADS },
-  answer: { status: 200, json: seedChannel },
-  problems: presentGrant.problems,
-} as const satisfies Route;
-
-/** The seed, sealed to the HSM over that channel, for the keys that it gives. */
-export const presentSeed = {
-  site: "vault",
-  method: "POST",
-  path: "/seed-presentations",
-  authentication: "session-if-any",
-  request: { json: sealedSeed, limit: MAX_LOADS },
-  answer: { status: 200, json: presented },
-  problems: presentGrant.problems,
-} as const satisfies Route;
-
-/** An instance loads keys that the KMS retains (M11). Who it is, the proof by its identity key shows; no cookie is needed. */
-export const loadRetainedKeys = {
-  site: "vault",
-  method: "POST",
-  path: "/retained-keys",
-  authentication: "session-if-any",
-  request: { json: retainedRequest, limit: 64 << 10 },
-  answer: { status: 200, json: retainedKeys },
-  problems: [
-    "invalid-grant",
-    "invalid-token",
-    "forbidden",
-    "foreign-custodian",
-    "not-recipient",
-    "not-found",
-    "conflict",
-    "too-many-requests",
-    "hsm-refused",
-    "hsm-unavailable",
-  ],
-} as const satisfies Route;
 
 /** An order to take documents out of Coffer's keeping: for the audit log. */
 export const orderExport = {

@@ -37,3 +37,5 @@ export const MAX_DOCUMENT_IDS = 100;
 export const MIN_PART = 5 << 20;
 /** A user's id: `principalId`. */
 export const userId = text(32, 32, /^[a-z2-7]*$/);
+/** Bytes of a request that names as many EDKs as there may be. */
+export const MAX_LOADS = 1 << 20;

@@ -26,13 +26,15 @@ export function rulesOfKeyPolicy(policy: KeyPolicy): Rule<Request>[] {
   return [
     {
       effect: "deny",
-      asks: [{ name: "principal", answer: ({ principal }) => isNamed(denied ?? [], principal) }],
+      asks: [
+        { name: "principal", answer: ({ principal }) => denied !== undefined && isNamed(denied, principal) },
+      ],
     },
     {
       effect: "allow",
       asks: [
         { name: "operation", answer: ({ action }) => (operations as Action[]).includes(action) },
-        { name: "principal", answer: ({ principal }) => !principals || isNamed(principals, principal) },
+        { name: "principal", answer: ({ principal }) => isNamed(principals, principal) },
         {
           name: "tier",
           // Of a tier that is not known or not shown the place is before all.

@@ -4,10 +4,10 @@ import type { KeyPolicy } from "./policy.ts";
 
 /**
  * Whether a name is one of these, as it is or with `*` in the place of its common name: `CN=*,OU=https://app.example,O=acme` is every custodian of that
- * app. A value ends where its escapes say, so that none reaches into the next attribute (RFC 4514 §2.4).
+ * app. A value ends where its escapes say, so that none reaches into the next attribute (RFC 4514 §2.4). No list names everybody.
  */
-export function isNamed(names: readonly string[], name: string): boolean {
-  return names.includes(name) || names.includes(name.replace(/^CN=(\\.|[^,+\\])*/s, "CN=*"));
+export function isNamed(names: readonly string[] | undefined, name: string): boolean {
+  return !names || names.includes(name) || names.includes(name.replace(/^CN=(\\.|[^,+\\])*/s, "CN=*"));
 }
 
 /** Whether it has a `*` that stands for nothing, since it is not the whole of a first common name. */

@@ -9,19 +9,21 @@ export function narrow(a: KeyPolicy, b: KeyPolicy): KeyPolicy {
   const narrowed: KeyPolicy = {
     operations: a.operations.filter((operation) => b.operations.includes(operation)),
   };
-  const [some, others] = [a.principals, b.principals];
-  // What both name: of an open name and one that it stands for the latter.
-  const both = (name: string) => isNamed(some ?? [], name) && isNamed(others ?? [], name);
-  const principals = some && others ? [...new Set([...some, ...others])].filter(both) : (some ?? others);
-  if (principals) narrowed.principals = principals;
-  const denied = [...new Set([...(a.denied ?? []), ...(b.denied ?? [])])];
+  if (a.principals ?? b.principals)
+    // What both name: of an open name and one that it stands for the latter.
+    narrowed.principals = union(a.principals, b.principals).filter(
+      (name) => isNamed(a.principals, name) && isNamed(b.principals, name),
+    );
+  const denied = union(a.denied, b.denied);
   if (denied.length > 0) narrowed.denied = denied;
-  const tier = [a.tier, b.tier]
-    .filter((one) => one !== undefined)
-    .sort((x, y) => (rank(x) < rank(y) ? 1 : -1))[0];
+  const tier = [a.tier, b.tier].filter((one) => one !== undefined).sort((x, y) => rank(y) - rank(x))[0];
   if (tier !== undefined) narrowed.tier = tier;
   if (a.wrapping ?? b.wrapping) narrowed.wrapping = "hybrid";
   const expires = [a.expires, b.expires].filter((one) => one !== undefined);
   if (expires.length > 0) narrowed.expires = Math.min(...expires);
   return narrowed;
+}
+
+function union(a: readonly string[] = [], b: readonly string[] = []): string[] {
+  return [...new Set([...a, ...b])];
 }
