@@ -11,9 +11,11 @@ import * as documents from "./documents.ts";
 import * as enrolment from "./enrolment.ts";
 import { instanceToken } from "./instance-token.ts";
 import * as instances from "./instances.ts";
+import * as keptKeys from "./kept-keys.ts";
 import * as keyManagement from "./key-management.ts";
 import * as keys from "./keys.ts";
 import * as members from "./members.ts";
+import * as ownKeys from "./own-keys.ts";
 import * as passkeys from "./passkeys.ts";
 import * as policies from "./policies.ts";
 import * as presentations from "./presentations.ts";
@@ -44,6 +46,8 @@ export const contract = {
   ...keys,
   ...presentations,
   ...keyManagement,
+  ...ownKeys,
+  ...keptKeys,
   ...rotation,
   ...caas,
   ...instances,

@@ -16,6 +16,7 @@ export * from "./documents.ts";
 export * from "./enrolment.ts";
 export * from "./instance-token.ts";
 export * from "./instances.ts";
+export * from "./kept-keys.ts";
 export * from "./key-management.ts";
 export * from "./keys.ts";
 export * from "./members.ts";
@@ -27,6 +28,7 @@ export {
   MIN_PART,
 } from "./names.ts";
 export { caasDocument, openApiDocument, serviceDocument } from "./openapi.ts";
+export * from "./own-keys.ts";
 export * from "./passkeys.ts";
 export * from "./policies.ts";
 export * from "./presentations.ts";
