@@ -5,6 +5,7 @@ import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { enterDocuments, sealNames } from "#test/support/many-documents.ts";
 import { startSystem } from "#test/support/start.ts";
 import { type Browsing, openBrowser, signIn, untilEnrolled } from "#test/system/index.ts";
+import { besideAnother } from "./page/against.ts";
 import { firstDocument } from "./page/first-document.ts";
 import { progress, type Report, type Row } from "./row.ts";
 
@@ -28,9 +29,14 @@ const STILL_MS = 3000;
 
 /**
  * The page with many documents, in Chromium with all real parts: how long until a new device shows all names and how many requests that
- * takes, a reload of a device that knows the account, and sealing many small files; and the way of a new person to the first document.
+ * takes, a reload of a device that knows the account, and sealing many small files; and the way of a new person to the first document. `against`:
+ * many small files and a reload alone, beside another commit, or the checkout in a folder.
  */
-export async function run(report: Report): Promise<void> {
+export async function run(report: Report, { against }: { against?: string | undefined } = {}): Promise<void> {
+  if (against !== undefined) {
+    const browsing = await openBrowser();
+    return await besideAnother(report, { browsing, files: SMALL_FILES, against }).finally(browsing.close);
+  }
   await firstDocument(report);
   const system = await startSystem({ vars: { COFFER_REQUESTS_PER_TEN_SECONDS: "1000000" } });
   const browsing = await openBrowser();

@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- NAME [--json]`: runs bench/NAME.ts and prints {id, value, unit, versus, ratio} rows. `--json` prints one
- * JSON array on standard output and nothing else there. `load` and `keys` may be run `--against` a commit, or the checkout in a folder.
+ * JSON array on standard output and nothing else there. `load`, `keys` and `page` may be run `--against` a commit, or the checkout in a folder.
  */
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -19,12 +19,12 @@ if (
   !/^[a-z]+$/.test(name) ||
   ["run", "row"].includes(name) ||
   !existsSync(file) ||
-  (values.against !== undefined && !["load", "keys"].includes(name))
+  (values.against !== undefined && !["load", "keys", "page"].includes(name))
 ) {
   console.error(
-    "Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, enrolment, page, rotation, service",
+    "Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, enrolment, rotation, service",
   );
-  console.error("       npm run -s bench -- load|keys [--json] [--against COMMIT or FOLDER]");
+  console.error("       npm run -s bench -- load|keys|page [--json] [--against COMMIT or FOLDER]");
   process.exit(2);
 }
 type Options = { against?: string | undefined };
