@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { codeOf } from "#protocol/error.ts";
 import { CommandError } from "./command-error.ts";
+import { numberIn } from "./number-in.ts";
 import { tell } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
@@ -33,7 +34,7 @@ export async function secretZero(args: string[]): Promise<number> {
     },
   });
   const { dn, key } = values;
-  const life = lifeOption(values.life);
+  const life = values.life === undefined ? undefined : numberIn("--life", values.life, 1, 3600);
   if (key !== undefined && !/^[\w-]{43}$/.test(key))
     throw new CommandError("--key takes a thumbprint: 43 characters of base64url.", 2);
   return withClient(values, async ({ identity, secretZero }) => {
@@ -49,13 +50,4 @@ export async function secretZero(args: string[]): Promise<number> {
     tell(values.json, token, described);
     return 0;
   });
-}
-
-/** Seconds. */
-export function lifeOption(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const life = Number(text);
-  if (!/^[1-9]\d{0,3}$/.test(text) || life > 3600)
-    throw new CommandError("--life takes a number of seconds from 1 to 3600.", 2);
-  return life;
 }

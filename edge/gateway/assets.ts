@@ -1,7 +1,7 @@
 import type { GatewayContext } from "./context.ts";
 import {
   appPolicy,
-  integrityPolicy,
+  documentHeaders,
   PDF_FRAME,
   pageHeaders,
   pdfPolicy,
@@ -25,10 +25,8 @@ export async function serveAsset(
   const found = await fileOf(c, name, pick(c.req.raw.headers, ["if-none-match"]));
   const headers = pick(found.headers, ["content-type", "etag", "content-length"]);
   headers.set("cache-control", caching);
-  if (policy !== undefined) {
-    headers.set("content-security-policy", policy);
-    headers.set("integrity-policy", integrityPolicy);
-  }
+  for (const [header, value] of Object.entries(policy === undefined ? {} : documentHeaders(policy)))
+    headers.set(header, value);
   return new Response(found.body, { status: found.status, headers });
 }
 

@@ -122,11 +122,16 @@ export const commonHeaders: Record<string, string> = {
   "x-frame-options": "DENY",
 };
 
+/** What a document is served with beside the headers of every response. */
+export function documentHeaders(policy: string): Record<string, string> {
+  return { "content-security-policy": policy, "integrity-policy": integrityPolicy };
+}
+
 /** What the app's Service Worker serves a document of the page with where there is no network: what the edge does. */
 export function pageHeaders(policy: string): Record<string, string> {
   // `frame-ancestors` of the policy says who may frame it.
   const { "x-frame-options": _, ...common } = commonHeaders;
-  return { ...common, "content-security-policy": policy, "integrity-policy": integrityPolicy };
+  return { ...common, ...documentHeaders(policy) };
 }
 
 /** Over TLS only. */
