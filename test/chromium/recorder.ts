@@ -50,8 +50,14 @@ const INSTRUMENT = readFileSync(new URL("./instrument.js", import.meta.url), "ut
 );
 const ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true };
 
-/** Begins to record; pages opened from now on are instrumented in all their realms. */
-export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
+/**
+ * Begins to record; pages opened from now on are instrumented in all their realms. `lacking`: methods of SubtleCrypto that the engine is not to
+ * have there, as an older one has not.
+ */
+export async function recordSubtleCrypto(cdp: Cdp, lacking: readonly string[] = []): Promise<Recorder> {
+  const source =
+    lacking.map((method) => `delete globalThis.SubtleCrypto?.prototype[${JSON.stringify(method)}];\n`).join("") +
+    INSTRUMENT;
   const calls: Call[] = [];
   const failures: string[] = [];
   const workers = new Set<string>();
@@ -83,7 +89,7 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
         send("Runtime.enable"),
         send("Runtime.addBinding", { name: BINDING }),
         send("Page.enable"),
-        send("Page.addScriptToEvaluateOnNewDocument", { source: INSTRUMENT, runImmediately: true }),
+        send("Page.addScriptToEvaluateOnNewDocument", { source, runImmediately: true }),
         send("Target.setAutoAttach", ATTACH),
         send("Runtime.runIfWaitingForDebugger"),
       ]);
@@ -103,7 +109,7 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
 
   /** A worker stands before its first statement. */
   async function enter(session: string) {
-    const { exceptionDetails } = await cdp.send("Runtime.evaluate", { expression: INSTRUMENT }, session);
+    const { exceptionDetails } = await cdp.send("Runtime.evaluate", { expression: source }, session);
     if (exceptionDetails) failures.push(`worker: ${JSON.stringify(exceptionDetails)}`);
     workers.add(session);
     await cdp.send("Debugger.disable", {}, session);

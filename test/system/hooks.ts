@@ -11,16 +11,17 @@ export function useSystem(options?: SystemOptions): System {
   return system;
 }
 
-/** Both at once; `record` as `openBrowser` has it. */
+/** Both at once; `record` and `lacking` as `openBrowser` has them. */
 export function useSystemAndBrowser({
   record = false,
+  lacking = [],
   ...options
-}: SystemOptions & { record?: boolean } = {}) {
+}: SystemOptions & { record?: boolean; lacking?: readonly string[] } = {}) {
   const [system, browsing] = [{} as System, {} as Browsing];
   beforeAll(async () => {
     await Promise.all([
       startSystem(options).then((started) => fill(system, started)),
-      openBrowser({ record }).then((opened) => fill(browsing, opened)),
+      openBrowser({ record, lacking }).then((opened) => fill(browsing, opened)),
     ]);
   });
   afterAll(async () => {

@@ -7,12 +7,16 @@ import { withKit } from "./kit.ts";
 /**
  * A microservice of its own in this page loads two keys by a grant (M7) and two in one rewrap (M8), and seals and opens with each:
  * what it opened, and how a second presentation of the grant is answered. Then it entrusts one of either (M10), and uses it as brought,
- * and loads two that the KMS retains (M11).
+ * and loads two that the KMS retains (M11). `hybrid`: whether the keys are to come by X25519 and ML-KEM-768 alone.
  */
-export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vaultOrigin">) {
+export function loadInOtherWays(
+  page: Page,
+  { vaultOrigin }: Pick<System, "vaultOrigin">,
+  hybrid = true,
+) {
   return withKit(
     page,
-    async (kit, vaultOrigin) => {
+    async (kit, { vaultOrigin, hybrid }) => {
       const coffer = await kit.connect({ vault: vaultOrigin });
       const { tenant, custodian, accounts } = coffer.identity!;
       const account = accounts[0]!.id;
@@ -26,7 +30,7 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
       await kit.prove(port, vaultOrigin, { ...hello, instance });
       const certificate = await port.certificate();
       // Demanded by the keys' own policy: by RSA-OAEP the KMS gives none of them, and the microservice takes none.
-      const policy = { operations: ["encrypt", "decrypt"], wrapping: "hybrid" };
+      const policy = { operations: ["encrypt", "decrypt"], ...(hybrid && { wrapping: "hybrid" }) };
       const order = { account, count: 4, purpose: "document", policy };
       const { edks } = await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: order });
       const [byGrant, inOne] = [edks.slice(0, 2), edks.slice(2)];
@@ -94,7 +98,7 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
       const byKitsGrant = { grants, loads, read };
       return { opened, again, loaded, held, brought, retained, byKit, byKitsGrant };
     },
-    vaultOrigin,
+    { vaultOrigin, hybrid },
   );
 }
 

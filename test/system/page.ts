@@ -16,9 +16,16 @@ export type Browsing = {
   close(): Promise<void>;
 };
 
-export async function openBrowser({ record = false } = {}): Promise<Browsing> {
+/** `lacking`: where it records, methods of SubtleCrypto that the engine is not to have. */
+export async function openBrowser({
+  record = false,
+  lacking = [],
+}: {
+  record?: boolean;
+  lacking?: readonly string[];
+} = {}): Promise<Browsing> {
   const { browser, cdp, close } = await launchChromium();
-  const recorder = record ? await recordSubtleCrypto(cdp) : undefined;
+  const recorder = record ? await recordSubtleCrypto(cdp, lacking) : undefined;
   return {
     browser,
     cdp,
