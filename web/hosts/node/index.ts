@@ -17,6 +17,7 @@ export {
   type RotatingPlace,
 } from "./app-key.ts";
 export { named, serviceFetch } from "./fetch.ts";
+export type { KeyLimits } from "./key-limits.ts";
 export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { type Listening, listen, type Place, type TlsIdentity } from "./listen.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";

@@ -13,6 +13,7 @@ import {
   unwrapEnveloped,
   type Watch,
 } from "../../microservice/index.ts";
+import { type KeyLimits, withKeyLimits } from "./key-limits.ts";
 
 export interface NodeMicroserviceOptions {
   /** Origin of the vault, whose registration authority it enrols with. */
@@ -44,6 +45,8 @@ export interface NodeMicroserviceOptions {
   symmetricKey?: AppKeyStore;
   /** Milliseconds that a decrypted key stays in memory after its last use. Default: ten minutes. */
   timeToLive?: number;
+  /** How much is made under a loaded key before the KMS has to release it again. Default: as much as anybody wants, while it is there. */
+  limits?: KeyLimits;
   /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */
   copiesTimeToLive?: number;
   /** Told of every message and key, in order, at level `master`. */
@@ -58,6 +61,7 @@ export function startMicroservice({
   custodian,
   rootKey,
   now = Date.now,
+  limits,
   ...more
 }: NodeMicroserviceOptions): {
   port: MessagePort;
@@ -82,7 +86,7 @@ export function startMicroservice({
     schedule: (task, delay) => void setTimeout(task, delay).unref(),
     ...more,
   });
-  const stop = servePort(port1, microservice);
+  const stop = servePort(port1, limits ? withKeyLimits(microservice, limits) : microservice);
   return {
     port: port2,
     close() {
