@@ -20,6 +20,7 @@ import type { Members } from "#web/client/members.ts";
 import type { CertifiedKey } from "#web/client/mutual.ts";
 import type { UploadQueue } from "#web/client/queue.ts";
 import { Rotation } from "#web/client/rotation.ts";
+import { bySecretZero } from "#web/client/secret-zero.ts";
 import type { Session } from "#web/client/session.ts";
 import type { UploadStore } from "#web/client/upload-store.ts";
 import type { Vault } from "#web/client/vault.ts";
@@ -122,13 +123,8 @@ export async function connect(options: ClientOptions): Promise<Client> {
   };
   const next = instance?.nextAppKey;
   const nextAppKey = next && rotated(next, instance.appKey, openVault);
-  // One of a lost answer is presented by nobody, and ends soon.
-  const bySecretZero = async (): Promise<Enrol> => {
-    const { secretZero } = await callJson(rest, issueSecretZero, {}, { custodian: dn }, { tries: 3 });
-    return { method: "secret-zero", secretZero };
-  };
   // A grant is taken with the vault's cookie, which an application server has none of.
-  const enrolment = cookie === undefined ? bySecretZero : undefined;
+  const enrolment = cookie === undefined ? () => bySecretZero(rest, dn) : undefined;
   const custodian = new Custodian({
     ...{ session, app, fetch, now, enrolment, onWait, nextAppKey },
     ...(options.lists && { lists: options.lists }),

@@ -1,16 +1,29 @@
 /** The rest of the client, which a page that is not signed in does not need, in one piece: each that is loaded by itself compresses worse. */
 
 import { Custodian, type CustodianOptions } from "../client/custodian.ts";
+import { bySecretZero } from "../client/secret-zero.ts";
 import type { Tell } from "../client/sign-in-host.ts";
 import { listsOf } from "./lists.ts";
 import { createUploadStore } from "./upload-store.ts";
 
 export { openVault } from "./vault.ts";
 
-/** Of a page, where uploads wait and lists are kept in the app's IndexedDB. */
-export function createCustodian(vault: string, options: CustodianOptions, tell: Tell): Custodian {
-  return new Custodian({
+/**
+ * Of a page, where uploads wait and lists are kept in the app's IndexedDB. `own`: its microservice is the app's own, which has no cookie of the
+ * vault's, and is of the app's release.
+ */
+export function createCustodian(
+  vault: string,
+  own: boolean,
+  options: CustodianOptions,
+  tell: Tell,
+): Custodian {
+  const custodian: Custodian = new Custodian({
     ...options,
+    ...(own && {
+      enrolment: () => bySecretZero(custodian.rest, custodian.signedIn.custodian.dn),
+      releases: Number.POSITIVE_INFINITY,
+    }),
     uploads: () => createUploadStore(vault),
     lists: async () => listsOf(vault),
     onState: () => tell("state"),
@@ -18,4 +31,5 @@ export function createCustodian(vault: string, options: CustodianOptions, tell: 
     onWait: (wait) => tell("waiting", wait),
     onStep: (step) => tell("step", step),
   });
+  return custodian;
 }

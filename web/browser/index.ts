@@ -56,6 +56,7 @@ export {
   type UploadQueue,
   type UserInstance,
   type UserKey,
+  type Vault,
   type Versions,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
