@@ -57,7 +57,9 @@ export async function askKmip(exchange: Exchange, version: ProtocolVersion): Pro
   });
   const does = (wanted: OperationName) => operation.includes(wanted);
   if (asNumber(version) < SINCE_SIGN || !does("Sign"))
-    throw new BackEndRefused(`${name} has no Sign: data keys and receipts cannot be signed there`);
+    throw new BackEndRefused(
+      `${name} has no Sign (KMIP 1.2): encrypted data keys and load receipts cannot be signed there, and no tenant goes without that`,
+    );
   const known = vendorIdentification.startsWith(`${VENDOR} `);
   const recent = asNumber(version) >= SINCE_SENSITIVE;
   const keeps: Assurance[] = [];

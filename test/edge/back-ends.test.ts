@@ -31,12 +31,16 @@ const TENANTS = {
   "silent-1-3": backEnd("1.3"),
   "half-1-3": backEnd("1.3", "sensitive"),
   "kmip-1-1": backEnd("1.1", "sensitive", "account-keys", "release-policy"),
+  "kmip-1-0": backEnd("1.0", "sensitive", "account-keys", "release-policy"),
 };
 const system = useSystem({
   otherTenants: Object.keys(TENANTS),
   tenantSettings: TENANTS,
   vars: { COFFER_AUDIT_SECONDS: "1", COFFER_RESIDENT_KEYS_PER_ACCOUNT: "5" },
 });
+
+const UNSIGNED =
+  "has no Sign (KMIP 1.2): encrypted data keys and load receipts cannot be signed there, and no tenant goes without that";
 
 const at = (tenant: string) => ({ ...system, ...system.tenant(tenant), running: system.running });
 const claims = (edk: string): AccountEdk =>
@@ -88,7 +92,8 @@ it.each([
   ["silent-1-3", "kmip/1.3 does not keep sensitive, account-keys, and"],
   ["half-1-3", "kmip/1.3 does not keep account-keys, and"],
   // Nothing is signed there, whatever the tenant goes without.
-  ["kmip-1-1", "kmip/1.1 has no Sign"],
+  ["kmip-1-1", `kmip/1.1 ${UNSIGNED}`],
+  ["kmip-1-0", `kmip/1.0 ${UNSIGNED}`],
 ] as const)(
   "M19 %s: is refused what it has not been allowed, and the audit says what",
   async (tenant, reason) => {
