@@ -205,11 +205,16 @@ it("M15 the kit seals and opens by it, in the place of the vault's, and the app'
   asked.length = 0;
   const shown = await page.evaluate(async () => {
     const coffer = await (globalThis as unknown as { own: Own }).own.coffer;
-    const { id } = await coffer.seal(new File(["a letter"], "letter.txt"));
-    const { name, stream } = await coffer.open(id);
-    const { microservice } = coffer;
-    const method = microservice.phase === "ready" && microservice.instance.method;
-    return { name, text: await new Response(stream).text(), method, frames: document.querySelectorAll("iframe").length };
+    try {
+      const { id } = await coffer.seal(new File(["a letter"], "letter.txt"));
+      const { name, stream } = await coffer.open(id);
+      const { microservice } = coffer;
+      const method = microservice.phase === "ready" && microservice.instance.method;
+      const frames = document.querySelectorAll("iframe").length;
+      return { name, text: await new Response(stream).text(), method, frames };
+    } catch (error) {
+      return String((error as { code?: string }).code ?? error);
+    }
   });
   expect(shown).toEqual({ name: "letter.txt", text: "a letter", method: "secret-zero", frames: 0 });
   expect(asked).toEqual(["POST /ra/enrolments 201", "POST /ra/enrolments/… 200"]);
