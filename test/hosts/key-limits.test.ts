@@ -1,14 +1,29 @@
 /** M15: limits of messages and bytes under a loaded key, in a host that keeps to them: the KMS has to release the key again. */
 
-import { expect, it } from "vitest";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { rootKeyPem } from "#cli/root-key.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import { createPortClient } from "#protocol/port/index.ts";
-import { type KeyLimits, startMicroservice } from "#web/hosts/node/index.ts";
-import { json } from "../support/http.ts";
+import { type KeyLimits, type Place, startMicroservice } from "#web/hosts/node/index.ts";
+import { json, problem } from "../support/http.ts";
 import { askGrant } from "../support/instance.ts";
 import { useSystem } from "../system/index.ts";
-import { contextOf, custodianOf, type NodeCustodian, orderKey } from "./index.ts";
+import {
+  callService,
+  contextOf,
+  custodianOf,
+  handOver,
+  makeAuthority,
+  type NodeCustodian,
+  orderKey,
+  serviceClient,
+} from "./index.ts";
+import { firstLine, ROOT, stop } from "./unprivileged.ts";
 
 const system = useSystem();
 const ENCRYPTS = "AES-256-GCM-HKDF-SHA512-COMMIT-KEY";
@@ -119,6 +134,45 @@ it("M10 M15 an entrusted key counts as the key that it is, in however many copie
   await load(edk);
   await encrypt(second);
   close();
+}, 60_000);
+
+it("M15 coffer microservice keeps to the limits of its settings, and answers key-missing", async () => {
+  const [authority, custodian] = await Promise.all([makeAuthority(), custodianOf(system, "Ada")]);
+  const { client, dn, options } = custodian;
+  const dir = mkdtempSync(join(tmpdir(), "coffer-limits-"));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  for (const [part, pem] of Object.entries(await authority.issue("CN=microservice")))
+    writeFileSync(join(dir, `${part}.pem`), pem, { mode: 0o600 });
+  writeFileSync(join(dir, "root.pem"), rootKeyPem(options.rootKey));
+  const settings = {
+    ...{ place: { port: 0 }, identity: { key: "key.pem", cert: "cert.pem", ca: "ca.pem" } },
+    ...{ peers: [dn], custodian: dn, vault: client.vault, origin: client.app, rootKey: "root.pem" },
+    limits: { messages: 2, bytes: 100 },
+  };
+  const file = join(dir, "settings.json");
+  writeFileSync(file, JSON.stringify(settings));
+  const child = spawn(process.execPath, ["--no-warnings", "cli/coffer.js", "microservice", file], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => stop(child));
+  const place = JSON.parse(await firstLine(child)) as Place;
+  const service = serviceClient(place, await authority.issue(dn));
+  onTestFinished(() => service.close());
+  const { secretZero } = json<{ secretZero: string }>(
+    await client.rest("POST", "/ra/secret-zeros", { custodian: dn }),
+  );
+  await callService(service, "enrol", { body: { method: "secret-zero", secretZero } });
+  const key = await orderKey(custodian, ENCRYPTS);
+  const encrypt = async (length: number) => {
+    const body = { key, context: contextOf(custodian), data: dataOf(length) };
+    const answer = await service.call("encrypt", { body });
+    return answer.status === 200 ? "made" : problem(answer);
+  };
+  await handOver(custodian, service, key);
+  expect([await encrypt(10), await encrypt(10), await encrypt(10)]).toEqual(["made", "made", "409 key-missing"]);
+  await handOver(custodian, service, key);
+  expect([await encrypt(90), await encrypt(20)]).toEqual(["made", "409 key-missing"]);
 }, 60_000);
 
 it("M15 limits are whole numbers from 1", async () => {
