@@ -125,6 +125,8 @@ it.each([
   [["key", "rotate", "a", "--by", "instance"], "--by and a file do not go together."],
   [["account", "list", "--limit", "5"], "--limit goes with `coffer key`."],
   [["instance", "revoke"], "coffer instance revoke takes an id."],
+  [["admin", "key", "list", "ada", "--state", "gone"], "--state is one of enabled, disabled, ending."],
+  [["secret-zero", "--life", "3601"], "--life takes a whole number from 1 to 3600."],
   [["re-encrypt"], "coffer re-encrypt takes a document."],
   [["re-encrypt", "--all", "x"], "coffer re-encrypt takes nothing more."],
   [["re-encrypt", "x", "--before", "2026-01-01"], "--before goes with --all"],

@@ -22,9 +22,8 @@ const running = useSystemAndBrowser({ otherApps: ["own"], passedOn: ["own"], rec
 const { system, browsing } = running;
 const watched = watchKeys();
 const traffic = watchTraffic();
-/** What the microservice has asked of the app's server, and the headers of the browser's that came with it. */
+/** What the app's server has passed on to the vault. */
 const asked: string[] = [];
-const cookies: (string | undefined)[] = [];
 let project: Project;
 let server: Server;
 let page: Page;
@@ -86,11 +85,12 @@ beforeAll(async () => {
     if (method === "GET" && file) {
       response.setHeader("content-type", `${file[0]}; charset=utf-8`);
       response.setHeader("content-security-policy", policy);
-      return response.end(file[1]);
+      response.end(file[1]);
+      return;
     }
     if (await answerMicroservice(request, response, vaultOrigin)) {
       asked.push(`${method} ${url.replace(/enrolments\/.+/, "enrolments/…")} ${response.statusCode}`);
-      return cookies.push(headers.cookie);
+      return;
     }
     const onward = forward(new URL(url, appOrigin), { method, headers }, (answer) => {
       response.writeHead(answer.statusCode!, answer.rawHeaders);
