@@ -166,7 +166,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
         const { grant } = await callJson(rest, issueGrant, {}, undefined, { tries: 3 });
         return { handed: { method, grant }, ...(cookie !== undefined && { cookie }) };
       }
-      if (method === "secret-zero") return { handed: await bySecretZero() };
+      if (method === "secret-zero") return { handed: await bySecretZero(rest, dn) };
       const opened = await callJson(rest, openAttestation, {}, { custodian: dn }, { tries: 3 });
       const { enrolment, nonce, accepts } = opened;
       return { handed: { method, enrolment, nonce, accepts } };

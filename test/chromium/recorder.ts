@@ -56,8 +56,9 @@ const ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true }
  */
 export async function recordSubtleCrypto(cdp: Cdp, lacking: readonly string[] = []): Promise<Recorder> {
   const source =
-    lacking.map((method) => `delete globalThis.SubtleCrypto?.prototype[${JSON.stringify(method)}];\n`).join("") +
-    INSTRUMENT;
+    lacking
+      .map((method) => `delete globalThis.SubtleCrypto?.prototype[${JSON.stringify(method)}];\n`)
+      .join("") + INSTRUMENT;
   const calls: Call[] = [];
   const failures: string[] = [];
   const workers = new Set<string>();

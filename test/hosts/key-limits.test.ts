@@ -170,7 +170,11 @@ it("M15 coffer microservice keeps to the limits of its settings, and answers key
     return answer.status === 200 ? "made" : problem(answer);
   };
   await handOver(custodian, service, key);
-  expect([await encrypt(10), await encrypt(10), await encrypt(10)]).toEqual(["made", "made", "409 key-missing"]);
+  expect([await encrypt(10), await encrypt(10), await encrypt(10)]).toEqual([
+    "made",
+    "made",
+    "409 key-missing",
+  ]);
   await handOver(custodian, service, key);
   expect([await encrypt(90), await encrypt(20)]).toEqual(["made", "409 key-missing"]);
 }, 60_000);

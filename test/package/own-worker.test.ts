@@ -4,7 +4,13 @@
  */
 
 import { readFileSync } from "node:fs";
-import { createServer, request as forward, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request as forward,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -14,7 +20,14 @@ import type { PortClient } from "#protocol/port/index.ts";
 import type { Coffer, Identity, Vault } from "#web/browser/index.ts";
 import { bytesOf, violations } from "../chromium/rules.ts";
 import { scanBytes } from "../memory/index.ts";
-import { needlesOf, typeName, useSystemAndBrowser, watchKeys, watchTraffic, withKit } from "../system/index.ts";
+import {
+  needlesOf,
+  typeName,
+  useSystemAndBrowser,
+  watchKeys,
+  watchTraffic,
+  withKit,
+} from "../system/index.ts";
 import { type Project, packPackage } from "./installed.ts";
 
 const EXAMPLE = "docs/examples/own-worker";
@@ -51,7 +64,9 @@ async function bundled(contents: string): Promise<string> {
 /** The policy that docs/apps.md gives for it. */
 function documentedPolicy(): string {
   const documented = readFileSync(join(project.kit, "docs/apps.md"), "utf8");
-  return [...documented.matchAll(/```\n(default-src [^\n]+)\n```/g)].map(([, policy = ""]) => policy)[1] ?? "";
+  return (
+    [...documented.matchAll(/```\n(default-src [^\n]+)\n```/g)].map(([, policy = ""]) => policy)[1] ?? ""
+  );
 }
 
 beforeAll(async () => {
@@ -118,7 +133,8 @@ const claim = () =>
   withKit(
     page,
     async (kit, vaultOrigin) => {
-      const { coffer, rootKey, startMicroservice, createPortClient } = (globalThis as unknown as { own: Own }).own;
+      const { coffer, rootKey, startMicroservice, createPortClient } = (globalThis as unknown as { own: Own })
+        .own;
       const identity = (await coffer).identity!;
       const trace: string[] = [];
       const send = globalThis.fetch;
@@ -218,7 +234,11 @@ it("M15 the kit seals and opens by it, in the place of the vault's, and the app'
   });
   expect(shown).toEqual({ name: "letter.txt", text: "a letter", method: "secret-zero", frames: 0 });
   expect(asked).toEqual(["POST /ra/enrolments 201", "POST /ra/enrolments/… 200"]);
-  const other = await fetch(`${own()}/session`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+  const other = await fetch(`${own()}/session`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
   expect(other.status).toBe(404);
   expect(asked).toHaveLength(2);
 });
@@ -229,9 +249,13 @@ it("Promise 2 of a Worker of the app's own origin: key bytes stay out of JavaScr
   expect(violations(calls)).toEqual([]);
   const instrumented = calls.filter(({ method }) => method === "instrumented");
   expect(instrumented.map(({ realm, origin }) => `${realm} ${origin}`)).toContain(`worker ${own()}`);
-  const unwrapped = browsing.recorder!.crypto().filter(({ method, error }) => method === "unwrapKey" && !error);
+  const unwrapped = browsing
+    .recorder!.crypto()
+    .filter(({ method, error }) => method === "unwrapKey" && !error);
   expect(unwrapped.length).toBeGreaterThan(1);
-  expect(new Set(unwrapped.map(({ realm, origin }) => `${realm} ${origin}`))).toEqual(new Set([`worker ${own()}`]));
+  expect(new Set(unwrapped.map(({ realm, origin }) => `${realm} ${origin}`))).toEqual(
+    new Set([`worker ${own()}`]),
+  );
   expect(watched.ofClass("data").length).toBeGreaterThan(0);
   expect(scanBytes(bytesOf(calls), needlesOf(watched.keys), "calls")).toEqual([]);
   // What IndexedDB of the origin has any script of it can use; the key of the sign-in is there, and none that unwraps or decrypts.

@@ -9,11 +9,7 @@ import { withKit } from "./kit.ts";
  * what it opened, and how a second presentation of the grant is answered. Then it entrusts one of either (M10), and uses it as brought,
  * and loads two that the KMS retains (M11). `hybrid`: whether the keys are to come by X25519 and ML-KEM-768 alone.
  */
-export function loadInOtherWays(
-  page: Page,
-  { vaultOrigin }: Pick<System, "vaultOrigin">,
-  hybrid = true,
-) {
+export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vaultOrigin">, hybrid = true) {
   return withKit(
     page,
     async (kit, { vaultOrigin, hybrid }) => {

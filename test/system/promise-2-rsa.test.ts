@@ -42,7 +42,12 @@ it("Promise 2 by RSA-OAEP: each data key was unwrapped in the Worker by a key th
   const unwrapped = crypto.filter(({ method }) => method === "unwrapKey");
   // Sealed, opened after the reload, four in other ways, two of them brought twice, four retained, and those of the kit and of seeds.
   expect(unwrapped.length).toBeGreaterThan(12);
-  const shown = unwrapped.map(({ realm, args: [, , by, algorithm], result }) => ({ realm, by, algorithm, result }));
+  const shown = unwrapped.map(({ realm, args: [, , by, algorithm], result }) => ({
+    realm,
+    by,
+    algorithm,
+    result,
+  }));
   for (const one of shown)
     expect(one).toMatchObject({
       realm: "worker",
