@@ -1,10 +1,5 @@
-import {
-  type ConnectOptions as ClientOptions,
-  Coffer,
-  CofferError,
-  type Identity,
-  type Vault,
-} from "../client/index.ts";
+import { type ConnectOptions as ClientOptions, Coffer } from "../client/index.ts";
+import type { OwnMicroservice } from "./custodian.ts";
 import { browserHost } from "./host.ts";
 
 /** How to connect. */
@@ -18,7 +13,7 @@ export interface ConnectOptions extends ClientOptions {
    * Starts a microservice of the app's own for who is signed in, in a Worker of the app's origin (M15), in the place of the vault's: its port,
    * and what ends it. Each start enrols by a secret zero. What is weaker there than in the vault stands in docs/apps.md.
    */
-  microservice?: (identity: Identity) => Vault | Promise<Vault>;
+  microservice?: OwnMicroservice;
 }
 
 /**
@@ -32,14 +27,7 @@ export interface ConnectOptions extends ClientOptions {
  * const { name, stream } = await coffer.open(id);
  */
 export async function connect({ container, microservice, ...options }: ConnectOptions): Promise<Coffer> {
-  const own = microservice && (() => microservice(identityOf(coffer)));
-  const coffer: Coffer = new Coffer(options, browserHost(options.vault, container, own));
+  const coffer = new Coffer(options, browserHost(options.vault, container, microservice));
   await coffer.resume();
   return coffer;
-}
-
-function identityOf({ identity }: Coffer): Identity {
-  // A sign-out asks for one too, and there are no keys then.
-  if (!identity) throw new CofferError("signed-out");
-  return identity;
 }

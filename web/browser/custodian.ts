@@ -2,11 +2,15 @@
 
 import { Custodian, type CustodianOptions } from "../client/custodian.ts";
 import { bySecretZero } from "../client/secret-zero.ts";
+import type { Identity } from "../client/sign-in.ts";
 import type { Tell } from "../client/sign-in-host.ts";
+import type { Vault } from "../client/vault.ts";
 import { listsOf } from "./lists.ts";
 import { createUploadStore } from "./upload-store.ts";
 
 export { openVault } from "./vault.ts";
+
+export type OwnMicroservice = (identity: Identity) => Vault | Promise<Vault>;
 
 /**
  * Of a page, where uploads wait and lists are kept in the app's IndexedDB. `own`: its microservice is the app's own, which has no cookie of the
@@ -14,13 +18,14 @@ export { openVault } from "./vault.ts";
  */
 export function createCustodian(
   vault: string,
-  own: boolean,
+  own: OwnMicroservice | undefined,
   options: CustodianOptions,
   tell: Tell,
 ): Custodian {
   const custodian: Custodian = new Custodian({
     ...options,
     ...(own && {
+      openVault: async () => own(custodian.signedIn),
       enrolment: () => bySecretZero(custodian.rest, custodian.signedIn.custodian.dn),
       releases: Number.POSITIVE_INFINITY,
     }),

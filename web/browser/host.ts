@@ -1,14 +1,11 @@
 /** A page as the client's host. */
 
-import type { SignInHost, Vault } from "../client/index.ts";
+import type { SignInHost } from "../client/index.ts";
+import type { OwnMicroservice } from "./custodian.ts";
 import { createSignInStore } from "./store.ts";
 
-/** For one vault; its frame goes into `container`, by default the document's body. `own`: starts the app's own microservice in its place. */
-export function browserHost(
-  vault: string,
-  container?: Element,
-  own?: () => Vault | Promise<Vault>,
-): SignInHost {
+/** For one vault; its frame goes into `container`, by default the document's body. `own`: a microservice in its place. */
+export function browserHost(vault: string, container?: Element, own?: OwnMicroservice): SignInHost {
   const tabs = new BroadcastChannel(`coffer ${vault}`);
   return {
     app: location.origin,
@@ -16,10 +13,9 @@ export function browserHost(
     now: Date.now,
     lock: (name, work) => navigator.locks.request(name, work),
     store: createSignInStore(),
-    custodian: async (...of) => (await import("./custodian.ts")).createCustodian(vault, !!own, ...of),
+    custodian: async (...of) => (await import("./custodian.ts")).createCustodian(vault, own, ...of),
     // Of no use before somebody is signed in.
     openVault: async (patience) => {
-      if (own) return own();
       const { openVault } = await import("./custodian.ts");
       return openVault(vault, container ?? document.body, patience);
     },
