@@ -1,6 +1,6 @@
 /**
  * How much is made under a loaded key before the KMS has to release it again: messages and bytes, beside the age that the microservice itself
- * keeps to (docs/decisions/0097). What is opened and verified is not counted.
+ * keeps to (docs/decisions/0098). What is opened and verified is not counted.
  */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
