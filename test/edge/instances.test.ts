@@ -21,6 +21,7 @@ import {
   verifyEdk,
   verifyMasterReceipt,
 } from "#protocol/keys/index.ts";
+import { decodeRequest } from "#protocol/kmip/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
@@ -78,6 +79,26 @@ async function counted<T>(work: () => Promise<T>): Promise<{ result: T; gets: nu
   };
   try {
     return { result: await work(), ...count };
+  } finally {
+    Engine.prototype.serve = serve;
+  }
+}
+
+/** What the KMS asks of the HSM while `work` goes on, whatever for: the operations of each request. */
+async function askedMeanwhile<T>(work: () => Promise<T>): Promise<{ result: T; asked: string[] }> {
+  const { serve } = Engine.prototype;
+  const asked: string[] = [];
+  Engine.prototype.serve = function (bytes, origin) {
+    if (origin.identity === IDENTITY.kms)
+      asked.push(
+        decodeRequest(bytes)
+          .items.map(({ operation }) => operation)
+          .join(" "),
+      );
+    return serve.call(this, bytes, origin);
+  };
+  try {
+    return { result: await work(), asked };
   } finally {
     Engine.prototype.serve = serve;
   }
@@ -337,6 +358,31 @@ describe("Enc(data) and Enc(account)", () => {
     const told = () =>
       system.log().match(/key-cache[^}]*"hit\W+1,\W+miss\W+200,\W+stale\W+0,\W+evicted\W+0\D/);
     await expect.poll(told, { timeout: 20_000 }).not.toBeNull();
+  });
+
+  it("A17 W3 a hit of Enc(data) sends the HSM nothing at all", async () => {
+    const hers = await InstanceClient.ready(await EdgeClient.signedIn(system, "Deb"));
+    const ki = json<Ki>(await askKi(hers));
+    const cold = await askedMeanwhile(() => askEdk(hers, keyOf(ki)));
+    expect(cold.asked).toContain("Get GetAttributes");
+    const hit = await askedMeanwhile(() => askEdk(hers, keyOf(ki)));
+    expect(hit.asked).toEqual([]);
+    expect(json(hit.result)).toEqual(json(cold.result));
+  });
+
+  it("W8 after a restart the first version that is asked for brings the newest with it, by one request; those are hits then", async () => {
+    const hers = await InstanceClient.ready(await EdgeClient.signedIn(system, "Pia"));
+    const first = json<Ki>(await askKi(hers));
+    const second = await readEdk(json<{ edk: string }>(await renew(hers)).edk);
+    await system.restart();
+    await hers.authenticate();
+    const cold = await askedMeanwhile(() => askEdk(hers, keyOf(first)));
+    expect(cold.result.status).toBe(200);
+    const gets = cold.asked.filter((operations) => operations.includes("Get GetAttributes"));
+    expect(gets).toEqual(["Get GetAttributes Get GetAttributes"]);
+    const prefetched = await askedMeanwhile(() => askEdk(hers, keyOf(second)));
+    expect(prefetched.asked).toEqual([]);
+    expect(await readEdk(json<{ edk: string }>(prefetched.result).edk)).toEqual(second);
   });
 
   it("A17 in order: the request, the HSM is asked, it answers, the key is released; and then released with nobody asked", async () => {
@@ -671,13 +717,19 @@ describe("Enc(master)", () => {
     expect(first!.length).toBe(32);
   });
 
-  it("W3, W8 is asked of the HSM once for fifty who ask together, and not again while it is kept", async () => {
+  it("W3, W8 is asked of the HSM once for fifty who ask together; while it is kept the HSM signs the receipt, and is asked nothing else", async () => {
     const third = await InstanceClient.ready(ann);
     const cold = await counted(() => Promise.all(Array.from({ length: 50 }, () => masterKey(third))));
     expect(cold.gets).toBe(1);
     const warm = await counted(() => masterKey(third));
     expect([warm.gets, warm.others]).toEqual([0, 0]);
     expect(warm.result.wrappedKey).toEqual(cold.result[0]!.wrappedKey);
+    // Where the master key is, is known for ten seconds: from the answer for which it was looked for.
+    const looked = async () => (await askedMeanwhile(() => masterKey(third))).asked.join();
+    await expect.poll(looked, { timeout: 20_000, interval: 200 }).toContain("Locate");
+    const hit = await askedMeanwhile(() => masterKey(third));
+    expect(hit.asked).toEqual(["Sign"]);
+    expect(hit.result.wrappedKey).toEqual(warm.result.wrappedKey);
     expect(new Set(cold.result.map(({ wrappedKey }) => encodeBase64url(wrappedKey))).size).toBe(1);
   });
 
