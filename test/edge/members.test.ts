@@ -1,24 +1,29 @@
 /** Several people on one account: a second device, a new colleague on what is there, one who only reads, one who leaves. */
 
-import { expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import type { Level } from "#protocol/level.ts";
 import { principalId } from "#protocol/principal.ts";
 import { hold, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, problem as problemOf } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
+import { InstanceClient } from "../support/instance-client.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
-const system = useSystem({ otherTenants: ["umbrella"] });
+const system = useSystem({
+  otherTenants: ["umbrella", "account", "master"],
+  levels: { account: "account", master: "master" },
+});
 /** An answer without a problem has no body that says so. */
 const problem = (answer: Answer) => (answer.status < 300 ? `${answer.status} ok` : problemOf(answer));
 const signedIn = (name: string) => EdgeClient.signedIn(system, name);
 const idOf = ({ tokens }: EdgeClient) => tokens.user.id;
 
 /** With an instance of its own. */
-async function device(name: string) {
-  const client = await signedIn(name);
+const device = async (name: string) => enrolled(await signedIn(name));
+async function enrolled(client: EdgeClient) {
   const { instance, wrappingCertificate: certificate } = json<EnrolmentAnswer>(
     await enrol(client, await makeKeys()),
   );
@@ -26,6 +31,50 @@ async function device(name: string) {
     client,
     instance,
     load: (edk: string) => client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate }),
+  };
+}
+
+const firstEdks = new Map<string, string>();
+
+/**
+ * A device of a tenant of this release level. `keysOf`: what its instance hears when it asks for the keys of an account, as it does at
+ * that level; at `data` its custodian asks for it, by the first EDK of the account.
+ */
+async function deviceAt(level: Level, name: string) {
+  const client = await EdgeClient.signedIn(level === "data" ? system : system.tenant(level), name);
+  if (level === "data") {
+    const { instance, load } = await enrolled(client);
+    return {
+      client,
+      instance,
+      async keysOf(account: string, owner: EdgeClient) {
+        const edk = firstEdks.get(account) ?? (await edkOf(owner));
+        firstEdks.set(account, edk);
+        return [problem(await load(edk))];
+      },
+    };
+  }
+  const instance = await InstanceClient.ready(client);
+  return {
+    client,
+    instance: instance.enrolled.instance,
+    async keysOf(account: string, owner: EdgeClient) {
+      // Its owner's page says which key it is, where the device itself is told nothing.
+      const { versions } = json<{ versions: { keyId: string; keyVersion: number }[] }>(
+        await owner.rest("GET", `/accounts/${account}/data-keys`),
+      );
+      const { keyId, keyVersion } = versions[0]!;
+      const challenge = Buffer.alloc(32).toString("base64url");
+      const at = `/instances/accounts/${account}`;
+      const asked = [
+        await instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" }),
+        await instance.rest("GET", `${at}/data-keys/${keyId}.${keyVersion}`),
+        level === "master"
+          ? await instance.rest("GET", `${at}/key`)
+          : await instance.rest("POST", "/instances/account-key", { account, challenge }),
+      ];
+      return asked.map(problem);
+    },
   };
 }
 
@@ -42,48 +91,60 @@ const membersOf = async (by: EdgeClient, account: string) =>
     await by.rest("GET", `/accounts/${account}/members`),
   ).members;
 
-it("W11 a second device of the same person loads the keys of the account, and one that was revoked does not", async () => {
-  const [first, second] = [await device("Ann"), await device("Ann")];
-  const edk = await edkOf(first.client);
-  expect((await second.load(edk)).status).toBe(200);
-  expect((await first.client.rest("DELETE", `/ra/instances/${second.instance}`)).status).toBe(204);
-  expect(problem(await second.load(edk))).toBe("403 not-recipient");
-  expect((await first.load(edk)).status).toBe(200);
-});
+describe.each(["data", "account", "master"] as const)("at level %s", (level) => {
+  /** Each of them, as this level has it. */
+  const all = (answer: string) => Array.from({ length: level === "data" ? 1 : 3 }, () => answer);
+  const had = all("200 ok");
 
-it("W11 a new colleague opens what was sealed before, and nothing from the moment of leaving on", async () => {
-  const [ann, bob, cleo] = [await device("Ann"), await device("Bob"), await device("Cleo")];
-  const { account } = ann.client;
-  const edk = await edkOf(ann.client);
-  expect(problem(await bob.load(edk))).toBe("403 forbidden");
-  for (const { client } of [bob, cleo])
-    expect((await put(ann.client, account, idOf(client), "member")).status).toBe(204);
-  expect((await bob.load(edk)).status).toBe(200);
-  expect((await bob.client.rest("GET", `/accounts/${account}/documents`)).status).toBe(200);
-  const { accounts } = json<{ accounts: { id: string; name: string }[] }>(
-    await bob.client.rest("GET", "/accounts"),
-  );
-  expect(accounts).toHaveLength(2);
-  expect(accounts).toContainEqual({ id: account, name: "Ann" });
-  // Tokens name it too, from the next on.
-  const refreshed = json<EdgeClient["tokens"]>(await bob.client.refresh(bob.client.tokens.refresh_token));
-  expect(refreshed.accounts).toEqual(accounts);
-  const listed = (await membersOf(bob.client, account)).map(({ name, role }) => `${name} ${role}`);
-  expect(listed.toSorted()).toEqual(["Ann owner", "Bob member", "Cleo member"]);
-  expect((await remove(ann.client, account, idOf(bob.client))).status).toBe(204);
-  expect(problem(await bob.load(edk))).toBe("403 forbidden");
-  expect(problem(await bob.client.rest("GET", `/accounts/${account}/documents`))).toBe("403 forbidden");
-  expect(problem(await bob.client.rest("GET", `/accounts/${account}/members`))).toBe("403 forbidden");
-  const left = json<{ accounts: object[] }>(await bob.client.rest("GET", "/accounts"));
-  expect(left.accounts).toHaveLength(1);
-  expect((await cleo.load(edk)).status).toBe(200);
-  // Asked for again it is the same; and who left may come again.
-  expect((await remove(ann.client, account, idOf(bob.client))).status).toBe(204);
-  expect((await put(ann.client, account, idOf(bob.client), "member")).status).toBe(204);
-  expect((await bob.load(edk)).status).toBe(200);
-  // Cleo leaves without being asked.
-  expect((await remove(cleo.client, account, idOf(cleo.client))).status).toBe(204);
-  expect(problem(await cleo.load(edk))).toBe("403 forbidden");
+  it("W11 a second device of the same person has the keys of the account, and one that was revoked does not", async () => {
+    const [first, second] = [await deviceAt(level, "Ann"), await deviceAt(level, "Ann")];
+    const { account } = first.client;
+    const keys = (of: typeof first) => of.keysOf(account, first.client);
+    expect(await keys(second)).toEqual(had);
+    expect((await first.client.rest("DELETE", `/ra/instances/${second.instance}`)).status).toBe(204);
+    expect(await keys(second)).toEqual(all("403 not-recipient"));
+    expect(await keys(first)).toEqual(had);
+  });
+
+  it("W11 a new colleague has the keys of what was sealed before, and nothing from the moment of leaving on", async () => {
+    const [ann, bob, cleo] = [
+      await deviceAt(level, "Ann"),
+      await deviceAt(level, "Bob"),
+      await deviceAt(level, "Cleo"),
+    ];
+    const { account } = ann.client;
+    const keys = (of: typeof bob) => of.keysOf(account, ann.client);
+    expect(await keys(ann)).toEqual(had);
+    expect(await keys(bob)).toEqual(all("403 forbidden"));
+    for (const { client } of [bob, cleo])
+      expect((await put(ann.client, account, idOf(client), "member")).status).toBe(204);
+    expect(await keys(bob)).toEqual(had);
+    expect((await bob.client.rest("GET", `/accounts/${account}/documents`)).status).toBe(200);
+    const { accounts } = json<{ accounts: { id: string; name: string }[] }>(
+      await bob.client.rest("GET", "/accounts"),
+    );
+    expect(accounts).toHaveLength(2);
+    expect(accounts).toContainEqual({ id: account, name: "Ann" });
+    // Tokens name it too, from the next on.
+    const refreshed = json<EdgeClient["tokens"]>(await bob.client.refresh(bob.client.tokens.refresh_token));
+    expect(refreshed.accounts).toEqual(accounts);
+    const listed = (await membersOf(bob.client, account)).map(({ name, role }) => `${name} ${role}`);
+    expect(listed.toSorted()).toEqual(["Ann owner", "Bob member", "Cleo member"]);
+    expect((await remove(ann.client, account, idOf(bob.client))).status).toBe(204);
+    expect(await keys(bob)).toEqual(all("403 forbidden"));
+    expect(problem(await bob.client.rest("GET", `/accounts/${account}/documents`))).toBe("403 forbidden");
+    expect(problem(await bob.client.rest("GET", `/accounts/${account}/members`))).toBe("403 forbidden");
+    const left = json<{ accounts: object[] }>(await bob.client.rest("GET", "/accounts"));
+    expect(left.accounts).toHaveLength(1);
+    expect(await keys(cleo)).toEqual(had);
+    // Asked for again it is the same; and who left may come again.
+    expect((await remove(ann.client, account, idOf(bob.client))).status).toBe(204);
+    expect((await put(ann.client, account, idOf(bob.client), "member")).status).toBe(204);
+    expect(await keys(bob)).toEqual(had);
+    // Cleo leaves without being asked.
+    expect((await remove(cleo.client, account, idOf(cleo.client))).status).toBe(204);
+    expect(await keys(cleo)).toEqual(all("403 forbidden"));
+  });
 });
 
 it("W11 a reader opens, and changes nothing", async () => {
