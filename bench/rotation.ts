@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { CommandError } from "#cli/command-error.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
 import type { RotationProgress } from "#protocol/contract/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
@@ -21,13 +22,16 @@ const BEFORE_MS = 40_000;
 const WARM_MS = 5000;
 /** A rotation takes longer than an access token lives. */
 const REFRESH_MS = 120_000;
+/** What p99 may become while keys move, as a multiple of what it is without (docs/scale.md). */
+const MAX_SLOWDOWN = 2;
 /** Between two reads: a reader that hardly waits would be most of the load, and the rotation gives way to it for an hour. Milliseconds. */
 const BETWEEN_MS = 100;
 
 /**
  * The rotation of a master key over all accounts of a tenant: how long reads take meanwhile, and what an account costs. Beside them
  * stand reads from the same deployment before it, and reads at the same time from a deployment that does nothing else, for what else
- * goes on on the machine. In the middle the edge is killed. Each edge runs in workerd, both HSMs in this process, which reads.
+ * goes on on the machine. In the middle the edge is killed. Each edge runs in workerd, both HSMs in this process, which reads. Throws, once all
+ * figures are reported, where reads have failed, or take longer than they may.
  */
 export async function run(report: Report): Promise<void> {
   const count = Number(process.env.COFFER_BENCH_ACCOUNTS ?? ACCOUNTS);
@@ -121,7 +125,14 @@ export async function run(report: Report): Promise<void> {
     alone(`${id}/an-account`, took / count, "ms");
     if (spent > 0) alone(`${id}/an-account/edge-and-reads`, spent / count, "ms of CPU");
     alone(`${id}/moved-before-the-kill`, resumed, "accounts");
-    alone("rotation/failed-reads", ann.failed, `of ${before[0].length + meanwhile[0].length} reads`);
+    const reads = before[0].length + meanwhile[0].length;
+    alone("rotation/failed-reads", ann.failed, `of ${reads} reads`);
+    if (ann.failed > 0) throw new CommandError(`${ann.failed} of ${reads} reads failed`);
+    const slowdown = p99(meanwhile[0]) / p99(before[0]);
+    if (slowdown > MAX_SLOWDOWN)
+      throw new CommandError(
+        `p99 of reads is ${slowdown.toFixed(2)} times what it is without a rotation; it may be ${MAX_SLOWDOWN} times`,
+      );
   } finally {
     for (const system of systems) await system.close();
   }

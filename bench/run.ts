@@ -30,13 +30,17 @@ if (
 type Options = { against?: string | undefined };
 const { run } = (await import(file.href)) as { run: (report: Report, options: Options) => Promise<void> };
 const rows: Row[] = [];
-await run((row) => {
-  rows.push(row);
-  if (values.json) return;
-  const { id, value, unit, versus, ratio } = row;
-  const figure = `${value < 10 ? value.toFixed(2) : Math.round(value)} ${unit}`;
-  const compared = versus === null ? "" : `${ratio!.toFixed(2)} × ${versus}`;
-  process.stdout.write(`${id.padEnd(44)} ${figure.padStart(18)}   ${compared}\n`);
-}, values);
-if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+try {
+  await run((row) => {
+    rows.push(row);
+    if (values.json) return;
+    const { id, value, unit, versus, ratio } = row;
+    const figure = `${value < 10 ? value.toFixed(2) : Math.round(value)} ${unit}`;
+    const compared = versus === null ? "" : `${ratio!.toFixed(2)} × ${versus}`;
+    process.stdout.write(`${id.padEnd(44)} ${figure.padStart(18)}   ${compared}\n`);
+  }, values);
+} finally {
+  // A bench that finds its figures too bad fails after it has told them.
+  if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+}
 process.exit(0);

@@ -88,12 +88,12 @@ export function nextSteps(
 2. Upload them, and put each id into its binding HSM_… of wrangler.toml, or of wrangler.split.toml; that of ra into HSM_RECIPIENTS too:
 ${uploads.join("\n")}
 3. npx wrangler r2 bucket create coffer-documents; npx wrangler r2 bucket create coffer-audit-segments
-4. In the same file: COFFER_HSM_URL, routes of the hosts, and the tenant (in wrangler.split.toml below env.app, env.iam and env.ra):
+4. In the same file: COFFER_HSM_URL, routes of the hosts, and the tenant (in wrangler.split.toml below env.app, env.iam, env.ra and env.kms):
 
 ${tenants.map((tenant) => tenantEntry(tenant, answers)).join("\n\n")}
 
 5. The secret that the provider gave this client; with wrangler.split.toml: --config wrangler.split.toml --env iam
 ${tenants.map((tenant) => `   npx wrangler secret put ${secretName(tenant)}`).join("\n")}
-6. npm run deploy -- --root-key ${made.rootKey}; of units: audit, datastore, kms, ra, iam, app, each with --env
+6. npm run deploy -- --root-key ${made.rootKey}; of units: audit, verifier, datastore, kms, caas, ra, iam, app, each with --env
 `;
 }
