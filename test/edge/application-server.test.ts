@@ -20,10 +20,19 @@ import { useSystem, watchTraffic } from "../system/index.ts";
 const PASSPHRASE = "a secret of the server, at random";
 const system = useSystem({ level: "master", admins: ["Ada"] });
 let dir: string;
-let steps: Step[] = [];
+/** What its instance tells, and what its datastore has written. */
+let steps: (Step | { step: "store"; what: "ciphertext" })[] = [];
 /** What was told before the first request. */
 let startUp: string[];
 let running: Awaited<ReturnType<typeof start>>;
+
+/** That of docs/examples, which says when a document is there whole. */
+class Told extends Datastore {
+  override async put(...given: Parameters<Datastore["put"]>): Promise<void> {
+    await super.put(...given);
+    steps.push({ step: "store", what: "ciphertext" });
+  }
+}
 
 /** The server of docs/examples, its app-specific key beside its ciphertext; decrypted keys go after a second. */
 async function start(
@@ -42,7 +51,7 @@ async function start(
   const server = applicationServer({
     microservice: async () => (await client.microservice.use()).port,
     tenant: client.identity.tenant,
-    datastore: new Datastore(dir),
+    datastore: new Told(dir),
     accountOf: ({ headers }) => (headers.get("authorization") === "Bearer device" ? account : undefined),
   });
   const device = { authorization: "Bearer device" };
@@ -100,7 +109,7 @@ it("A1 seals what a client device uploads: every message and key, in this order,
     ...[expect.stringMatching(/^get (data key KMS|account key IAM)$/)],
     ...[expect.stringMatching(/^get (data key KMS|account key IAM)$/)],
     ...["decrypt master key", "decrypt account key", "decrypt data key"],
-    "encrypt data",
+    ...["encrypt data", "store ciphertext"],
   ]);
   // The key identifier that the IAM gave is by what the KMS was asked, and what the document names.
   const keys = steps.flatMap((step) => ("key" in step && step.what === "data key" ? [step.key] : []));
@@ -109,6 +118,32 @@ it("A1 seals what a client device uploads: every message and key, in this order,
   expect(stored).toContain(keys[0]);
   expect(stored).not.toContain("A1's document");
   await locked();
+});
+
+it("A1, W4 as one trace: from a start of the server to the end of what it has decrypted, with what its datastore writes", async () => {
+  running.client.close();
+  steps = [];
+  running = await start();
+  const id = crypto.randomUUID();
+  expect((await running.upload(id, "one trace")).status).toBe(201);
+  await expect.poll(() => told().filter((line) => line.startsWith("drop")).length).toBe(dropped.length);
+  const trace = told();
+  // What is asked side by side may be answered in either order, and is dropped in any.
+  const asked = trace.splice(8, 4);
+  const ended = trace.splice(13);
+  expect(asked.slice(0, 2).sort()).toEqual(["ask account key IAM", "ask data key KMS"]);
+  expect(asked.slice(2).sort()).toEqual(["get account key IAM", "get data key KMS"]);
+  expect(ended.sort()).toEqual(dropped);
+  expect(trace).toEqual([
+    "read app-specific key",
+    ...["ask token IAM", "get token IAM"],
+    ...["ask master key KMS", "get master key KMS"],
+    "receive data",
+    ...["ask key identifier IAM", "get key identifier IAM"],
+    ...["decrypt master key", "decrypt account key", "decrypt data key"],
+    ...["encrypt data", "store ciphertext"],
+  ]);
+  steps = [];
 });
 
 it("A1 on the wire: token and Enc(master) before any request, then KI, and by it Enc(data) and Enc(account), each asked of its own; nothing else", async () => {
@@ -256,12 +291,19 @@ it("W5 has the KMS ask the HSM where it has not kept Enc(data), in the same trac
   running = await start();
 });
 
-it("A5 keeps its key beside its ciphertext, where nobody else reaches either; W6 and opens both after a restart", async () => {
+it("A5 keeps its key beside its ciphertext, where nobody else reaches either", async () => {
   const id = crypto.randomUUID();
   await running.upload(id, "A5's document");
   expect((await readdir(dir)).sort()).toEqual([running.account, "app-specific-key.pem"].sort());
   for (const path of ["app-specific-key.pem", join(running.account, id)])
     expect((await stat(join(dir, path))).mode & 0o077).toBe(0);
+  expect(await (await running.download(id)).text()).toBe("A5's document");
+  await locked();
+});
+
+it("W6 is certified after a restart by the public half of the same app-specific key, and Enc(master) opens by its private half", async () => {
+  const id = crypto.randomUUID();
+  await running.upload(id, "W6's document");
   const before = running.enrolled.instance;
   running.client.close();
   steps = [];
@@ -270,7 +312,10 @@ it("A5 keeps its key beside its ciphertext, where nobody else reaches either; W6
   const spki = (certificate: string) => parseCertificate(decodeBase64url(certificate)).spki;
   expect(instance).not.toBe(before.id);
   expect(spki(wrappingCertificate)).toEqual(spki(before.wrappingCertificate));
-  expect(await (await running.download(id)).text()).toBe("A5's document");
+  const { wrappingSpki } = await openAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
+  expect(spki(wrappingCertificate)).toEqual(wrappingSpki);
+  expect(await (await running.download(id)).text()).toBe("W6's document");
+  expect(told()).toContain("decrypt master key");
   await locked();
 });
 
