@@ -2,9 +2,13 @@
 
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { parseHeader } from "#protocol/envelope/index.ts";
+import { jwsParts } from "#protocol/jws.ts";
+import type { Edk } from "#protocol/keys/index.ts";
 import { bytesOf, violations } from "../chromium/rules.ts";
 import { unwrapped } from "../chromium/unwrapped.ts";
 import { scanBytes } from "../memory/index.ts";
+import { Loot } from "./dumps.ts";
 import {
   needlesOf,
   sealFile,
@@ -16,12 +20,21 @@ import {
   withKit,
 } from "./index.ts";
 
-const { system, browsing } = useSystemAndBrowser({ level: "master", record: true });
+const { system, browsing } = useSystemAndBrowser({
+  level: "master",
+  record: true,
+  otherTenants: ["layered"],
+  levels: { layered: "master" },
+  tenantSettings: { layered: { secondLayer: "both" } },
+});
 const watched = watchKeys();
 const AHEAD = "**/instances/accounts/*/data-keys";
+const LADDER = ["RSA-OAEP → AES-KW", "AES-KW → AES-KW", "AES-KW → HKDF"];
 let page: Page;
 /** What is asked of the vault's origin for instances, and of the app's for keys: in order. */
 const asked: string[] = [];
+/** The same with what is answered, `ask` and `get`. */
+const wire: string[] = [];
 /** Answers to those that were none. */
 const refused: number[] = [];
 
@@ -29,17 +42,23 @@ beforeAll(async () => {
   const opened = await browsing.open();
   ({ page } = opened);
   await opened.context.addInitScript(quickenHiding);
+  const nameOf = (pathname: string) =>
+    pathname.replace(/[\da-f]{8}-[\da-f-]{27}/g, "…").replace(/…\.\d+$/, "KI");
   opened.context.on("request", (request) => {
     const { origin, pathname } = new URL(request.url());
-    const named = pathname.replace(/[\da-f]{8}-[\da-f-]{27}/g, "…").replace(/…\.\d+$/, "KI");
-    if (origin === system.vaultOrigin && pathname.startsWith("/instances/")) asked.push(named.slice(11));
+    const named = nameOf(pathname);
+    if (origin === system.vaultOrigin && pathname.startsWith("/instances/")) {
+      asked.push(named.slice(11));
+      wire.push(`ask ${named.slice(11)}`);
+    }
     // The version index is of documents, and has no key.
     if (pathname.startsWith("/kms/") && !pathname.endsWith("/document-versions")) asked.push(named);
   });
   opened.context.on("response", (response) => {
     const { origin, pathname } = new URL(response.url());
-    if (origin === system.vaultOrigin && pathname.startsWith("/instances/") && !response.ok())
-      refused.push(response.status());
+    if (origin !== system.vaultOrigin || !pathname.startsWith("/instances/")) return;
+    wire.push(`get ${nameOf(pathname).slice(11)}`);
+    if (!response.ok()) refused.push(response.status());
   });
   // Had ahead, Enc(data) and Enc(account) would not be asked for when data comes.
   await opened.context.route(AHEAD, (route) => route.abort());
@@ -67,6 +86,7 @@ const links = () => unwrapped(browsing.recorder!.calls);
 
 it("W4 knows its KMS and has Enc(master) before any request", async () => {
   expect(asked.slice(0, 2)).toEqual(["token", "master-key"]);
+  expect(wire.slice(0, 4)).toEqual(["ask token", "get token", "ask master-key", "get master-key"]);
   expect(links()).toEqual([]);
 });
 
@@ -76,20 +96,28 @@ it("Promise 2 keeps key bytes out of JavaScript while it begins at level master"
   expect(violations(calls)).toEqual([]);
   // Enc(master) is what the Worker verifies before it unwraps.
   const keys = needlesOf(watched.keys);
-  expect(watched.ofClass("master")).toHaveLength(1);
+  expect(watched.ofClass("master")).toHaveLength(2); // One of each tenant.
   expect(scanBytes(bytesOf(calls), keys, "calls")).toEqual([]);
 });
 
 it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data key in turn, all in the Worker; then it encrypts", async () => {
   await expect.poll(() => asked).toContain("accounts/…/data-keys");
   asked.length = 0;
+  wire.length = 0;
   const from = browsing.recorder!.calls.length;
   await sealFile(page, "letter.txt", "a letter at level master");
   await page.context().unroute(AHEAD);
   expect(asked[0]).toBe("key-identifiers");
   expect(asked.filter((path) => path.startsWith("/kms/"))).toEqual([]);
   expect(asked.slice(1).sort()).toEqual(["accounts/…/data-keys/KI", "accounts/…/key"]);
-  expect(links()).toEqual(["RSA-OAEP → AES-KW", "AES-KW → AES-KW", "AES-KW → HKDF"]);
+  expect(wire.slice(0, 2)).toEqual(["ask key-identifiers", "get key-identifiers"]);
+  expect(wire.slice(2).sort()).toEqual([
+    ...["ask accounts/…/data-keys/KI", "ask accounts/…/key"],
+    ...["get accounts/…/data-keys/KI", "get accounts/…/key"],
+  ]);
+  for (const key of ["accounts/…/data-keys/KI", "accounts/…/key"])
+    expect(wire.indexOf(`ask ${key}`), key).toBeLessThan(wire.indexOf(`get ${key}`));
+  expect(links()).toEqual(LADDER);
   const worker = browsing
     .recorder!.calls.slice(from)
     .filter(({ realm, error }) => realm === "worker" && !error)
@@ -114,8 +142,7 @@ it("W7 in a browser: what the Worker has decrypted serves until the page has bee
   });
   asked.length = 0;
   expect(await showFile(page, "hidden.txt")).toBe("of a page that is hidden");
-  const anew = ["RSA-OAEP → AES-KW", "AES-KW → AES-KW", "AES-KW → HKDF"];
-  await expect.poll(() => links().slice(from)).toEqual(anew);
+  await expect.poll(() => links().slice(from)).toEqual(LADDER);
   // The encrypted copies are still there: the IAM alone is asked.
   expect(asked).toEqual(["key-identifiers"]);
 });
@@ -139,6 +166,40 @@ it("A1 in a browser, the last step: the data key is deleted ten minutes after it
   expect(await showFile(page, "last.txt")).toBe("used for the last time");
   // Those above it were not looked at while the clock was ahead.
   expect(links().slice(from)).toEqual(["AES-KW → HKDF"]);
+});
+
+/** The page again, in the same profile. */
+async function reload(): Promise<{ from: number; calls: number }> {
+  const before = { from: links().length, calls: browsing.recorder!.calls.length };
+  asked.length = 0;
+  await page.reload();
+  await untilEnrolled(page);
+  return before;
+}
+
+it("W2 in a browser: after a reload a document opens by master, account and data key in turn, unwrapped anew in the Worker", async () => {
+  await sealFile(page, "again.txt", "opened after a reload");
+  const { from } = await reload();
+  expect(await showFile(page, "again.txt")).toBe("opened after a reload");
+  expect(links().slice(from)).toEqual(LADDER);
+  expect(asked.slice(0, 2)).toEqual(["token", "master-key"]);
+  expect(asked).toContain("key-identifiers");
+  expect(asked.filter((path) => path.startsWith("/kms/"))).toEqual([]);
+  expect(violations(browsing.recorder!.calls)).toEqual([]);
+});
+
+it("W6 in a browser: the app-specific key is kept over a reload, as a handle; no other one is made, and Enc(master) opens by it", async () => {
+  const { from, calls } = await reload();
+  expect(await showFile(page, "again.txt")).toBe("opened after a reload");
+  expect(links().slice(from)[0]).toBe("RSA-OAEP → AES-KW");
+  const since = browsing.recorder!.calls.slice(calls);
+  const [unwrapping] = since.filter(({ realm, method }) => realm === "worker" && method === "unwrapKey");
+  expect(unwrapping?.args[2]).toMatchObject({
+    key: { type: "private", extractable: false, algorithm: { name: "RSA-OAEP", modulusLength: 3072 } },
+  });
+  const made = since.filter(({ realm, method }) => realm === "worker" && method === "generateKey");
+  // A share for a channel may be, which lives as long as the question.
+  expect(JSON.stringify(made.map(({ args }) => args[0]))).not.toMatch(/RSA|ECDSA/);
 });
 
 it("Promise 2 W10 a data key that the instance makes itself leaves it wrapped, and is extractable for that alone", async () => {
@@ -182,4 +243,31 @@ it("Promise 2 W10 a data key that the instance makes itself leaves it wrapped, a
   expect(wraps.map(({ args }) => args[0])).toEqual(["raw"]);
   const keys = needlesOf(watched.ofClass("data"));
   expect(scanBytes(bytesOf(browsing.recorder!.calls), keys, "calls")).toEqual([]);
+});
+
+it("W14 in a browser: with a second layer over Enc(data) and ciphertext both, what is sealed opens after a reload, by the master key once more as HKDF", async () => {
+  const layered = system.tenant("layered");
+  const { page: own } = await browsing.open();
+  const from = links().length;
+  await signIn(own, layered, "Lee");
+  await untilEnrolled(own);
+  await sealFile(own, "layered.txt", "under two layers");
+  expect(await showFile(own, "layered.txt")).toBe("under two layers");
+  const until = links().length;
+  expect(links().slice(from, until)).toContain("RSA-OAEP → HKDF");
+  await own.reload();
+  await untilEnrolled(own);
+  expect(await showFile(own, "layered.txt")).toBe("under two layers");
+  expect(links().slice(until)).toEqual(expect.arrayContaining(["RSA-OAEP → HKDF", ...LADDER]));
+  await own.close();
+  // Both are on what the datastore has.
+  const headers = new Loot().folder(system.edgeDir).documents.flatMap((stored) => parseHeader(stored) ?? []);
+  const layers = headers
+    .filter(({ context }) => context.tenant === "layered")
+    .map(({ layer, encryptedDataKeys: [own] }) => {
+      const { payload } = jwsParts(new TextDecoder().decode(own!.encryptedDataKey));
+      const edk = JSON.parse(new TextDecoder().decode(payload)) as Edk;
+      return [layer !== undefined, edk.layer !== undefined];
+    });
+  expect(layers).toContainEqual([true, true]);
 });
