@@ -6,8 +6,9 @@
 
 import { constants, generateKeyPairSync, type KeyObject, privateDecrypt, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Target, whatever } from "#emulator/hsm/testing/operations.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
-import type { Attributes } from "#protocol/kmip/index.ts";
+import { type Attributes, KmipError, type OperationName } from "#protocol/kmip/index.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { type HsmClient, hsmClient, outcome } from "./hsm.ts";
 import { expectHidden, expectRefused, REFUSALS } from "./hsm-refusals.ts";
@@ -100,6 +101,37 @@ function leaked(client: HsmClient): unknown[] {
   }
   return scanBytes(Buffer.concat([answers, ...opened]), needles);
 }
+
+type Tried = { operation: OperationName; payload: object; answer: string };
+const hexed = (value: unknown) =>
+  JSON.stringify(value, (_, each) =>
+    each instanceof Uint8Array
+      ? Buffer.from(each).toString("hex")
+      : typeof each === "bigint"
+        ? String(each)
+        : each,
+  );
+
+/** Asks for every operation that the server has, about one key: what was not refused. */
+async function tryAll(client: HsmClient, target: Target): Promise<Tried[]> {
+  const tried: Tried[] = [];
+  for (const [name, payloads] of Object.entries(whatever(target)))
+    for (const payload of payloads) {
+      const operation = name as OperationName;
+      const asked = client.request(operation, payload as never).then(hexed);
+      const answer = await asked.catch((error: unknown) => {
+        if (!(error instanceof KmipError)) throw error;
+        return undefined;
+      });
+      if (answer !== undefined) tried.push({ operation, payload, answer });
+    }
+  return tried;
+}
+
+/** They may name whatever they like: nothing is looked up. */
+const NAMING: readonly string[] = ["Register", "Log", "Notify", "Put"];
+const reaches = (operation: string, answer: string, uid: string, payload: object) =>
+  operation === "Locate" ? answer.includes(uid) : !NAMING.includes(operation) && hexed(payload).includes(uid);
 
 describe("release policy", () => {
   it("the KMS may do its job: a data key wrapped to a registered recipient (positive control)", async () => {
@@ -303,6 +335,38 @@ describe("release policy", () => {
         ),
     });
     expect(leaked(ra)).toEqual([]);
+  });
+
+  it("W9 every operation of the server, tried on each key of the hierarchy with each live certificate but the KMS's, gives none, ends none and finds none", async () => {
+    const { account, data } = await ladder();
+    const keys = { master: accountKey.master, account, data };
+    const found: string[] = [];
+    for (const identity of [IDENTITY.ra, IDENTITY.iam, IDENTITY.audit, IDENTITY.officer, "ordinary-user"]) {
+      const client = await hsmClient(system, identity);
+      for (const [kind, uid] of Object.entries(keys)) {
+        // The officer makes master keys, and ends them.
+        if (identity === IDENTITY.officer && kind === "master") continue;
+        for (const { operation, payload, answer } of await tryAll(client, {
+          uid,
+          by: account,
+          recipient,
+          own: uid,
+        }))
+          if (reaches(operation, answer, uid, payload)) found.push(`${identity}: ${operation} of ${kind}`);
+      }
+      expect(leaked(client), identity).toEqual([]);
+      client.close();
+    }
+    expect(found).toEqual([]);
+    // The same requests are answered to the KMS: its key is there still, and they are well made (positive control).
+    const target = { uid: data, by: account, recipient, own: account };
+    const answered = (await tryAll(kms, target)).filter(({ operation, payload, answer }) =>
+      reaches(operation, answer, data, payload),
+    );
+    expect([...new Set(answered.map(({ operation }) => operation))].toSorted()).toEqual([
+      ...["Destroy", "Get", "GetAttributes", "Locate", "Revoke"],
+    ]);
+    expect(leaked(kms)).toEqual([]);
   });
 
   it("a recipient whose certificate the instances' authority did not sign is no recipient", async () => {
