@@ -15,7 +15,7 @@ import { type IamHost, withIamIn } from "./iam-host.ts";
 import { claimPort, type Listener, quietPorts } from "./loopback.ts";
 import { readAccountKeyPlace, readIdentifierPlace } from "./places.ts";
 import { readTenants, type Tenant, type Tenants } from "./tenants.ts";
-import { type Unit, unitsWith } from "./units.ts";
+import { UNITS, type Unit, unitsWith } from "./units.ts";
 import {
   bindingsOver,
   COMPATIBILITY_DATE,
@@ -127,6 +127,8 @@ const ENTRY = "entry";
 const OPERATOR = "operator";
 const NOT_HERE = "export default { fetch: () => new Response(null, { status: 404 }) };";
 const MAXIMUM_LOGS = 20_000;
+/** Each process of workerd has its listeners for the end of this one: those of units are more than Node takes for no leak. */
+const EXIT_LISTENERS = 4 * UNITS.length;
 /**
  * V8 lets a heap grow large before its first collection, in each of workerd's isolates: after 1.5 GiB of documents workerd
  * stood at 300 MiB, with these at 180 (docs/decisions/0009).
@@ -170,6 +172,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
   // Miniflare takes workerd's flags from the environment alone.
   process.env.MINIFLARE_WORKERD_V8_FLAGS ??= V8_FLAGS;
+  process.setMaxListeners(Math.max(process.getMaxListeners(), EXIT_LISTENERS));
   const running: Miniflare[] = [];
   const pids: Record<string, number | null> = {};
   const dispose = async () => void (await Promise.all(running.map((miniflare) => miniflare.dispose())));

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UNITS } from "#edge/units.ts";
 import { awsOpen, releasedKeyring } from "../documents/aws.ts";
 import { digestOf, writeRandomFile } from "../documents/index.ts";
 import { leftovers } from "../documents/leftovers.ts";
@@ -51,6 +52,21 @@ describe("coffer start", () => {
     expect(readRows(edgeDir(join(other, ".coffer")), "documents"), "the round trip leaves nothing").toEqual(
       [],
     );
+  });
+
+  it("W13 --split --once FILE makes the same round trip over processes of one domain each", async () => {
+    const other = file("split");
+    mkdirSync(other);
+    const { code, stdout, stderr } = await run(
+      ["start", "--split", "--once", file("contract.txt"), ...(await freePorts())],
+      other,
+    );
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toContain(`edge as ${UNITS.length} workerd processes: ${UNITS.join(", ")}`);
+    expect(stdout.trim().split("\n").at(-1)).toContain("opened and compared, byte for byte");
+    const folders = readdirSync(join(other, ".coffer", "units"));
+    expect(folders).toEqual(expect.arrayContaining(["app", "datastore", "iam", "ra", "kms", "audit"]));
   });
 
   it("--vault-port with the page's own port says so, and starts nothing", async () => {
