@@ -28,6 +28,7 @@ export function watch(...methods: string[]): void {
 const PATH = "/test/doors/";
 const HELD_MS = 60_000;
 const ASK = "askOfItsOwnBinding";
+const ASK_OBJECT = "askOfAnObjectOfItsOwn";
 
 /** The worker as it is, but that it has those doors, and holds those methods when it starts. */
 export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts: P): P {
@@ -44,7 +45,10 @@ export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts
           const [binding, method] = pathname.slice(${PATH.length}).split("/");
           const revived = (_, value) => typeof value?.$bytes === "string"
             ? Uint8Array.from(atob(value.$bytes), (char) => char.charCodeAt(0)) : value;
-          return Response.json(await env[binding][method](...JSON.parse(await request.text(), revived)));
+          const told = (_, value) => value instanceof Uint8Array
+            ? { $bytes: btoa(String.fromCharCode(...value)) } : value;
+          const answer = await env[binding][method](...JSON.parse(await request.text(), revived));
+          return new Response(JSON.stringify(answer, told));
         };
       })(${handler}, { ...${handler} });`;
       const holds = held.map((entry) => {
@@ -75,6 +79,9 @@ export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts
             } catch (error) {
               return { ok: false, problem: { code: error.message } };
             }
+          };
+          domain.prototype.${ASK_OBJECT} = async function (namespace, name, method, ...args) {
+            return this.env[namespace].getByName(name)[method](...args);
           };
         })(${domain});`,
       );
@@ -115,6 +122,20 @@ export async function askFrom<T>(
   ...args: unknown[]
 ): Promise<Result<T>> {
   return callDoor(system, `${domain}.${ASK}`, ...door.split("."), ...args);
+}
+
+/**
+ * Has the code of a domain call an object of its own, as code that somebody has changed would, with arguments that its door would not
+ * give: `IAM_PRINCIPAL_OBJECT` by a principal's name.
+ */
+export async function askObject<T>(
+  system: { appOrigin: string },
+  domain: "IAM" | "RA" | "KMS" | "DATASTORE",
+  object: { namespace: string; name: string },
+  method: string,
+  ...args: unknown[]
+): Promise<Result<T>> {
+  return callDoor(system, `${domain}.${ASK_OBJECT}`, object.namespace, object.name, method, ...args);
 }
 
 /** `ok`, or the code of the problem. */

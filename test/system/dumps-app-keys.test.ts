@@ -25,13 +25,19 @@ beforeAll(async () => {
 });
 
 describe("W1, W13: dumps of stores, level master, app-specific keys symmetric", () => {
-  it.each(operators)("W1 (W13) what the operator of %s has opens no document", async (operator) => {
-    expect(await served.opened(operator)).toEqual([]);
-  });
+  it.each(operators)(
+    "W1 (W13) store and HSM certificate of the operator of %s open no document",
+    async (operator) => {
+      expect(await served.opened(operator)).toEqual([]);
+    },
+  );
 
-  it.each(pairs)("W13 what the operators of %s and %s have opens no document", async (one, other) => {
-    expect(await served.opened(one, other)).toEqual([]);
-  });
+  it.each(pairs)(
+    "W13 stores and HSM certificates of the operators of %s and %s open no document",
+    async (one, other) => {
+      expect(await served.opened(one, other)).toEqual([]);
+    },
+  );
 
   it.each(operators)(
     "W13 another tenant's operator, live, with the store of %s opens no document",

@@ -10,12 +10,15 @@ const system = useSystem({ split: true, level: "master", masterKey: "RSA-3072", 
 const served = useServedDumps(system);
 
 describe("W1, W13: dumps of stores, master and account keys that are pairs", () => {
-  it.each(operators)("W1 (master RSA) what the operator of %s has opens no document", async (operator) => {
-    expect(await served.opened(operator)).toEqual([]);
-  });
+  it.each(operators)(
+    "W1 (master RSA) store and HSM certificate of the operator of %s open no document",
+    async (operator) => {
+      expect(await served.opened(operator)).toEqual([]);
+    },
+  );
 
   it.each(pairs)(
-    "W13 (master RSA) what the operators of %s and %s have opens no document",
+    "W13 (master RSA) stores and HSM certificates of the operators of %s and %s open no document",
     async (one, other) => {
       expect(await served.opened(one, other)).toEqual([]);
     },

@@ -3,11 +3,16 @@
  * each other, the KMS Enc(master) and Enc(data) in the HSM, the IAM Enc(account).
  */
 
-import { beforeAll, describe, expect, it } from "vitest";
-import { type Foreign, foreignOf } from "./foreign.ts";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { withDoors } from "../support/doors.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { askNeighbours, signedInByIam } from "./changed-units.ts";
+import { askerFor, type Foreign, foreignOf } from "./foreign.ts";
 import { useSystem } from "./index.ts";
 import { operators, pairs } from "./operators.ts";
 import { SECRET, useServedDumps } from "./served-dumps.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const system = useSystem({
   ...{ split: true, level: "master" as const },
@@ -20,13 +25,19 @@ beforeAll(async () => {
 });
 
 describe("W1, W13: dumps of stores, level master", () => {
-  it.each(operators)("W1 (W13) what the operator of %s has opens no document", async (operator) => {
-    expect(await served.opened(operator)).toEqual([]);
-  });
+  it.each(operators)(
+    "W1 (W13) store and HSM certificate of the operator of %s open no document",
+    async (operator) => {
+      expect(await served.opened(operator)).toEqual([]);
+    },
+  );
 
-  it.each(pairs)("W13 what the operators of %s and %s have opens no document", async (one, other) => {
-    expect(await served.opened(one, other)).toEqual([]);
-  });
+  it.each(pairs)(
+    "W13 stores and HSM certificates of the operators of %s and %s open no document",
+    async (one, other) => {
+      expect(await served.opened(one, other)).toEqual([]);
+    },
+  );
 
   it.each(operators)(
     "W13 another tenant's operator, live, with the store of %s opens no document",
@@ -42,6 +53,28 @@ describe("W1, W13: dumps of stores, level master", () => {
     // Two are of the account, whatever stands in the stores.
     expect(await foreign.ask(loot, [served.account])).toBeGreaterThan(2);
     expect(await loot.open()).toEqual([]);
+  });
+
+  it.each([
+    ["KMS", ["kms"], 3],
+    ["RA", ["ra"], 3],
+    ["DATASTORE", [], 2],
+  ] as const)(
+    "W13 what neighbours answer to changed code of the %s, with its store, its HSM certificate, and all ciphertext, opens no document",
+    async (unit, live, doors) => {
+      const loot = served.dumps.lootOf("app", ...live);
+      const server = await EdgeClient.signedIn(system, "server");
+      expect((await askNeighbours(system, unit, server, loot)).length).toBeGreaterThanOrEqual(doors);
+      await served.dumps.askHsm(loot, ...live);
+      expect(await loot.open()).toEqual([]);
+    },
+  );
+
+  it("W13 the limit: changed code of the IAM says that its operator is the server's user, who enrols an instance, and with the datastore opens all", async () => {
+    const loot = served.dumps.lootOf("app");
+    expect(await loot.open()).toEqual([]);
+    await (await askerFor(await signedInByIam(system, "server"), "master")).ask(loot, [served.account]);
+    expect(await loot.open()).toContain(SECRET);
   });
 
   it("W1 app, IAM and KMS together have every link but the first: it takes the app-specific key", async () => {

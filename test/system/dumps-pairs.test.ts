@@ -13,13 +13,19 @@ const system = useSystem({ split: true, level: "master", settings });
 const served = useServedDumps(system);
 
 describe("W1, W13: dumps of stores, account keys that are pairs", () => {
-  it.each(operators)("W1 (A2) what the operator of %s has opens no document", async (operator) => {
-    expect(await served.opened(operator)).toEqual([]);
-  });
+  it.each(operators)(
+    "W1 (A2) store and HSM certificate of the operator of %s open no document",
+    async (operator) => {
+      expect(await served.opened(operator)).toEqual([]);
+    },
+  );
 
-  it.each(pairs)("W13 (A2) what the operators of %s and %s have opens no document", async (one, other) => {
-    expect(await served.opened(one, other)).toEqual([]);
-  });
+  it.each(pairs)(
+    "W13 (A2) stores and HSM certificates of the operators of %s and %s open no document",
+    async (one, other) => {
+      expect(await served.opened(one, other)).toEqual([]);
+    },
+  );
 
   it("W1 (A2) app, IAM and KMS together have every link but the first: it takes the app-specific key", async () => {
     const loot = await served.dumps.lootOfLive("app", "iam", "kms");

@@ -40,14 +40,19 @@ export class Loot {
   folder(path: string): this {
     for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
-      const bytes = readFileSync(join(entry.parentPath, entry.name));
-      if (isDocument(bytes)) this.documents.push(bytes);
-      const text = bytes.toString("latin1");
-      this.text(text);
+      const text = this.file(readFileSync(join(entry.parentPath, entry.name)));
       for (const [pem] of text.matchAll(PRIVATE_KEY)) this.#found.push(createPrivateKey(pem));
     }
     for (const database of edgeDatabases(path)) this.#rows(database);
     return this;
+  }
+
+  /** A file, or what was downloaded: a document, and whatever stands in it. Its bytes as text. */
+  file(bytes: Buffer): string {
+    if (isDocument(bytes)) this.documents.push(bytes);
+    const text = bytes.toString("latin1");
+    this.text(text);
+    return text;
   }
 
   key(bytes: Uint8Array): this {

@@ -16,7 +16,11 @@ export interface Foreign {
 
 /** `level`: of its tenant, whose name this is. */
 export async function foreignOf(system: System, name: string, level: "data" | "master"): Promise<Foreign> {
-  const person = await EdgeClient.signedIn(system.tenant(name), "Eve");
+  return askerFor(await EdgeClient.signedIn(system.tenant(name), "Eve"), level);
+}
+
+/** Whoever is signed in as this person, with an instance enrolled for it: what the deployment gives for what stands in stores. */
+export async function askerFor(person: EdgeClient, level: "data" | "master"): Promise<Foreign> {
   const instance = await (level === "master" ? InstanceClient.ready(person) : InstanceClient.unnamed(person));
   const key = KeyObject.from(instance.keys.wrapping.privateKey);
   const decrypt = (wrapped: Buffer) => privateDecrypt({ key, oaepHash: "sha256" }, wrapped);

@@ -86,7 +86,11 @@ export class Dumps {
 
   /** The same, and all that the HSM gives them for their live certificates. */
   async lootOfLive(...operators: string[]): Promise<Loot> {
-    const loot = this.lootOf(...operators);
+    return this.askHsm(this.lootOf(...operators), ...operators);
+  }
+
+  /** Puts into the loot what the HSM gives these operators for it and for their live certificates. */
+  async askHsm(loot: Loot, ...operators: string[]): Promise<Loot> {
     this.unwrapped = 0;
     this.given = 0;
     const identities = operators.flatMap((operator) => OPERATORS[operator]!.identities);

@@ -12,7 +12,7 @@ const TENANT = "development";
 
 /** Has `publicKey` certified and registered as an instance's of the tenant, once for each release level. Identifiers at the HSM. */
 export async function registerOwn(client: HsmClient, publicKey: KeyObject): Promise<string[]> {
-  const hsm = asRegistrationAuthority(client);
+  const hsm = asDomain(client);
   const spki = new Uint8Array(publicKey.export({ type: "spki", format: "der" }));
   const now = Date.now();
   const custodian = `CN=thief,O=${TENANT}`;
@@ -38,8 +38,8 @@ export async function registerOwn(client: HsmClient, publicKey: KeyObject): Prom
   return registered;
 }
 
-/** The same connection, with what the code of the registration authority asks by. */
-function asRegistrationAuthority(client: HsmClient): Hsm {
+/** The same connection, with what the code of a domain asks by. */
+export function asDomain(client: HsmClient): Hsm {
   const fetch = async (_url: string, { body }: RequestInit) =>
     new Response(new Uint8Array(await client.exchange(new Uint8Array(body as ArrayBuffer))));
   return openHsm({ fetch }, "https://hsm/kmip");
