@@ -32,9 +32,23 @@ it("speaks German to who reads it, from the start page to a question, and Englis
   expect(await page.getByRole("alert").count()).toBe(0);
   await page.getByRole("button", { name: "Anmelden" }).click();
   await typeName(page, "Ada", new URL(system.vaultOrigin).hostname);
-  await page.getByRole("button", { name: "Continue as Ada" }).click();
+  await page.getByRole("heading", { name: /^Bei .* anmelden\?$/ }).waitFor();
+  expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
+  await expect.poll(() => page.getByRole("status").textContent()).toBe("Sie können jetzt antworten.");
+  await fits("question who signs in");
+  await page.getByRole("button", { name: "Weiter als Ada" }).click();
   await page.getByRole("button", { name: "Abmelden" }).waitFor();
   await untilEnrolled(page);
+  const account = await context.newPage();
+  await account.goto(`${system.vaultOrigin}/account`);
+  await account.getByRole("heading", { name: "Ihr Tresor in diesem Browser" }).waitFor();
+  expect(await account.getByRole("listitem").getByRole("button").textContent()).toMatch(/^Abmelden von /);
+  for (const width of [360, 1280]) {
+    await account.setViewportSize({ width, height: 740 });
+    expect(await account.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    expect(await violationsOf(account)).toEqual([]);
+  }
+  await account.close();
   const file = { name: "Brief.txt", mimeType: "text/plain", buffer: Buffer.from("Liebe Ada") };
   await page.getByLabel("Dateien zum Versiegeln").setInputFiles(file);
   const list = page.getByRole("list", { name: "Dokumente" });

@@ -73,7 +73,9 @@ export async function typeName(page: Page, name: string, vault = "localhost"): P
   expect(new URL(page.url()).hostname).toBe(vault === "localhost" ? "127.0.0.1" : "localhost");
   await field.fill(name);
   await page.getByRole("button", { name: "Sign in" }).click();
-  const known = page.getByRole("button", { name: `Continue as ${name}` });
+  // In the reader's language.
+  const english = page.getByRole("button", { name: `Continue as ${name}` });
+  const known = english.or(page.getByRole("button", { name: `Weiter als ${name}` }));
   await expectToAppear(page, known, `${name} back at the vault, and asked`);
 }
 

@@ -1,6 +1,9 @@
 /** What a person is asked at the vault's origin before an app gets a code, and what they are told where nobody can be asked. */
 import type { ProviderFailure } from "../../iam/index.ts";
 import { escaped, heldForm, html, message, type Presence, waiting } from "./html.ts";
+import { type Language, type Say, sayIn, type Words } from "./words.ts";
+
+export type Mistake = { words: Words; seconds?: number };
 
 /** What each page has that is about an app's request. */
 type OfRequest = {
@@ -9,8 +12,8 @@ type OfRequest = {
   query: string;
   /** Where Cancel leads. */
   declined: string;
-  /** Why it is asked again. */
-  mistake: string | undefined;
+  /** Why it is asked again: a sentence, and how many seconds it speaks of. */
+  mistake: Mistake | undefined;
 };
 
 type Page =
@@ -35,56 +38,51 @@ type Page =
   | { kind: "unknown-client" }
   | { kind: "no-sign-in" };
 
-export function signInPage(page: Page, by: Presence): string {
+export function signInPage(page: Page, by: Presence, language: Language): string {
+  const say = sayIn(language);
+  const of = { by, language };
   switch (page.kind) {
     case "continue":
-      return html("Sign in", continueForm(page), by);
+      return html(say("Sign in"), continueForm(page, say), of);
     case "begin":
-      return html("Sign in", beginAgain(page), by);
+      return html(say("Sign in"), beginAgain(page, say), of);
     case "failed":
-      return html("Not signed in", failed(page), by);
-    case "unknown-client":
-      return html(
-        "Unknown app",
-        message(
-          "This app is not known here",
-          "It asked to sign you in, but it is not registered with this vault, or wants to be answered at another address. Nothing was sent to it.",
-        ),
-        by,
-      );
-    case "no-sign-in":
-      return html(
-        "Sign in",
-        message(
-          "Sign-in is not set up",
-          "No identity provider is configured on this server, so nobody can sign in. Whoever runs it finds in its documentation how to name one.",
-        ),
-        by,
-      );
+      return html(say("Not signed in"), failed(page, say), of);
+    case "unknown-client": {
+      const text =
+        "It asked to sign you in, but it is not registered with this vault, or wants to be answered at another address. Nothing was sent to it.";
+      return html(say("Unknown app"), message(say("This app is not known here"), say(text)), of);
+    }
+    case "no-sign-in": {
+      const text =
+        "No identity provider is configured on this server, so nobody can sign in. Whoever runs it finds in its documentation how to name one.";
+      return html(say("Sign in"), message(say("Sign-in is not set up"), say(text)), of);
+    }
   }
 }
 
-function continueForm(page: Extract<Page, { kind: "continue" }>): string {
-  const { query, ticket, name, by, others, mistake, declined } = page;
-  const content = `${problem(mistake)}
-      <button disabled aria-describedby="wait">Continue as <bdi>${escaped(name)}</bdi></button>
-      ${waiting}`;
+function continueForm(page: Extract<Page, { kind: "continue" }>, say: Say): string {
+  const { query, ticket, by, others, mistake, declined } = page;
+  const name = `<bdi>${escaped(page.name)}</bdi>`;
+  const content = `${problem(mistake, say)}
+      <button disabled aria-describedby="wait">${say("Continue as {name}", { name })}</button>
+      ${waiting(say)}`;
   const action = by === "session" ? "/authorize" : "/sign-in";
-  return `${heading(page, `<bdi>${escaped(name)}</bdi>`)}
+  return `${heading(page, name, say)}
     ${heldForm({ action, hidden: { continue: query, ticket } }, content)}
-    <p class="other">${cancel(declined)}${others ? `<a href="${escaped(asAnother(query))}">Use another name</a>` : ""}</p>`;
+    <p class="other">${cancel(declined, say)}${others ? `<a href="${escaped(asAnother(query))}">${say("Use another name")}</a>` : ""}</p>`;
 }
 
 /** A link: Chromium would hold a form's way to the provider to `form-action`. */
-function beginAgain({ app, query, mistake, declined }: Extract<Page, { kind: "begin" }>): string {
-  return `<h1>Sign in to ${escaped(app)}</h1>
-    ${problem(mistake)}
-    <p class="lead">Nobody is signed in at this vault in this browser any more.</p>
-    <p class="other"><a class="button" href="${escaped(authorize(query))}">Sign in</a>${cancel(declined)}</p>`;
+function beginAgain({ app, query, mistake, declined }: Extract<Page, { kind: "begin" }>, say: Say): string {
+  return `<h1>${say("Sign in to {app}", { app: escaped(app) })}</h1>
+    ${problem(mistake, say)}
+    <p class="lead">${say("Nobody is signed in at this vault in this browser any more.")}</p>
+    <p class="other"><a class="button" href="${escaped(authorize(query))}">${say("Sign in")}</a>${cancel(declined, say)}</p>`;
 }
 
 /** What a person can do about it. What exactly was wrong is the operator's to know, under the number of the request. */
-const FAILURES: Record<ProviderFailure, { title: string; text: string }> = {
+const FAILURES: Record<ProviderFailure, { title: Words; text: Words }> = {
   declined: {
     title: "You are not signed in",
     text: "Your identity provider did not sign you in. If you did not cancel it yourself, it may not let you use this vault.",
@@ -103,31 +101,34 @@ const FAILURES: Record<ProviderFailure, { title: string; text: string }> = {
   },
 };
 
-function failed({ failure, of, requestId }: Extract<Page, { kind: "failed" }>): string {
+function failed({ failure, of, requestId }: Extract<Page, { kind: "failed" }>, say: Say): string {
   const { title, text } = FAILURES[failure];
   const again =
     of === null
       ? ""
-      : `<p class="other"><a class="button" href="${escaped(authorize(of.query))}">Try again</a>${cancel(of.declined)}</p>`;
-  return `${message(title, text)}
+      : `<p class="other"><a class="button" href="${escaped(authorize(of.query))}">${say("Try again")}</a>${cancel(of.declined, say)}</p>`;
+  return `${message(say(title), say(text))}
     ${again}
-    <p class="aside">Request <code>${escaped(requestId)}</code></p>`;
+    <p class="aside">${say("Request {id}", { id: `<code>${escaped(requestId)}</code>` })}</p>`;
 }
 
 /** Who asks, what began it, and what comes of it. The vault knows which app asked, and not whether a person made it ask. */
-function heading({ app }: OfRequest, whom: string): string {
-  const name = `<strong>${escaped(app)}</strong>`;
-  return `<h1>Sign in to ${escaped(app)}?</h1>
-    <p class="lead" data-seen>This page is here because you pressed “Sign in” on ${name}. Go on, and that app can seal and open documents as ${whom} until you sign out.</p>
-    <p class="aside">You did not press it? Then cancel, and the app gets nothing.</p>`;
+function heading(page: OfRequest, whom: string, say: Say): string {
+  const app = escaped(page.app);
+  const values = { app: `<strong>${app}</strong>`, name: whom };
+  return `<h1>${say("Sign in to {app}?", { app })}</h1>
+    <p class="lead" data-seen>${say("This page is here because you pressed “Sign in” on {app}. Go on, and that app can seal and open documents as {name} until you sign out.", values)}</p>
+    <p class="aside">${say("You did not press it? Then cancel, and the app gets nothing.")}</p>`;
 }
 
-function problem(mistake: string | undefined): string {
-  return mistake === undefined ? "" : `<p class="mistake" id="mistake" role="alert">${escaped(mistake)}</p>`;
+function problem(mistake: Mistake | undefined, say: Say): string {
+  if (mistake === undefined) return "";
+  const said = say(mistake.words, { seconds: String(mistake.seconds ?? "") });
+  return `<p class="mistake" id="mistake" role="alert">${said}</p>`;
 }
 
-function cancel(declined: string): string {
-  return `<a href="${escaped(declined)}" data-decline>Cancel</a>`;
+function cancel(declined: string, say: Say): string {
+  return `<a href="${escaped(declined)}" data-decline>${say("Cancel")}</a>`;
 }
 
 function authorize(query: string): string {

@@ -9,6 +9,7 @@ export const pageStyle = `:root {
   --accent: light-dark(#14181d, #eceef0);
   --on-accent: light-dark(#f4f5f6, #121417);
   --wrong: light-dark(#a3200d, #ff9d8a);
+  --sans: system-ui, sans-serif;
 }
 * { box-sizing: border-box; }
 body {
@@ -19,7 +20,7 @@ body {
   padding: 1.5rem;
   background: var(--ground);
   color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif;
+  font: 1rem/1.5 var(--sans);
 }
 main {
   width: min(26rem, 100%);

@@ -18,15 +18,16 @@ import { accountPolicy, signInPolicy, vaultPolicy } from "../headers.ts";
 import { paceByAddress } from "../pace-by-address.ts";
 import { accountPage } from "../pages/account.ts";
 import type { Presence } from "../pages/html.ts";
-import { signInPage } from "../pages/sign-in.ts";
+import { type Mistake, signInPage } from "../pages/sign-in.ts";
 import { pageStyle } from "../pages/style.ts";
+import { type Language, languageOf, type Words } from "../pages/words.ts";
 import { Refused, refused, unwrap } from "../problem.ts";
 import { requireOwnOrigin } from "../session.ts";
 
 const AGAIN = {
   early: "That was too quick to count. Read the page, then press the button.",
   late: "This page was open for too long, or you signed in elsewhere meanwhile. Answer once more.",
-};
+} as const satisfies Record<string, Words>;
 
 /**
  * The document under an address with a query, of which a page makes another one each time that there is a network (web/browser/vault.ts): so it is
@@ -150,13 +151,13 @@ function isProgram(c: GatewayContext): boolean {
 }
 
 /** The account page; `mistake` where its form did not count. */
-async function account(c: GatewayContext, mistake?: string): Promise<Response> {
+async function account(c: GatewayContext, mistake?: Words): Promise<Response> {
   const cookie = sessionCookie(c);
   const found = cookie === null ? null : unwrap(await c.env.IAM.account({ tenant: tenantOf(c), cookie }));
   const provider = found?.logout ? new URL(found.logout).origin : null;
   const policy = { "content-security-policy": accountPolicy(c.var.origins, provider) };
   return c.html(
-    accountPage(found && { ...found, provider }, mistake),
+    accountPage(found && { ...found, provider }, languageFor(c), mistake),
     mistake === undefined ? 200 : 400,
     policy,
   );
@@ -170,13 +171,10 @@ async function askToWait(
 ): Promise<Response | null> {
   if (result.ok || result.problem.code !== "too-many-requests") return null;
   const { retryAfter = 1 } = result.problem;
-  const seconds = retryAfter === 1 ? "a second" : `${retryAfter} seconds`;
-  const mistake = `You signed in very often in the last minute. Wait ${seconds}, then press the button.`;
-  return answer(c, query, await c.env.IAM.authorize(asked(c, query)), { mistake, retryAfter });
+  const words: Words =
+    "You signed in very often in the last minute. Wait {seconds} s, then press the button.";
+  return answer(c, query, await c.env.IAM.authorize(asked(c, query)), { words, seconds: retryAfter });
 }
-
-/** What is wrong with an answer: `retryAfter` where it came too soon after others. */
-type Mistake = { mistake: string; retryAfter: number };
 
 /** Not the person's fault: where they go on later, or somebody else has to do something. */
 const FAILED = { declined: 403, stale: 400, invalid: 403, unavailable: 503 } as const;
@@ -186,12 +184,13 @@ function answer(
   c: GatewayContext,
   query: string,
   result: Result<AuthorizeAnswer>,
-  said?: Mistake,
+  /** It came too soon after others. */
+  said?: Required<Mistake>,
 ): Response | Promise<Response> {
   const headers: Record<string, string> = { "content-security-policy": signInPolicy(c.var.origins) };
-  if (said !== undefined) headers["retry-after"] = String(said.retryAfter);
+  if (said !== undefined) headers["retry-after"] = String(said.seconds);
   const page = (page: Parameters<typeof signInPage>[0], status: 200 | 400 | 403 | 429 | 503) =>
-    c.html(signInPage(page, presence(c)), status, headers);
+    c.html(signInPage(page, presence(c), languageFor(c)), status, headers);
   if (!result.ok) {
     if (result.problem.code !== "invalid-client") throw refused(result.problem);
     return page({ kind: "unknown-client" }, 400);
@@ -212,15 +211,19 @@ function answer(
     }
     case "begin": {
       const { declined, origin } = value;
-      return page({ kind: "begin", app: new URL(origin).host, query, declined, mistake: said?.mistake }, 400);
+      return page({ kind: "begin", app: new URL(origin).host, query, declined, mistake: said }, 400);
     }
     case "ask": {
       const { origin, next: _, again, ...question } = value;
-      const mistake = said?.mistake ?? (again && AGAIN[again]);
+      const mistake = said ?? (again && { words: AGAIN[again] });
       const status = mistake === undefined ? 200 : said === undefined ? 400 : 429;
       return page({ kind: "continue", ...question, app: new URL(origin).host, query, mistake }, status);
     }
   }
+}
+
+function languageFor(c: GatewayContext): Language {
+  return languageOf(c.req.header("accept-language"));
 }
 
 /** From another site a browser does not show its session. */

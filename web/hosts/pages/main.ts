@@ -5,12 +5,22 @@ import { type Held, Hold, LOOK } from "./hold.ts";
 
 /** How long the keys of this browser may take to go before the server is told, milliseconds. */
 const PATIENCE = 3000;
-const WORDS: Record<Held, string> = {
-  held: "One moment, so that you can read this first.",
-  unfocused: "Select this window to answer.",
-  small: "Make this window larger to answer.",
-  free: "You can answer now.",
+const WORDS: Record<"en" | "de", Record<Held, string>> = {
+  en: {
+    held: "One moment, so that you can read this first.",
+    unfocused: "Select this window to answer.",
+    small: "Make this window larger to answer.",
+    free: "You can answer now.",
+  },
+  de: {
+    held: "Einen Moment, damit Sie das zuerst lesen können.",
+    unfocused: "Wählen Sie dieses Fenster aus, um zu antworten.",
+    small: "Machen Sie dieses Fenster größer, um zu antworten.",
+    free: "Sie können jetzt antworten.",
+  },
 };
+/** The page is in the reader's language. */
+const words = WORDS[document.documentElement.lang === "de" ? "de" : "en"];
 
 const peers = browserPeers(BroadcastChannel);
 const forms = [...document.querySelectorAll<HTMLFormElement>("form[data-held]")];
@@ -42,8 +52,8 @@ function look(): void {
   };
   state = sent ? "held" : hold.look(attention, performance.now());
   for (const button of buttons) button.disabled = state !== "free";
-  const words = sent ? "" : WORDS[state];
-  if (status && status.textContent !== words) status.textContent = words;
+  const said = sent ? "" : words[state];
+  if (status && status.textContent !== said) status.textContent = said;
 }
 
 function press(event: Event): void {
