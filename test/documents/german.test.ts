@@ -104,6 +104,12 @@ it("speaks German to who reads it, from the start page to a question, and Englis
   await fits("versions");
   await page.keyboard.press("Escape");
 
+  await page.getByRole("button", { name: "Sperren", exact: true }).click();
+  await page.getByRole("heading", { name: "Gesperrt" }).waitFor();
+  await fits("locked");
+  await page.getByRole("button", { name: "Entsperren" }).click();
+  await list.getByRole("button", { name: "Brief.txt öffnen" }).waitFor();
+
   await page.getByLabel("Sprache").selectOption("English");
   await page.getByRole("button", { name: "Sign out" }).waitFor();
   expect(await page.evaluate(() => document.documentElement.lang)).toBe("en");

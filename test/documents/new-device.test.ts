@@ -50,7 +50,10 @@ it("has all names on a new device by at most 20 requests, its enrolment among th
   expect(await named(page)).toBe(COUNT);
   const requests = asked.filter((each) => !each.endsWith(".json"));
   expect(requests.length, requests.join("\n")).toBeLessThanOrEqual(20);
-  // None for a document.
+  // None for a document, whom each is shared with included.
   expect(asked.filter((each) => each.endsWith("/metadata"))).toEqual([]);
+  const shares = () =>
+    asked.filter((each) => each.endsWith("/shares")).map((each) => each.replace(/accounts\/.*\//, ""));
+  await expect.poll(shares).toEqual(["GET /kms/shares"]);
   await context.close();
 });

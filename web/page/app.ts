@@ -12,11 +12,13 @@ import {
 } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
 import type { CofferChain, Link } from "./chain.ts";
-import type { CofferConfirm } from "./confirm.ts";
+import type { CofferConfirm, Question } from "./confirm.ts";
 import { Desk, nameOf } from "./desk.ts";
 import { chosenFiles, dropTarget, type Incoming } from "./drop.ts";
 import { formatNumber } from "./format.ts";
 import { type CofferHelp, singleKeyShortcuts } from "./help.ts";
+import { Lock } from "./lock.ts";
+import { isPlaying, LOCK_UNDER_WAY, SIGN_OUT_LOCKED } from "./lock-questions.ts";
 import { Lots } from "./lots.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { News } from "./news.ts";
@@ -27,10 +29,12 @@ import { QueuedUploads, whyNotKept } from "./queued.ts";
 import type { CofferRename } from "./rename.ts";
 import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import { numberOf } from "./series.ts";
-import type { CofferSharing } from "./sharing.ts";
+import { SharedWith } from "./shared-with.ts";
+import type { CofferSharing, SeveralShared, SharesRead } from "./sharing.ts";
 import { type Came, wordsOf } from "./tally.ts";
 import { Transfers } from "./transfers.ts";
 import { Undo } from "./undo.ts";
+import type { CofferVaults } from "./vaults.ts";
 import type { CofferVersions } from "./versions.ts";
 import type { CofferViewer } from "./viewer.ts";
 import { choose, type Language, languageOfPage, t } from "./words.ts";
@@ -64,9 +68,12 @@ export class CofferApp extends HTMLElement {
   #undo!: Undo;
   #lots!: Lots;
   #leaving: number | undefined;
+  #lock!: Lock;
+  #locking = false;
   #queued!: QueuedUploads;
+  readonly #sharedWith = new SharedWith();
   readonly #news = new News(() => {
-    if (this.#coffer?.identity) void this.#reload();
+    if (this.#usable) void this.#reload();
   });
 
   connectedCallback(): void {
@@ -81,11 +88,27 @@ export class CofferApp extends HTMLElement {
     });
     onPress(this, "sign-in", () => this.#attempt(() => this.#connected.signIn()));
     onPress(this, "sign-out", () => this.#attempt(() => this.#signOut()));
+    onPress(this, "lock-page", () => void this.#askToLock());
+    onPress(this, "unlock", () => this.#lock.unlock());
+    this.#lock = new Lock({
+      open: () => this.#usable,
+      busy: () => this.#transfers.active > 0 || isPlaying(),
+      leave: () => this.#leave(),
+      unlock: () => {
+        this.#begin();
+        part(this, "heading").focus();
+      },
+    });
+    element<CofferVaults>(this, "coffer-vaults").lockAfter = () => this.#lock.after;
+    this.addEventListener("coffer-lock-after", (event) => {
+      this.#lock.after = (event as CustomEvent<number>).detail;
+    });
     this.#desk = new Desk(this, {
       open: (document) => this.#open(document),
       rename: (document) => void this.#rename(document),
       versions: (document) => document.metadata && void this.#versions.showFor(document),
-      share: (document) => void this.#sharing.showFor(document),
+      share: (documents) => void this.#sharing.showFor(documents),
+      sharedWith: (document) => this.#sharedWith.of(document),
       save: (documents) => this.#saveAll(documents),
       saveZip: (documents) => this.#saveZip(documents),
       delete: (documents) => void this.#delete(documents),
@@ -96,13 +119,14 @@ export class CofferApp extends HTMLElement {
       transfers: this.#transfers,
       takeOut: (document) => this.#takeOut(document),
       changed: () => this.#changed(),
+      shared: () => void this.#quietly(() => this.#readShares()),
       outcome: (...of) => this.#outcome(...of),
     });
     this.#queued = new QueuedUploads(this, {
       open: (document) => this.#open(document),
       save: (document) => this.#save(document),
       sent: (name) => this.#sent(name),
-      ask: (question) => element<CofferConfirm>(this, "coffer-confirm").ask(question),
+      ask: (question) => this.#confirm(question),
       attempt: (work) => this.#attempt(work),
     });
     // Keys that are at hand when the network goes.
@@ -118,13 +142,13 @@ export class CofferApp extends HTMLElement {
       });
     }
     dropTarget(part(this, "drop"), {
-      accepts: () => this.#coffer?.identity !== undefined,
+      accepts: () => this.#usable,
       onFiles: (dropped) => this.#seal(dropped),
       onFailure: (error) => this.notify(error),
     });
     const help = () => element<CofferHelp>(this, "coffer-help").show();
     onPress(this, "help", help);
-    singleKeyShortcuts({ "?": help, "/": () => this.#desk.find() });
+    singleKeyShortcuts({ "?": help, "/": () => this.#usable && this.#desk.find() });
     const language = part<HTMLSelectElement>(this, "language");
     language.value = languageOfPage();
     language.addEventListener("change", () => {
@@ -149,11 +173,30 @@ export class CofferApp extends HTMLElement {
       this.#revert(document, version);
     });
     this.addEventListener("coffer-changed", () => this.#changed());
+    this.addEventListener("coffer-shared", (event) =>
+      this.#sharing.showFor([(event as CustomEvent<Document>).detail]),
+    );
+    this.addEventListener("coffer-share", (event) => {
+      const { documents, to, expires } = (event as CustomEvent<SeveralShared>).detail;
+      this.#desk.selectNone();
+      part(this, "heading").focus();
+      this.#lots.share(documents, to, expires);
+    });
+    this.addEventListener("coffer-shares", (event) => {
+      const { account, given } = (event as CustomEvent<SharesRead>).detail;
+      this.#sharedWith.take(account, given);
+      this.#showDocuments();
+    });
     this.#sharing.names = () => new Map(this.#documents.map((each) => [nameOf(each), each.metadata?.name]));
     this.#panels = new Panels(this);
     addEventListener("beforeunload", (event) => {
-      if (this.#transfers.active > 0) event.preventDefault();
+      if (this.#transfers.active > 0 && !this.#locking) event.preventDefault();
     });
+  }
+
+  /** Somebody is signed in, and it is not locked. */
+  get #usable(): boolean {
+    return this.#coffer?.identity !== undefined && !this.#lock.locked;
   }
 
   get #sharing(): CofferSharing {
@@ -186,8 +229,17 @@ export class CofferApp extends HTMLElement {
       element<CofferViewer>(this, "coffer-viewer").wait(detail);
     });
     coffer.addEventListener("signed-out", () => this.#showSignIn());
+    if (coffer.identity && this.#lock.locked) {
+      this.#showSignIn();
+      part(this, "unlock").focus();
+    } else this.#begin();
+  }
+
+  /** Shows what there is to see, to one who is signed in and has not locked it. */
+  #begin(): void {
+    const coffer = this.#connected;
     this.#showSignIn();
-    if (!coffer.identity) return;
+    if (!this.#usable) return;
     this.#panels.start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
     void this.#reload().then(() => this.#prepareQueue());
@@ -218,17 +270,20 @@ export class CofferApp extends HTMLElement {
     } else notice.show(error, again && { label: t("Try again"), run: again });
   }
 
-  #view(name: "loading" | "signed-out" | "signed-in"): void {
+  #view(name: "loading" | "signed-out" | "signed-in" | "locked"): void {
     for (const view of this.querySelectorAll<HTMLElement>("[data-view]"))
       view.hidden = view.dataset.view !== name;
   }
 
   #showSignIn(): void {
     const identity = this.#coffer?.identity;
-    this.#view(identity ? "signed-in" : "signed-out");
+    if (!identity) this.#lock.forget();
+    const usable = this.#usable;
+    this.#view(usable ? "signed-in" : identity ? "locked" : "signed-out");
     part(this, "who").hidden = !identity;
-    part(this, "panels").hidden = !identity;
-    for (const name of ["files", "folders"]) part<HTMLInputElement>(this, name).disabled = !identity;
+    part(this, "lock-page").hidden = !usable;
+    part(this, "panels").hidden = !usable;
+    for (const name of ["files", "folders"]) part<HTMLInputElement>(this, name).disabled = !usable;
     part(this, "user").textContent = shownName(identity?.user.name ?? "");
     this.#offerAccounts();
     if (!identity) {
@@ -242,6 +297,7 @@ export class CofferApp extends HTMLElement {
       this.#stopped.clear();
       this.#undo.clear();
       this.#queued.clear();
+      this.#sharedWith.clear();
       this.#desk.clear();
     }
     this.#showState();
@@ -280,11 +336,22 @@ export class CofferApp extends HTMLElement {
       this.#removed.clear();
       const take = (documents: Document[]) => !signal.aborted && this.#take(documents);
       take(await this.#list({ signal, onChange: take }));
+      // After the names: nobody waits for it.
+      void this.#quietly(() => this.#readShares());
     } catch (error) {
       if (!signal.aborted) this.notify(error, () => void this.#reload());
     } finally {
       part(this, "reading").hidden = true;
     }
+  }
+
+  async #readShares(): Promise<void> {
+    const coffer = this.#connected;
+    const accounts = (coffer.identity?.accounts ?? []).map(({ id }) => id);
+    await this.#sharedWith.read(coffer, accounts).finally(() => {
+      if (coffer.identity) this.#showDocuments();
+      else this.#sharedWith.clear();
+    });
   }
 
   /** Who was removed from an account meanwhile has the others listed. */
@@ -338,11 +405,28 @@ export class CofferApp extends HTMLElement {
   }
 
   #prepareQueue(): void {
-    if (this.#coffer?.identity) void this.#quietly(() => this.#queued.prepare(this.#into));
+    if (this.#usable) void this.#quietly(() => this.#queued.prepare(this.#into));
   }
 
   async #signOut(): Promise<void> {
-    if (await this.#queued.mayLeave()) await this.#connected.signOut();
+    const may = this.#lock.locked ? this.#confirm(SIGN_OUT_LOCKED()) : this.#queued.mayLeave();
+    if (await may) await this.#connected.signOut();
+  }
+
+  async #askToLock(): Promise<void> {
+    if (this.#transfers.active === 0 || (await this.#confirm(LOCK_UNDER_WAY()))) this.#lock.lock();
+  }
+
+  /** What is in this page's memory goes with it, and the vault's frame too. */
+  #leave(): void {
+    this.#locking = true;
+    // Until the browser has let it go.
+    this.hidden = true;
+    location.reload();
+  }
+
+  #confirm(question: Question): Promise<boolean> {
+    return element<CofferConfirm>(this, "coffer-confirm").ask(question);
   }
 
   /** What waited is stored now. */
@@ -368,6 +452,7 @@ export class CofferApp extends HTMLElement {
         type: file.type,
         again: true,
         pausable: file.size > PAUSABLE,
+        size: file.size,
         short,
         came: () => came,
         discard: () => begun && this.#discard(begun),
@@ -430,7 +515,7 @@ export class CofferApp extends HTMLElement {
             if (!file) return;
             away();
             void this.#transfers.add({
-              ...{ direction: "seal", name, type, again: true, pausable: true },
+              ...{ direction: "seal", name, type, again: true, pausable: true, size: total },
               discard: () => this.#discard(upload),
               run: async (signal, onProgress) => {
                 const options = { account, signal, onProgress };
@@ -506,12 +591,10 @@ export class CofferApp extends HTMLElement {
     const named = entries.filter(isNamed);
     const name = zipName(new Date());
     void this.#attempt(async () => {
-      const target = await chooseTarget(
-        name,
-        named.reduce((sum, { metadata }) => sum + metadata.size, 0),
-      );
+      const size = named.reduce((sum, { metadata }) => sum + metadata.size, 0);
+      const target = await chooseTarget(name, size);
       void this.#transfers.add({
-        ...{ direction: "save", name, type: "application/zip", again: true },
+        ...{ direction: "save", name, type: "application/zip", again: true, size },
         run: async (signal, onProgress) => {
           await target(await zipOf(this.#connected, named, { name, signal, onProgress }), signal);
           this.#say(t("{name} is saved.", { name }));
@@ -522,12 +605,9 @@ export class CofferApp extends HTMLElement {
 
   #saveTo(target: Target, { id, account, metadata }: Document): void {
     if (!metadata) return;
-    const { name, type } = metadata;
+    const { name, type, size } = metadata;
     void this.#transfers.add({
-      direction: "save",
-      name,
-      type,
-      again: true,
+      ...{ direction: "save", name, type, again: true, size },
       run: async (signal, onProgress) => {
         await target(await this.#opener(id, { account, signal, onProgress }), signal);
         this.#say(t("{name} is saved.", { name: nameInWords(name) }));
@@ -625,7 +705,7 @@ export class CofferApp extends HTMLElement {
           ? t("go from the list. Under Deleted you can restore them for {days} days.", { days: DAYS })
           : t("goes from the list. Under Deleted you can restore it for {days} days.", { days: DAYS }),
     };
-    if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
+    if (!(await this.#confirm(question))) return;
     this.#desk.selectNone();
     // The row or the bar that had the focus goes.
     part(this, "heading").focus();

@@ -19,7 +19,9 @@ export interface DeskActs {
   open(document: Document): void;
   rename(document: Document): void;
   versions(document: Document): void;
-  share(document: Document): void;
+  share(documents: readonly Document[]): void;
+  /** Names of the accounts that it is shared with. */
+  sharedWith(document: Document): readonly string[];
   save(documents: readonly Document[]): void;
   saveZip(documents: readonly Document[]): void;
   delete(documents: readonly Document[]): void;
@@ -54,6 +56,7 @@ export class Desk {
       fill: (item, entry) => {
         const row = element<CofferDocument>(item, "coffer-document");
         row.accountName = this.#accountNames.get(entry.account) ?? "";
+        row.sharedWith = acts.sharedWith(entry);
         row.document = entry;
         row.selected = this.#selection.has(nameOf(entry));
       },
@@ -68,7 +71,7 @@ export class Desk {
     onPress(root, "chosen-zip", () => acts.saveZip(this.#selected()));
     onPress(root, "chosen-rename", () => this.#rename(this.#selected()));
     onPress(root, "chosen-versions", () => this.#selected().slice(0, 1).forEach(acts.versions));
-    onPress(root, "chosen-share", () => this.#selected().slice(0, 1).forEach(acts.share));
+    onPress(root, "chosen-share", () => acts.share(this.#selected()));
     onPress(root, "chosen-delete", () => acts.delete(this.#selected()));
     onPress(root, "chosen-none", () => {
       this.#selection.clear();
@@ -132,7 +135,8 @@ export class Desk {
     const root = this.#root;
     const documents = this.#documents;
     const wanted = part<HTMLInputElement>(root, "find").value.trim();
-    this.#shown = ordered(found(documents, wanted), this.#order, localeOfPage());
+    const shares = (document: Document) => this.#acts.sharedWith(document).length;
+    this.#shown = ordered(found(documents, wanted), this.#order, { locale: localeOfPage(), shares });
     const now = performance.now();
     this.#rested = now + Math.max(REST, 9 * (now - begun));
     this.#selection.keep(documents, nameOf);
@@ -168,8 +172,7 @@ export class Desk {
     part(root, "documents").toggleAttribute("data-choosing", size > 0);
     part(root, "chosen-count").textContent =
       size === 1 ? t("1 selected") : t("{count} selected", { count: size });
-    for (const name of ["chosen-rename", "chosen-versions", "chosen-share"])
-      part(root, name).hidden = size !== 1;
+    for (const name of ["chosen-rename", "chosen-versions"]) part(root, name).hidden = size !== 1;
     part(root, "chosen-zip").hidden = size < 2;
     for (const row of part(root, "documents").querySelectorAll<CofferDocument>("coffer-document"))
       row.selected = this.#selection.has(nameOf(row.document));

@@ -1,4 +1,4 @@
-/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`, `coffer-finish`, `coffer-pick`. */
+/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`, `coffer-finish`, `coffer-shared`, `coffer-pick`. */
 
 import { CofferError, type Document, type DocumentKey } from "#web/browser/index.ts";
 import { messageInWords } from "./error-words.ts";
@@ -32,6 +32,8 @@ export class CofferDocument extends TemplateElement {
   #shown: unknown[] = [];
   /** Whose it is, where that is not plain: set before the document. */
   accountName = "";
+  /** Names of the accounts that it is shared with: set before the document. */
+  sharedWith: readonly string[] = [];
 
   get document(): Document {
     if (!this.#document) throw new Error("no document");
@@ -50,6 +52,7 @@ export class CofferDocument extends TemplateElement {
 
   protected override ready(): void {
     for (const action of ACTIONS) onPress(this, action, () => this.#fire(action, this.document));
+    onPress(this, "shared", () => this.#fire("shared", this.document));
     part(this, "pick").addEventListener("click", (event) => {
       this.#fire("pick", { row: this.document, range: (event as MouseEvent).shiftKey });
     });
@@ -65,7 +68,9 @@ export class CofferDocument extends TemplateElement {
 
   #show(): void {
     const { id, metadata, created, sealedSize, error, key, state } = this.document;
-    const shown = [id, metadata, error, key, state, this.accountName];
+    const shown = [id, metadata, error, key, state, this.accountName, ...this.sharedWith];
+    // One fewer than before is another too.
+    shown.push(shown.length);
     if (shown.every((value, at) => value === this.#shown[at])) return;
     this.#shown = shown;
     this.dataset.document = id;
@@ -83,7 +88,13 @@ export class CofferDocument extends TemplateElement {
     part(this, "finish").hidden = !unfinished;
     this.toggleAttribute("data-unfinished", unfinished);
     part(this, "meta").textContent = error
-      ? `${error instanceof CofferError ? messageInWords(error) : t("Its name could not be read.")} (${size})`
+      ? [
+          error instanceof CofferError ? messageInWords(error) : t("Its name could not be read."),
+          // Of what is not given nobody knows how large it is.
+          state !== "hidden" && `(${size})`,
+        ]
+          .filter(Boolean)
+          .join(" ")
       : [
           unfinished && t("Its sealing was cut off just before the end"),
           size,
@@ -95,6 +106,7 @@ export class CofferDocument extends TemplateElement {
           .filter(Boolean)
           .join(" · ");
     const said = nameInWords(name);
+    this.#showShared(said);
     part(this, "pick").setAttribute("aria-label", t("Select {name}", { name: said }));
     for (const action of ACTIONS) {
       const button = part<HTMLButtonElement>(this, action);
@@ -104,7 +116,22 @@ export class CofferDocument extends TemplateElement {
     }
   }
 
-  #fire(action: (typeof ACTIONS)[number] | "pick", detail: unknown): void {
+  /** The others' names are in the tip, and in the panel that a press shows. */
+  #showShared(said: string): void {
+    const [first, ...others] = this.sharedWith.map((account) => nameInWords(account));
+    const button = part(this, "shared");
+    button.hidden = first === undefined;
+    if (first === undefined) return;
+    const words =
+      others.length === 0
+        ? t("shared with {account}", { account: first })
+        : t("shared with {count} accounts", { count: others.length + 1 });
+    button.textContent = words;
+    button.title = others.length === 0 ? "" : [first, ...others].join(", ");
+    button.setAttribute("aria-label", `${words}: ${said}`);
+  }
+
+  #fire(action: (typeof ACTIONS)[number] | "shared" | "pick", detail: unknown): void {
     this.dispatchEvent(new CustomEvent(`coffer-${action}`, { bubbles: true, detail }));
   }
 }

@@ -30,6 +30,11 @@ export function formatLeft(seconds: number): string {
   return t("{hours} h left", { hours: formatNumber(Math.round(seconds / 360) / 10) });
 }
 
+/** How fast a transfer goes: `1.4 MB/s`. Bytes a second. */
+export function formatSpeed(rate: number): string {
+  return t("{bytes}/s", { bytes: formatBytes(Math.round(rate)) });
+}
+
 /** That the server asked to come later; `milliseconds` until then. */
 export function formatWait(milliseconds: number): string {
   return t("The server asks to wait {seconds} s …", { seconds: Math.ceil(milliseconds / 1000) });

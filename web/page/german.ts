@@ -970,4 +970,62 @@ export const GERMAN = {
   "Your vault in this browser may be signed in for other apps.":
     "Ihr Tresor in diesem Browser kann auch für andere Apps angemeldet sein.",
   "Your vaults": "Ihre Tresore",
+  "{bytes}/s": "{bytes}/s",
+  "{bytes} of {total}": "{bytes} von {total}",
+  "{count} transfers": "{count} Übertragungen",
+  "Progress of {name}": "Fortschritt: {name}",
+  "Sharing {name}": "Teilen: {name}",
+  "{done} of {count} shared": "{done} von {count} geteilt",
+  "{account} may open {name} now.": "{account} darf {name} jetzt öffnen.",
+  "{account} may open {done} of {count} documents now.":
+    "{account} darf jetzt {done} von {count} Dokumenten öffnen.",
+  "1 is left, for the reason below.": "1 ist übrig, aus dem Grund darunter.",
+  "{count} are left, each for the reason below.": "{count} sind übrig, jedes aus dem Grund darunter.",
+  "shared with {account}": "geteilt mit {account}",
+  "shared with {count} accounts": "geteilt mit {count} Konten",
+  "Shared first": "Geteilte zuerst",
+  "What could not be done": "Was nicht ging",
+  "Share several documents": "Mehrere Dokumente teilen",
+  Lock: "Sperren",
+  Unlock: "Entsperren",
+  Locked: "Gesperrt",
+  "Takes your documents off this page until you unlock it":
+    "Nimmt Ihre Dokumente von dieser Seite, bis Sie sie entsperren",
+  "Your documents are off this page, and their keys are out of the vault's memory.":
+    "Ihre Dokumente sind nicht mehr auf dieser Seite und ihre Schlüssel nicht mehr im Speicher des Tresors.",
+  "You are still signed in, so whoever uses this browser can unlock it. To keep others out, sign out.":
+    "Sie sind noch angemeldet, also kann jeder entsperren, der diesen Browser benutzt. Um andere fernzuhalten, melden Sie sich ab.",
+  "Locked, no document is on this page, and its keys are out of the vault's memory. Whoever uses this browser can unlock it while you are signed in; where the vault's keys are under a passkey, it asks for that.":
+    "Gesperrt ist kein Dokument auf dieser Seite, und seine Schlüssel sind nicht im Speicher des Tresors. Entsperren kann, wer diesen Browser benutzt, solange Sie angemeldet sind; sind die Schlüssel des Tresors mit einem Passkey gesichert, fragt er danach.",
+  "By itself": "Von selbst",
+  never: "nie",
+  "after 5 minutes without use": "nach 5 Minuten ohne Benutzung",
+  "after 15 minutes without use": "nach 15 Minuten ohne Benutzung",
+  "after an hour without use": "nach einer Stunde ohne Benutzung",
+  "It locks when you press Lock.": "Gesperrt wird, wenn Sie auf Sperren drücken.",
+  "It locks after {minutes} minutes without use.": "Gesperrt wird nach {minutes} Minuten ohne Benutzung.",
+  "Sign out?": "Abmelden?",
+  "What waits for the network": "Was auf das Netz wartet",
+  "in this browser, if anything does, is lost with it.":
+    "und nur in diesem Browser liegt, geht dabei verloren.",
+  "Lock, and cut off what is under way?": "Sperren und abbrechen, was gerade läuft?",
+  "What is being sealed or saved": "Was gerade versiegelt oder gesichert wird,",
+  "ends. A large file that was partly sent can be gone on with.":
+    "endet. Eine große Datei, die zum Teil gesendet ist, lässt sich fortsetzen.",
+  "Storage on this device": "Speicher auf diesem Gerät",
+  "Used by this app": "Von dieser App belegt",
+  "Keys of the vault": "Schlüssel des Tresors",
+  "Ask to keep it": "Um Aufbewahrung bitten",
+  "This browser keeps it until you delete it yourself.":
+    "Dieser Browser bewahrt ihn auf, bis Sie ihn selbst löschen.",
+  "This browser may delete it when space runs short. Documents are with the server; what waits for the network is here alone.":
+    "Dieser Browser darf ihn löschen, wenn der Platz knapp wird. Die Dokumente liegen beim Server; was auf das Netz wartet, liegt nur hier.",
+  "about {bytes}, of {total} at most": "etwa {bytes}, von höchstens {total}",
+  "not known": "nicht bekannt",
+  "kept until you delete it": "bleiben, bis Sie sie löschen",
+  "may be deleted: the vault then makes other keys, and your documents open as before":
+    "dürfen gelöscht werden: Der Tresor macht dann andere, und Ihre Dokumente öffnen sich wie zuvor",
+  "This browser keeps it from now on.": "Dieser Browser bewahrt ihn von jetzt an auf.",
+  "This browser did not agree. Most do for a page that you use often, or have bookmarked or installed.":
+    "Dieser Browser hat nicht zugestimmt. Die meisten tun es bei einer Seite, die Sie oft benutzen, als Lesezeichen oder installiert haben.",
 } as const;

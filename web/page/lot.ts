@@ -27,6 +27,7 @@ export class Lot {
   readonly #work: Work;
   readonly #left: Set<Document>;
   readonly #done: Document[] = [];
+  readonly #failed = new Map<Document, unknown>();
   /** Bytes of the whole, where the work counts them. */
   readonly #total: number | undefined;
   readonly count: number;
@@ -45,12 +46,23 @@ export class Lot {
     return this.#done;
   }
 
+  /** Those that failed when it was run last, each with why. */
+  get failed(): ReadonlyMap<Document, unknown> {
+    return this.#failed;
+  }
+
+  /** Bytes of all of them, where they are what takes the time. */
+  get size(): number | undefined {
+    return this.#total;
+  }
+
   /**
    * Works through those that are not done yet; `signal` has no more begun. A document that fails keeps none of the others, unless they would fail
    * alike. Throws the first failure in the end; asked again, it goes on with what is left.
    */
   async run(signal: AbortSignal, tell: (counted: Counted) => void): Promise<void> {
-    const failures: unknown[] = [];
+    const failed = this.#failed;
+    failed.clear();
     let stopped = false;
     let ended = this.#done.reduce((sum, { metadata }) => sum + (metadata?.size ?? 0), 0);
     const underWay = new Map<Document, number>();
@@ -76,7 +88,7 @@ export class Lot {
         } catch (error) {
           if (signal.aborted) return;
           // Not this lot's own end: a browser refuses a file in this way, say. A row says nothing of what its person has ended.
-          failures.push(isAbort(error) ? new CofferError("internal", { cause: error }) : error);
+          failed.set(document, isAbort(error) ? new CofferError("internal", { cause: error }) : error);
           stopped ||= error instanceof CofferError && FOR_ALL.has(error.code);
         } finally {
           underWay.delete(document);
@@ -88,6 +100,7 @@ export class Lot {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     signal.throwIfAborted();
     // One that can be tried again has the others tried again too.
+    const failures = [...failed.values()];
     const [first] = failures;
     if (failures.length > 0)
       throw failures.find((each) => !(each instanceof CofferError && NOT_AGAIN.has(each.code))) ?? first;

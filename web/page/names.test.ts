@@ -68,11 +68,14 @@ it("orders by time, name and size, numbers by their value, and what has no name 
     named("Ärger", 1),
     named("z", 2),
   ];
-  const by = Object.fromEntries(ORDERS.map((order) => [order, names(ordered(all, order, "de"))]));
+  const shares = ({ metadata }: Document) => ({ z: 1, b2: 3 })[metadata?.name ?? ""] ?? 0;
+  const means = { locale: "de", shares };
+  const by = Object.fromEntries(ORDERS.map((order) => [order, names(ordered(all, order, means))]));
   expect(by.newest).toEqual(names(all));
   expect(by.oldest).toEqual(names(all).reverse());
   expect(by.name).toEqual(["A\u0308rger", "Ärger", "b2", "b10", "z", "?"]);
   expect(by["name-back"]).toEqual(["z", "b10", "b2", "A\u0308rger", "Ärger", "?"]);
   expect(by.largest?.[0]).toBe("?");
   expect(by.smallest?.at(-1)).toBe("?");
+  expect(by.shared).toEqual(["b2", "z", "b10", "?", "A\u0308rger", "Ärger"]);
 });

@@ -3,7 +3,7 @@
 import type { Document } from "#web/browser/index.ts";
 import { comparableName } from "./names.ts";
 
-export const ORDERS = ["newest", "oldest", "name", "name-back", "largest", "smallest"] as const;
+export const ORDERS = ["newest", "oldest", "name", "name-back", "largest", "smallest", "shared"] as const;
 export type Order = (typeof ORDERS)[number];
 
 type Metadata = NonNullable<Document["metadata"]>;
@@ -46,8 +46,15 @@ export function found(documents: readonly Document[], wanted: string): readonly 
   });
 }
 
+/** `shares`: with how many others a document is shared. */
+export type Means = { locale?: string | undefined; shares?: (document: Document) => number };
+
 /** In this order; `documents` are the newest first. What has no name yet comes last where names or sizes count. */
-export function ordered(documents: readonly Document[], order: Order, locale?: string): readonly Document[] {
+export function ordered(
+  documents: readonly Document[],
+  order: Order,
+  { locale, shares = () => 0 }: Means = {},
+): readonly Document[] {
   switch (order) {
     case "newest":
       return documents;
@@ -58,6 +65,8 @@ export function ordered(documents: readonly Document[], order: Order, locale?: s
       const sign = order === "largest" ? -1 : 1;
       return documents.toSorted((a, b) => sign * (sizeOf(a) - sizeOf(b)));
     }
+    case "shared":
+      return documents.toSorted((a, b) => shares(b) - shares(a));
     default: {
       const sign = order === "name" ? 1 : -1;
       const { compare } = collatorOf(locale);

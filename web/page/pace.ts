@@ -8,6 +8,12 @@ export class Pace {
   #start: { bytes: number; time: number } | undefined;
   #last: { bytes: number; time: number } | undefined;
   #rate = 0;
+  #known = false;
+
+  /** Bytes a second; undefined as long as the time left is. */
+  get rate(): number | undefined {
+    return this.#known ? this.#rate : undefined;
+  }
 
   /** `time` in milliseconds of any steady clock. Undefined in the first second and while nothing moves. */
   left(bytes: number, total: number, time: number): number | undefined {
@@ -20,7 +26,7 @@ export class Pace {
       this.#rate += (rate - this.#rate) * weight;
       this.#last = { bytes, time };
     }
-    if (time - this.#start.time < 1000 || this.#rate <= 0) return undefined;
-    return (total - bytes) / this.#rate;
+    this.#known = time - this.#start.time >= 1000 && this.#rate > 0;
+    return this.#known ? (total - bytes) / this.#rate : undefined;
   }
 }

@@ -1,30 +1,28 @@
-/** `<coffer-sharing>`: whom a document is shared with, and what others have shared; for one more, for the end of one, and to save what came. */
+/** `<coffer-sharing>`: whom a document is shared with, and what others have shared; for one more, for the end of one, and to save what came. Fires `coffer-share`, `coffer-shares`. */
 
 import type { Document, ReceivedDocument, Share } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { nameOf } from "./desk.ts";
-import { formatMoment } from "./format.ts";
+import { formatMoment, formatNumber } from "./format.ts";
 import { nameInWords } from "./names.ts";
 import { PanelElement } from "./panel.ts";
 import { panelRow, type RowButton } from "./panel-row.ts";
 import { element, onPress, part } from "./part.ts";
 import { chooseTarget } from "./save.ts";
+import { SHARING } from "./sharing-words.ts";
 import { t } from "./words.ts";
 
 const DAY_MS = 24 * 3600_000;
 
+/** Of `coffer-share`: several documents are to be shared with the account of this id. */
+export type SeveralShared = { documents: readonly Document[]; to: string; expires: Date };
+/** Of `coffer-shares`: whom documents of an account are shared with, all that there are. */
+export type SharesRead = { account: string; given: readonly Share[] };
+
 export class CofferSharing extends PanelElement {
-  protected override readonly sentences = {
-    "not-found": "There is no such account, or the document is not there any more.",
-    conflict: "You cannot share with the same account, or share a document that is not finished.",
-    "quota-exceeded": "One of the two accounts has reached its limit of shares.",
-    "invalid-edk":
-      "Its key opens other documents too, or may not be passed on: it cannot be shared. Seal it in an account that both of you are members of.",
-    "share-ended": "It is not shared any more.",
-    forbidden: "You may not do that in this account.",
-  } as const;
-  /** The document that is to be shared. */
-  #document: Document | undefined;
+  protected override readonly sentences = SHARING;
+  /** The documents that are to be shared. */
+  #documents: readonly Document[] = [];
   /** Of the documents of the page's list, by `nameOf` of the desk. */
   names: () => ReadonlyMap<string, string | undefined> = () => new Map();
 
@@ -37,18 +35,20 @@ export class CofferSharing extends PanelElement {
     onPress(this, "copy", () => void this.#copy());
   }
 
-  /** Shows the panel with what it takes to share this document. */
-  async showFor(document: Document): Promise<void> {
-    this.account = document.account;
+  /** Shows the panel with what it takes to share these documents. */
+  async showFor(documents: readonly Document[]): Promise<void> {
+    const [first] = documents;
+    if (!first) return;
+    this.account = first.account;
     const shown = this.show();
-    this.#document = document;
+    this.#documents = documents;
     this.#offer();
     part(this, "to").focus();
     await shown;
   }
 
   protected override clear(): void {
-    this.#document = undefined;
+    this.#documents = [];
     this.#offer();
     element<HTMLFormElement>(this, "form").reset();
     for (const name of ["given", "received"]) part(this, name).replaceChildren();
@@ -67,6 +67,7 @@ export class CofferSharing extends PanelElement {
           received: await sharing.received(),
         })),
       ({ given, received }) => {
+        this.#fire("coffer-shares", { account, given });
         const names = this.names();
         const nameIn = (id: string) => names.get(nameOf({ account, id })) ?? id;
         this.#draw("given", given, (share) => this.#given(share, nameIn(share.document)));
@@ -77,9 +78,15 @@ export class CofferSharing extends PanelElement {
 
   #offer(): void {
     // Of the account that is shown alone.
-    const document = this.#document?.account === this.account ? this.#document : undefined;
-    part(this, "share").hidden = document === undefined;
-    part(this, "name").textContent = nameInWords(document?.metadata?.name ?? "");
+    const [first, ...others] = this.#documents[0]?.account === this.account ? this.#documents : [];
+    part(this, "share").hidden = first === undefined;
+    const several = others.length > 0;
+    part(this, "share-one").hidden = several;
+    part(this, "share-several").hidden = !several;
+    const count = formatNumber(others.length + 1);
+    part(this, "name").textContent = several
+      ? t("{count} documents", { count })
+      : nameInWords(first?.metadata?.name ?? "");
   }
 
   #draw<T>(name: "given" | "received", all: readonly T[], row: (one: T) => HTMLElement): void {
@@ -125,15 +132,22 @@ export class CofferSharing extends PanelElement {
   }
 
   async #share(): Promise<void> {
-    const document = this.#document;
+    const documents = this.#documents;
+    const [document] = documents;
     if (!document) return;
     const field = part<HTMLInputElement>(this, "to");
     const to = field.value.trim();
     const days = Number(part<HTMLSelectElement>(this, "days").value);
+    const expires = new Date(Date.now() + days * DAY_MS);
+    if (documents.length > 1) {
+      // How far it is stands in a row of the page.
+      this.dialog.close();
+      this.#fire("coffer-share", { documents, to, expires });
+      return;
+    }
     const { id, account } = document;
     let shared: Share | undefined;
     const done = await this.#change(async () => {
-      const expires = new Date(Date.now() + days * DAY_MS);
       shared = await this.coffer.sharing((sharing) => sharing.share(id, to, { account, expires }));
     });
     if (done && shared) {
@@ -179,6 +193,10 @@ export class CofferSharing extends PanelElement {
   async #copy(): Promise<void> {
     const done = await this.attempt(() => navigator.clipboard.writeText(this.account));
     if (done) this.say(t("The account's id is copied."));
+  }
+
+  #fire(name: "coffer-share" | "coffer-shares", detail: SeveralShared | SharesRead): void {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
   }
 
   async #change(work: () => Promise<void>): Promise<boolean> {

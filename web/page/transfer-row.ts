@@ -3,23 +3,29 @@
 import { CofferError, type Progress } from "#web/browser/index.ts";
 import type { Link } from "./chain.ts";
 import { messageInWords } from "./error-words.ts";
-import { formatBytes, formatKind, formatLeft, formatNumber, formatWait } from "./format.ts";
+import { formatBytes, formatKind, formatLeft, formatNumber, formatSpeed, formatWait } from "./format.ts";
 import { nameInWords, shownName } from "./names.ts";
 import { Pace } from "./pace.ts";
-import { onPress, part, TemplateElement } from "./part.ts";
+import { onPress, part, TemplateElement, textIn } from "./part.ts";
 import { t, type Words } from "./words.ts";
 
-/** What a transfer does. */
-export type Direction = "seal" | "save" | "delete" | "restore";
+/** What a transfer does. `all`: it stands for several others. */
+export type Direction = "seal" | "save" | "delete" | "restore" | "share" | "all";
 
 /** How far a lot of documents is. `bytes` and `total` where they are what takes the time. */
 export type Counted = {
-  step: "deleting" | "restoring" | "saving" | "sealing";
+  step: "deleting" | "restoring" | "saving" | "sealing" | "sharing";
   done: number;
   count: number;
   bytes?: number;
   total?: number;
 };
+
+/** A document with which it did not go, and why. */
+export type Failed = { name: string; words: string };
+
+/** Documents whose failures are told one by one. */
+const MOST = 50;
 
 const STEPS: Record<Progress["step"] | "waiting", (direction: Direction) => Words> = {
   waiting: () => "Waiting…",
@@ -35,6 +41,7 @@ const COUNTS = {
   restoring: "{done} of {count} restored",
   saving: "{done} of {count} saved",
   sealing: "{done} of {count} sealed",
+  sharing: "{done} of {count} shared",
 } as const satisfies Record<Counted["step"], Words>;
 
 const BARS = {
@@ -42,6 +49,8 @@ const BARS = {
   save: "Opening {name}",
   delete: "Deleting {name}",
   restore: "Restoring {name}",
+  share: "Sharing {name}",
+  all: "Progress of {name}",
 } as const satisfies Record<Direction, Words>;
 
 /** How it can be gone on with, and taken away. */
@@ -67,6 +76,7 @@ export const LINKS: Record<TransferStep, Link[]> = {
   deleting: ["page", "edge"],
   restoring: ["page", "vault", "edge"],
   saving: ["page", "vault", "edge"],
+  sharing: ["page", "edge", "hsm"],
 };
 
 export class CofferTransfer extends TemplateElement {
@@ -133,7 +143,7 @@ export class CofferTransfer extends TemplateElement {
       words[0] =
         step === "sealing" ? t("Sealing {bytes} of {total}", far) : t("Opening {bytes} of {total}", far);
       const left = this.#pace.left(bytes, total, time);
-      if (left !== undefined && bytes < total) words.push(formatLeft(left));
+      if (bytes < total) words.push(...paceInWords(this.#pace.rate, left));
     } else if (step === "finishing") {
       bar.max = 1;
       bar.value = 1;
@@ -144,13 +154,35 @@ export class CofferTransfer extends TemplateElement {
     part(this, "meta").textContent = words.join(" · ");
   }
 
-  #count({ step, done, count, bytes = done, total = count }: Counted, time: number): void {
+  /** Shows how far several others are together. Bytes, bytes a second, and seconds. */
+  sum({
+    bytes,
+    total,
+    rate,
+    left,
+  }: {
+    bytes: number;
+    total: number;
+    rate: number | undefined;
+    left: number | undefined;
+  }): void {
     const bar = part<HTMLProgressElement>(this, "bar");
     bar.max = total || 1;
     bar.value = bytes;
+    const far = t("{bytes} of {total}", { bytes: formatBytes(bytes), total: formatBytes(total) });
+    part(this, "meta").textContent = [far, ...paceInWords(rate, left)].join(" · ");
+  }
+
+  #count({ step, done, count, bytes, total }: Counted, time: number): void {
+    const bar = part<HTMLProgressElement>(this, "bar");
+    const [far, all] = [bytes ?? done, total ?? count];
+    bar.max = all || 1;
+    bar.value = far;
     const words: string[] = [t(COUNTS[step], { done: formatNumber(done), count: formatNumber(count) })];
-    const left = this.#pace.left(bytes, total, time);
-    if (left !== undefined && done < count) words.push(formatLeft(left));
+    const left = this.#pace.left(far, all, time);
+    // Documents are no bytes: how fast they go is said by no unit.
+    const rate = bytes === undefined ? undefined : this.#pace.rate;
+    if (done < count) words.push(...paceInWords(rate, left));
     part(this, "meta").textContent = words.join(" · ");
   }
 
@@ -165,11 +197,20 @@ export class CofferTransfer extends TemplateElement {
   }
 
   /** Shows why it failed, with a way to try again. */
-  fail(error: unknown, again: boolean, words = messageInWords(error)): void {
+  fail(error: unknown, again: boolean, words = messageInWords(error), each: readonly Failed[] = []): void {
     this.toggleAttribute("data-failed", true);
     part(this, "bar").hidden = true;
     part(this, "meta").setAttribute("role", "alert");
     if (error instanceof CofferError) this.dataset.code = error.code;
+    const rows = each.slice(0, MOST).map(({ name, words }) => {
+      const item = textIn("li", ` ${words}`);
+      item.prepend(textIn("bdi", shownName(name)));
+      return item;
+    });
+    if (each.length > MOST)
+      rows.push(textIn("li", t("and {count} more", { count: formatNumber(each.length - MOST) })));
+    part(this, "each").replaceChildren(...rows);
+    part(this, "each").hidden = rows.length === 0;
     this.#settle(words, { again: again ? "again" : undefined, away: "dismiss" });
   }
 
@@ -209,4 +250,10 @@ export class CofferTransfer extends TemplateElement {
     cancel.textContent = t(AWAY[away].words);
     cancel.setAttribute("aria-label", t(AWAY[away].label, { name }));
   }
+}
+
+/** How fast, and for how long still, as far as either is known. */
+function paceInWords(rate: number | undefined, left: number | undefined): string[] {
+  const said = [rate !== undefined && formatSpeed(rate), left !== undefined && formatLeft(left)];
+  return said.filter((words) => typeof words === "string");
 }

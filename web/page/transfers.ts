@@ -5,8 +5,9 @@ import { calmly } from "./calm.ts";
 import type { Link } from "./chain.ts";
 import { formatNumber } from "./format.ts";
 import { NOT_AGAIN } from "./lot.ts";
+import { Sum } from "./sum.ts";
 import { type Came, emptyTally, sealedOf, type Tally } from "./tally.ts";
-import { type CofferTransfer, type Counted, type Direction, LINKS } from "./transfer-row.ts";
+import { type CofferTransfer, type Counted, type Direction, type Failed, LINKS } from "./transfer-row.ts";
 import type { CofferWaiting } from "./waiting-row.ts";
 import { t } from "./words.ts";
 
@@ -42,8 +43,11 @@ export interface Task {
   came?: () => Came;
   /** Letters of its badge, where they are not the kind of its name. */
   kind?: string;
-  /** What is said of a failure, where it is not the failure's own sentence. */
+  /** Bytes of it, where they are what takes the time: several such ones are told together too. */
+  size?: number;
+  /** What is said of a failure, where it is not the failure's own sentence; and of each document, where there are several. */
   failure?: (error: unknown) => string;
+  each?: () => readonly Failed[];
 }
 
 /** The page around them. */
@@ -93,6 +97,7 @@ export class Transfers {
   /** Short ones since there was none. */
   #tally = emptyTally();
   #countedRow: CofferTransfer | undefined;
+  readonly #sum = new Sum({ row: () => this.#row(true), drop: (row) => this.#drop(row) });
   readonly #tell: () => void;
   readonly #count = calmly(CALM, () => this.#showCounted());
   readonly #more: CofferWaiting;
@@ -139,6 +144,7 @@ export class Transfers {
         ...{ task, cancelled: new AbortController(), row: undefined, ended, among: this.#tally },
       };
       if (task.short) this.#tally.all++;
+      else if (task.size) this.#sum.begin(entry, task.size);
       if (task.atOnce) return void this.#run(entry);
       this.#line(entry).add(entry);
       this.#next();
@@ -157,6 +163,7 @@ export class Transfers {
   cancel(): void {
     this.#setCountedRow(undefined);
     this.#tally = emptyTally();
+    this.#sum.clear();
     for (const line of [this.#waiting, this.#waitingShort]) this.#cancelWaiting(line);
     for (const entry of this.#underWay) {
       entry.gone = true;
@@ -178,6 +185,7 @@ export class Transfers {
   #leave(entry: Entry): void {
     this.#line(entry).delete(entry);
     entry.cancelled.abort();
+    this.#sum.end(entry, false);
     if (entry.row) this.#drop(entry.row);
     if (entry.task.short) {
       entry.among.all--;
@@ -282,6 +290,7 @@ export class Transfers {
         if (!cancelled.signal.aborted) entry.row?.progress(progress, performance.now());
         entry.far = progress;
         entry.later = undefined;
+        if (progress.step !== "key" && progress.bytes !== undefined) this.#sum.far(entry, progress.bytes);
         this.#tell();
       });
       if (entry.row) this.#drop(entry.row);
@@ -291,6 +300,7 @@ export class Transfers {
     } finally {
       clearTimeout(shown);
       this.#underWay.delete(entry);
+      this.#sum.end(entry, came !== undefined && came !== "failed");
       if (task.short) {
         this.#shortUnderWay--;
         if (came) entry.among[came]++;
@@ -319,7 +329,7 @@ export class Transfers {
     if (paused) row.pause();
     else {
       const again = task.again && !(code !== undefined && NOT_AGAIN.has(code));
-      row.fail(failure, again, task.failure?.(failure));
+      row.fail(failure, again, task.failure?.(failure), task.each?.());
     }
     row.onRetry = () => {
       this.#drop(row);
@@ -337,12 +347,13 @@ export class Transfers {
     return true;
   }
 
-  #row(): CofferTransfer {
+  #row(first = false): CofferTransfer {
     const row = document.createElement("coffer-transfer") as CofferTransfer;
     this.#rows.add(row);
     const item = document.createElement("li");
     item.append(row);
-    this.#list.insertBefore(item, this.#more.isConnected ? this.#more.closest("li") : null);
+    if (first) this.#list.prepend(item);
+    else this.#list.insertBefore(item, this.#more.isConnected ? this.#more.closest("li") : null);
     this.#list.hidden = false;
     return row;
   }

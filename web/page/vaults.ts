@@ -1,10 +1,11 @@
-/** `<coffer-vaults>`: the user's vaults, in which browsers and programs they are; to renew this one and to revoke any. */
+/** `<coffer-vaults>`: the user's vaults, in which browsers and programs they are; to renew this one and to revoke any. And what this browser is to do by itself. Fires `coffer-lock-after`. */
 
 import { type Instance, offerPasskey, type Passkey } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatMeasurement, formatMoment, formatRemaining } from "./format.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
+import { BrowserStorage } from "./storage.ts";
 import { METHODS, PASSKEY_OUTCOMES, STANDINGS, TIERS } from "./vault-words.ts";
 import { t, type Words, wordFor } from "./words.ts";
 
@@ -15,9 +16,26 @@ export class CofferVaults extends PanelElement {
   protected override readonly sentences = { "not-found": "It has ended meanwhile." } as const;
 
   #remove: (() => void) | undefined;
+  readonly #storage = new BrowserStorage(this, {
+    vault: () => this.coffer.vault,
+    frames: () => document.querySelectorAll<HTMLIFrameElement>("[data-vault] iframe"),
+    say: (...words) => this.say(...words),
+  });
+  /** Minutes without use after which this browser locks; 0: never. */
+  lockAfter: () => number = () => 0;
 
   protected override ready(): void {
     super.ready();
+    this.#storage.listen();
+    part(this, "lock-after").addEventListener("change", ({ target }) => {
+      const minutes = Number((target as HTMLSelectElement).value);
+      this.dispatchEvent(new CustomEvent("coffer-lock-after", { bubbles: true, detail: minutes }));
+      this.say(
+        minutes === 0
+          ? t("It locks when you press Lock.")
+          : t("It locks after {minutes} minutes without use.", { minutes }),
+      );
+    });
     onPress(this, "rotate", () => void this.#rotate());
     onPress(this, "renew", () => void this.#renew("renew"));
     onPress(this, "renew-passkey", () => void this.#renew("renew-passkey", "passkey"));
@@ -32,6 +50,8 @@ export class CofferVaults extends PanelElement {
   }
 
   protected override read(): Promise<void> {
+    part<HTMLSelectElement>(this, "lock-after").value = String(this.lockAfter());
+    void this.attempt(() => this.#storage.show());
     return this.latest(
       () => this.coffer.manage((life) => Promise.all([life.instances(), life.passkeys()])),
       ([instances, passkeys]) => {

@@ -88,6 +88,11 @@ async function start(): Promise<void> {
     connected = true;
     run(bundle, event.origin, port, event.data.unlocks === true);
   });
+  addEventListener("message", async ({ source, origin, data }) => {
+    if (source !== parent || data?.type !== "coffer-storage" || !admission.origins.includes(origin)) return;
+    const persisted = (await navigator.storage?.persisted?.().catch(() => false)) ?? false;
+    parent.postMessage({ type: "coffer-storage", persisted }, origin);
+  });
   for (const origin of admission.origins) parent.postMessage({ type: "coffer-vault-ready" }, origin);
 }
 

@@ -1,0 +1,134 @@
+/**
+ * Locking (docs/decisions/0097): the page is loaded again and shows nothing, and with it goes the vault's frame and all that it has decrypted, until somebody
+ * presses Unlock. It is of this browser: all its tabs lock and unlock together. Whoever uses the browser can unlock, for the sign-in stands: it hides.
+ */
+
+import { choice, keepChoice } from "./choices.ts";
+
+const LOCKED = "coffer-locked";
+const AFTER = "coffer-lock-after";
+/** After how many minutes without use it can lock by itself; 0: never. */
+const MINUTES = [0, 5, 15, 60];
+const MINUTE = 60_000;
+/** Between two times that the other tabs are told of use, milliseconds. */
+const TELLING = 10_000;
+/** What shows that somebody is there. */
+const USES = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"];
+
+/** What tabs tell each other. */
+type Word = { word: "lock" | "unlock" | "used" } | { word: "after"; minutes: number };
+
+export interface LockHost {
+  /** Whether there is something to hide. */
+  open(): boolean;
+  /** Whether something goes on that a lock would cut off, or that somebody may be looking at. */
+  busy(): boolean;
+  /** Loads the page again: nothing of it stays in memory. */
+  leave(): void;
+  unlock(): void;
+}
+
+export class Lock {
+  readonly #host: LockHost;
+  readonly #tabs = new BroadcastChannel("coffer-lock");
+  #locked = choice(LOCKED) !== undefined;
+  /** When it was used last, in this tab or another, and when others were told; milliseconds since 1970, for a clock that goes on while a device sleeps. */
+  #used = Date.now();
+  #told = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(host: LockHost) {
+    this.#host = host;
+    this.#tabs.addEventListener("message", ({ data }: MessageEvent<Word>) => this.#hear(data));
+    for (const use of USES) addEventListener(use, () => this.#use(), { capture: true, passive: true });
+    // Of a device that has slept, before anything else is done.
+    for (const back of ["focus", "pageshow"]) addEventListener(back, () => this.#look());
+    document.addEventListener("visibilitychange", () => this.#look());
+    this.#wait();
+  }
+
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  /** Minutes without use; 0: never. */
+  get after(): number {
+    const kept = Number(choice(AFTER));
+    return MINUTES.includes(kept) ? kept : 0;
+  }
+
+  set after(minutes: number) {
+    this.#keepAfter(minutes);
+    this.#tell({ word: "after", minutes });
+  }
+
+  /** Where a browser keeps no choice it keeps no sign-in either: the page that comes is then of one who is signed out. */
+  lock(): void {
+    keepChoice(LOCKED, "yes");
+    this.#tell({ word: "lock" });
+    this.#host.leave();
+  }
+
+  unlock(): void {
+    this.forget();
+    this.#tell({ word: "unlock" });
+    this.#host.unlock();
+  }
+
+  /** Nobody is signed in: there is nothing to hide. */
+  forget(): void {
+    keepChoice(LOCKED, undefined);
+    this.#locked = false;
+    this.#used = Date.now();
+  }
+
+  #tell(word: Word): void {
+    this.#tabs.postMessage(word);
+  }
+
+  #hear(said: Word): void {
+    if (said.word === "used") this.#used = Date.now();
+    if (said.word === "after") this.#keepAfter(said.minutes);
+    if (said.word === "lock" && this.#host.open()) this.#host.leave();
+    if (said.word === "unlock" && this.#locked) {
+      this.forget();
+      this.#host.unlock();
+    }
+  }
+
+  #use(): void {
+    if (this.#look()) return;
+    this.#used = Date.now();
+    if (this.#used - this.#told < TELLING) return;
+    this.#told = this.#used;
+    this.#tell({ word: "used" });
+  }
+
+  /** Whether it has locked now. What goes on counts as use, for the other tabs too. */
+  #look(): boolean {
+    const after = this.after * MINUTE;
+    if (after === 0 || !this.#host.open()) return false;
+    if (this.#host.busy()) {
+      this.#used = Date.now();
+      this.#tell({ word: "used" });
+      return false;
+    }
+    if (Date.now() - this.#used < after) return false;
+    this.lock();
+    return true;
+  }
+
+  #keepAfter(minutes: number): void {
+    keepChoice(AFTER, minutes === 0 ? undefined : String(minutes));
+    this.#wait();
+  }
+
+  /** Looks when it may be time, and once a minute, so that others hear in time of a tab in which something goes on. */
+  #wait(): void {
+    clearTimeout(this.#timer);
+    const after = this.after * MINUTE;
+    if (after === 0) return;
+    const left = this.#used + after - Date.now();
+    this.#timer = setTimeout(() => this.#look() || this.#wait(), Math.min(MINUTE, Math.max(1000, left)));
+  }
+}
