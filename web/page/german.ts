@@ -705,8 +705,8 @@ export const GERMAN = {
     "Der Server gibt etwas anderes heraus, als zuletzt versiegelt wurde, vielleicht einen früheren Stand. Sagen Sie es Ihrer Administration.",
   "There is no such account, or the document is not there any more.":
     "Es gibt kein solches Konto, oder das Dokument ist nicht mehr da.",
-  "They find that id here, in their own window. The key of this document alone goes under their account's key; they open it and change nothing.":
-    "Sie finden diese Kennung hier, in ihrem eigenen Fenster. Allein der Schlüssel dieses Dokuments kommt unter den Schlüssel ihres Kontos; sie öffnen es und ändern nichts.",
+  "They find that id here, in their own window. The key of a document alone goes under their account's key; they open it and change nothing.":
+    "Sie finden diese Kennung hier, in ihrem eigenen Fenster. Allein der Schlüssel eines Dokuments kommt unter den Schlüssel ihres Kontos; sie öffnen es und ändern nichts.",
   "They stay encrypted, count towards your storage, and are deleted for good on the date shown.":
     "Sie bleiben verschlüsselt, zählen zu Ihrem Speicherplatz und werden am angezeigten Tag endgültig gelöscht.",
   "This account's id": "Kennung dieses Kontos",

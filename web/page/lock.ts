@@ -1,5 +1,5 @@
 /**
- * Locking (docs/decisions/0097): the page is loaded again and shows nothing, and with it goes the vault's frame and all that it has decrypted, until somebody
+ * Locking (docs/decisions/0100): the page is loaded again and shows nothing, and with it goes the vault's frame and all that it has decrypted, until somebody
  * presses Unlock. It is of this browser: all its tabs lock and unlock together. Whoever uses the browser can unlock, for the sign-in stands: it hides.
  */
 
