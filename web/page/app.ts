@@ -119,7 +119,7 @@ export class CofferApp extends HTMLElement {
       transfers: this.#transfers,
       takeOut: (document) => this.#takeOut(document),
       changed: () => this.#changed(),
-      shared: () => void this.#quietly(() => this.#readShares()),
+      shared: () => void this.#readShares(),
       outcome: (...of) => this.#outcome(...of),
     });
     this.#queued = new QueuedUploads(this, {
@@ -337,7 +337,7 @@ export class CofferApp extends HTMLElement {
       const take = (documents: Document[]) => !signal.aborted && this.#take(documents);
       take(await this.#list({ signal, onChange: take }));
       // After the names: nobody waits for it.
-      void this.#quietly(() => this.#readShares());
+      void this.#readShares();
     } catch (error) {
       if (!signal.aborted) this.notify(error, () => void this.#reload());
     } finally {
@@ -345,13 +345,13 @@ export class CofferApp extends HTMLElement {
     }
   }
 
+  /** What fails here fails for the list as well, which says so; a sign-out meanwhile is no failure. */
   async #readShares(): Promise<void> {
     const coffer = this.#connected;
     const accounts = (coffer.identity?.accounts ?? []).map(({ id }) => id);
-    await this.#sharedWith.read(coffer, accounts).finally(() => {
-      if (coffer.identity) this.#showDocuments();
-      else this.#sharedWith.clear();
-    });
+    await this.#sharedWith.read(coffer, accounts).catch(() => {});
+    if (coffer.identity) this.#showDocuments();
+    else this.#sharedWith.clear();
   }
 
   /** Who was removed from an account meanwhile has the others listed. */
