@@ -30,6 +30,9 @@ export type Registration = {
   redeem(id: string, body: Redemption): Promise<EnrolmentAnswer>;
 };
 
+/** Whose session it is, is asked before anything else: in a network that says nothing all would wait for it. Milliseconds. */
+const SESSION_PATIENCE = 5000;
+
 /** REST over `fetch`, bound to `origin`. Errors: the problem's code, `offline`, `answer-invalid`. */
 export function restRegistration(
   fetch: typeof globalThis.fetch,
@@ -38,7 +41,7 @@ export function restRegistration(
 ): Registration {
   const ask = restOf(fetch, origin, delay);
   return {
-    session: () => ask(session),
+    session: () => ask(session, { patience: SESSION_PATIENCE }),
     async open(principal) {
       const { id, nonce } = await ask(openEnrolment, { body: principal ? { principal } : {} });
       return { id, nonce };

@@ -16,6 +16,8 @@ export type Asked = {
   repeatable?: boolean;
   /** Most bytes of an answer. Default: 64 KiB. */
   limit?: number;
+  /** Milliseconds until nothing said counts as nobody there. Default: one minute. */
+  patience?: number;
   /** Whether the vault's cookie goes along; default: it does. */
   cookie?: boolean;
   /** Made for each attempt: a proof works once. */
@@ -26,6 +28,7 @@ export type Asked = {
 export type Rest = <const R extends JsonRoute>(route: R, asked?: Asked) => Promise<AnswerOf<R>>;
 
 const MAX_ANSWER = 64 * 1024;
+const PATIENCE = 60_000;
 
 /** REST over `fetch`, bound to `origin`. */
 export function restOf(fetch: typeof globalThis.fetch, origin: string, delay: Delay): Rest {
@@ -53,7 +56,7 @@ export function restOf(fetch: typeof globalThis.fetch, origin: string, delay: De
 
 async function requestOf(
   route: JsonRoute,
-  { parameters, query, body, headers, cookie = true }: Asked,
+  { parameters, query, body, headers, cookie = true, patience = PATIENCE }: Asked,
   origin: string,
 ) {
   const { method } = route;
@@ -70,6 +73,7 @@ async function requestOf(
     redirect: "error",
     cache: "no-store",
     referrerPolicy: "no-referrer",
+    signal: AbortSignal.timeout(patience),
   } as const;
   return { url, init };
 }
