@@ -17,8 +17,9 @@ const listed = (page: Page, name: string) => page.getByRole("button", { name: `O
 const vaults = (page: Page) =>
   page.frames().filter((frame) => frame.url().startsWith(system.vaultOrigin)).length;
 
-/** As soon as it locks, before the page has come that shows it. */
-const locked = (page: Page) => page.evaluate(() => localStorage.getItem("coffer-locked") !== null);
+/** As soon as it locks, before the page has come that shows it: then there is no page to ask for a moment. */
+const locked = (page: Page) =>
+  page.evaluate(() => localStorage.getItem("coffer-locked") !== null).catch(() => true);
 
 /** By the page's own clock alone, until it is loaded again. */
 const later = (page: Page, minutes: number) =>

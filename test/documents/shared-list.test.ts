@@ -69,6 +69,13 @@ it("asks once for an account after a reload, and shows the panel of what is pres
     const { pathname } = new URL(request.url());
     if (pathname.endsWith("/shares")) asked.push(`${request.method()} ${pathname.split("/")[1]}`);
   });
+  // By itself too.
+  if ((await shares(ada)).length === 0) {
+    await share(ada, NAMES, beas);
+    await ada.keyboard.press("Enter");
+    await expect.poll(() => shares(ada), SOON).toHaveLength(3);
+    asked.length = 0;
+  }
   await ada.reload();
   await expect.poll(() => shares(ada), SOON).toHaveLength(3);
   expect(asked).toEqual(["GET kms"]);
