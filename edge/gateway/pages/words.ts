@@ -41,8 +41,10 @@ const GERMAN = {
     "Das war zu schnell, um zu zählen. Lesen Sie die Seite, und drücken Sie dann auf die Schaltfläche.",
   "This page was open for too long, or you signed in elsewhere meanwhile. Answer once more.":
     "Diese Seite war zu lange offen, oder Sie haben sich inzwischen anderswo angemeldet. Antworten Sie noch einmal.",
-  "You signed in very often in the last minute. Wait {seconds} s, then press the button.":
-    "Sie haben sich in der letzten Minute sehr oft angemeldet. Warten Sie {seconds} s, und drücken Sie dann auf die Schaltfläche.",
+  "You signed in very often in the last minute. Wait a second, then press the button.":
+    "Sie haben sich in der letzten Minute sehr oft angemeldet. Warten Sie eine Sekunde, und drücken Sie dann auf die Schaltfläche.",
+  "You signed in very often in the last minute. Wait {seconds} seconds, then press the button.":
+    "Sie haben sich in der letzten Minute sehr oft angemeldet. Warten Sie {seconds} Sekunden, und drücken Sie dann auf die Schaltfläche.",
   "One moment, so that you can read this first.": "Einen Moment, damit Sie das zuerst lesen können.",
   "The button needs JavaScript. Allow it for this address and reload.":
     "Die Schaltfläche braucht JavaScript. Erlauben Sie es für diese Adresse, und laden Sie die Seite neu.",

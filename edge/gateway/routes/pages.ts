@@ -172,7 +172,9 @@ async function askToWait(
   if (result.ok || result.problem.code !== "too-many-requests") return null;
   const { retryAfter = 1 } = result.problem;
   const words: Words =
-    "You signed in very often in the last minute. Wait {seconds} s, then press the button.";
+    retryAfter === 1
+      ? "You signed in very often in the last minute. Wait a second, then press the button."
+      : "You signed in very often in the last minute. Wait {seconds} seconds, then press the button.";
   return answer(c, query, await c.env.IAM.authorize(asked(c, query)), { words, seconds: retryAfter });
 }
 
