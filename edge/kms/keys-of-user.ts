@@ -27,7 +27,7 @@ export function describeKeyOfUser(store: Store, caller: Caller, key: Version): R
   });
 }
 
-/** Of its end and its state an admin calls off what an admin has decided alone. Errors: `not-found`, `conflict`. */
+/** Of its end and its state an admin changes nothing that who ordered the key has decided. Errors: `not-found`, `conflict`. */
 export function changeKeyOfUser(
   store: Store,
   caller: Caller,
@@ -39,9 +39,10 @@ export function changeKeyOfUser(
     if (!before.ok) return before;
     const { ends, state } = change;
     const { ended_by, disabled_by } = adminsOf(sql, key);
-    if (ends === null && before.value.ends !== null && ended_by === null)
+    // A decision that an admin took over could be called off as an admin's.
+    if (ends !== undefined && before.value.ends !== null && ended_by === null)
       return refuse("conflict", "who ordered the key has decided on its end");
-    if (state === "enabled" && before.value.state === "disabled" && disabled_by === null)
+    if (state !== undefined && before.value.state === "disabled" && disabled_by === null)
       return refuse("conflict", "who ordered the key has disabled it");
     const changed = put(sql, before.value, change);
     if (!changed.ok) return changed;
