@@ -44,7 +44,10 @@ async function limited(custodian: NodeCustodian, limits: KeyLimits) {
   const context = contextOf(custodian);
   const encrypt = (key: string, length = 10) =>
     client.operate("encrypt", { key, context, data: dataOf(length) });
-  return { client, context, load, encrypt, close };
+  /** What the KMS answers, as a custodian may keep it. */
+  const release = async (edk: string) =>
+    json<Load>(await custodian.client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate }));
+  return { client, context, load, release, encrypt, close };
 }
 
 it("M15 a key that has made as many messages as it may is gone, and comes back when the KMS releases it again", async () => {
@@ -65,6 +68,57 @@ it("M15 a key that has made as many messages as it may is gone, and comes back w
   await load(edk);
   await encrypt(edk);
   expect(await client.operate("decrypt", { context, message })).toEqual({ data: dataOf(10) });
+  close();
+}, 60_000);
+
+it("M15 an answer of the KMS that is loaded again begins no count anew", async () => {
+  const custodian = await custodianOf(system, "Ada");
+  const { client, load, release, encrypt, close } = await limited(custodian, { messages: 1 });
+  const edk = await orderKey(custodian, ENCRYPTS);
+  const kept = await release(edk);
+  await client.load(kept);
+  await encrypt(edk);
+  await client.load(kept);
+  await expect(encrypt(edk)).rejects.toMatchObject(missing);
+  await expect(client.load(kept)).rejects.toMatchObject(missing);
+  await load(edk);
+  await encrypt(edk);
+  close();
+}, 60_000);
+
+it("M15 of streams one at a time is sealed under a key whose bytes have a limit", async () => {
+  const custodian = await custodianOf(system, "Ada");
+  const { client, context, load, encrypt, close } = await limited(custodian, { bytes: 1000 });
+  const edk = await orderKey(custodian, ENCRYPTS);
+  await load(edk);
+  const pipe = () => new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
+  const [first, second] = [pipe(), pipe()];
+  const sealed = new Response(client.seal({ edk, context }, first.readable)).bytes();
+  const writer = first.writable.getWriter();
+  await writer.write(new Uint8Array(100));
+  await expect(new Response(client.seal({ edk, context }, second.readable)).bytes()).rejects.toMatchObject({
+    code: "busy",
+  });
+  // What comes of it after the next release counts there.
+  await load(edk);
+  await writer.write(new Uint8Array(1500));
+  await writer.close();
+  await sealed;
+  await expect(encrypt(edk, 1)).rejects.toMatchObject(missing);
+  close();
+}, 60_000);
+
+it("M10 M15 the loaded form of a key that was brought entrusted goes too", async () => {
+  const custodian = await custodianOf(system, "Ada");
+  const { client, load, encrypt, close } = await limited(custodian, { messages: 1 });
+  const edk = await orderKey(custodian, ENCRYPTS);
+  await load(edk);
+  const [entrusted = ""] = await client.entrust([edk]);
+  await load(edk);
+  await encrypt(entrusted);
+  expect(await client.has(edk)).toBe(true);
+  await expect(encrypt(entrusted)).rejects.toMatchObject(missing);
+  expect(await client.has(edk)).toBe(false);
   close();
 }, 60_000);
 

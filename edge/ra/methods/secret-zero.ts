@@ -93,7 +93,7 @@ export function storeSecretZero(sql: SqlStorage, caller: Caller, made: SecretZer
 
 export const secretZeroMethod = {
   name: "secret-zero",
-  // It never passes through a browser: who has it needs no cookie.
+  // Who has it needs no cookie. Any token of an app gets one, a page's too (docs/threat-model.md).
   challenge: { nonce: 32, signedIn: false },
 
   async prepare(credential) {
