@@ -6,9 +6,8 @@
 
 import { constants, generateKeyPairSync, type KeyObject, privateDecrypt, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Target, whatever } from "#emulator/hsm/testing/operations.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
-import { type Attributes, KmipError, type OperationName } from "#protocol/kmip/index.ts";
+import type { Attributes } from "#protocol/kmip/index.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { type HsmClient, hsmClient, outcome } from "./hsm.ts";
 import { expectHidden, expectRefused, REFUSALS } from "./hsm-refusals.ts";
@@ -21,6 +20,7 @@ import {
   vendor,
 } from "./hsm-requests.ts";
 import { needlesOf, openEnrolled, readRows, useSystemAndBrowser, watchKeys, withKit } from "./index.ts";
+import { reaches, tryAll } from "./reach.ts";
 import { selfSigned } from "./self-signed.ts";
 
 const running = useSystemAndBrowser();
@@ -101,37 +101,6 @@ function leaked(client: HsmClient): unknown[] {
   }
   return scanBytes(Buffer.concat([answers, ...opened]), needles);
 }
-
-type Tried = { operation: OperationName; payload: object; answer: string };
-const hexed = (value: unknown) =>
-  JSON.stringify(value, (_, each) =>
-    each instanceof Uint8Array
-      ? Buffer.from(each).toString("hex")
-      : typeof each === "bigint"
-        ? String(each)
-        : each,
-  );
-
-/** Asks for every operation that the server has, about one key: what was not refused. */
-async function tryAll(client: HsmClient, target: Target): Promise<Tried[]> {
-  const tried: Tried[] = [];
-  for (const [name, payloads] of Object.entries(whatever(target)))
-    for (const payload of payloads) {
-      const operation = name as OperationName;
-      const asked = client.request(operation, payload as never).then(hexed);
-      const answer = await asked.catch((error: unknown) => {
-        if (!(error instanceof KmipError)) throw error;
-        return undefined;
-      });
-      if (answer !== undefined) tried.push({ operation, payload, answer });
-    }
-  return tried;
-}
-
-/** They may name whatever they like: nothing is looked up. */
-const NAMING: readonly string[] = ["Register", "Log", "Notify", "Put"];
-const reaches = (operation: string, answer: string, uid: string, payload: object) =>
-  operation === "Locate" ? answer.includes(uid) : !NAMING.includes(operation) && hexed(payload).includes(uid);
 
 describe("release policy", () => {
   it("the KMS may do its job: a data key wrapped to a registered recipient (positive control)", async () => {
