@@ -136,6 +136,57 @@ it("locks by itself after the time that was chosen, which this browser keeps, an
   await page.context().close();
 }, 180_000);
 
+it("is locked for who comes back to a browser that was closed for longer, and in a tab that was put aside or is only coming", async () => {
+  const page = await openEnrolled({ system, browsing }, "Fay");
+  await sealFile(page, "will.txt", "a will");
+  const panel = await openVaults(page);
+  await panel.getByLabel("By itself").selectOption("after 5 minutes without use");
+  await said(panel);
+  await page.keyboard.press("Escape");
+  const closedFor = (minutes: number) =>
+    page.evaluate((ago) => localStorage.setItem("coffer-used", String(Date.now() - ago)), minutes * 60_000);
+  await closedFor(4);
+  await page.reload();
+  await listed(page, "will.txt").waitFor(SOON);
+  await closedFor(6);
+  await page.reload();
+  await expect.poll(() => shows(page), SOON).toBe(true);
+  expect(await page.content()).not.toContain("will.txt");
+  await unlock(page).click();
+  await listed(page, "will.txt").waitFor(SOON);
+
+  // As it is after the browser kept the page aside, where no word reaches it.
+  await page.evaluate(() => {
+    localStorage.setItem("coffer-locked", "yes");
+    dispatchEvent(new Event("pageshow"));
+  });
+  await expect.poll(() => shows(page), SOON).toBe(true);
+  await unlock(page).click();
+  await listed(page, "will.txt").waitFor(SOON);
+
+  const other = await page.context().newPage();
+  const gate = Promise.withResolvers<void>();
+  const held: string[] = [];
+  await other.route(
+    () => true,
+    async (route) => {
+      if (route.request().resourceType() === "fetch") {
+        held.push(route.request().url());
+        await gate.promise;
+      }
+      await route.continue().catch(() => {});
+    },
+  );
+  await other.goto(`${system.appOrigin}/`);
+  await expect.poll(() => held.length, SOON).toBeGreaterThan(0);
+  await lock(page).click();
+  await expect.poll(() => shows(page), SOON).toBe(true);
+  gate.resolve();
+  await expect.poll(() => shows(other), SOON).toBe(true);
+  expect(await other.content()).not.toContain("will.txt");
+  await page.context().close();
+}, 180_000);
+
 it("asks before it cuts off what is under way, and before a sign-out from there loses what waits", async () => {
   const page = await openEnrolled({ system, browsing }, "Emil");
   const gate = Promise.withResolvers<void>();

@@ -95,6 +95,8 @@ export class CofferApp extends HTMLElement {
       busy: () => this.#transfers.active > 0 || isPlaying(),
       leave: () => this.#leave(),
       unlock: () => {
+        // One that has not come so far begins by itself.
+        if (!this.#coffer) return;
         this.#begin();
         part(this, "heading").focus();
       },

@@ -1,5 +1,6 @@
 /** What a person has chosen for this page, in this browser. Where it keeps nothing (blocked, or full), a choice is of this load of the page alone. */
 
+/** What the browser does not keep. */
 const kept = new Map<string, string | undefined>();
 
 /** Undefined where nothing was chosen. */
@@ -14,11 +15,11 @@ export function choice(name: string): string | undefined {
 
 /** Undefined takes it back. */
 export function keepChoice(name: string, value: string | undefined): void {
-  kept.set(name, value);
   try {
     if (value === undefined) localStorage.removeItem(name);
     else localStorage.setItem(name, value);
+    kept.delete(name);
   } catch {
-    // It is in memory.
+    kept.set(name, value);
   }
 }

@@ -7,6 +7,8 @@ import { choice, keepChoice } from "./choices.ts";
 
 const LOCKED = "coffer-locked";
 const AFTER = "coffer-lock-after";
+/** When it was used last, milliseconds since 1970, where it locks by itself: a browser that was closed, or has dropped a tab, comes back to a page that knows. */
+const USED = "coffer-used";
 /** After how many minutes without use it can lock by itself; 0: never. */
 const MINUTES = [0, 5, 15, 60];
 const MINUTE = 60_000;
@@ -39,6 +41,11 @@ export class Lock {
 
   constructor(host: LockHost) {
     this.#host = host;
+    if (!this.#locked && this.#wasLeft()) {
+      keepChoice(LOCKED, "yes");
+      this.#locked = true;
+    }
+    this.#noteUse();
     this.#tabs.addEventListener("message", ({ data }: MessageEvent<Word>) => this.#hear(data));
     for (const use of USES) addEventListener(use, () => this.#use(), { capture: true, passive: true });
     // Of a device that has slept, before anything else is done.
@@ -79,7 +86,18 @@ export class Lock {
   forget(): void {
     keepChoice(LOCKED, undefined);
     this.#locked = false;
+    this.#noteUse();
+  }
+
+  /** Whether nobody has used it for as long as it takes, before this page was loaded. */
+  #wasLeft(): boolean {
+    const used = choice(USED);
+    return this.after > 0 && used !== undefined && Date.now() - Number(used) >= this.after * MINUTE;
+  }
+
+  #noteUse(): void {
     this.#used = Date.now();
+    if (this.after > 0 && !this.#locked) keepChoice(USED, String(this.#used));
   }
 
   #tell(word: Word): void {
@@ -89,7 +107,11 @@ export class Lock {
   #hear(said: Word): void {
     if (said.word === "used") this.#used = Date.now();
     if (said.word === "after") this.#keepAfter(said.minutes);
-    if (said.word === "lock" && this.#host.open()) this.#host.leave();
+    if (said.word === "lock") {
+      if (this.#host.open()) this.#host.leave();
+      // It has not come so far yet, and does not.
+      else this.#locked = true;
+    }
     if (said.word === "unlock" && this.#locked) {
       this.forget();
       this.#host.unlock();
@@ -101,15 +123,22 @@ export class Lock {
     this.#used = Date.now();
     if (this.#used - this.#told < TELLING) return;
     this.#told = this.#used;
+    this.#noteUse();
     this.#tell({ word: "used" });
   }
 
   /** Whether it has locked now. What goes on counts as use, for the other tabs too. */
   #look(): boolean {
+    if (!this.#host.open()) return false;
+    // A page that was put aside has heard nothing.
+    if (choice(LOCKED) !== undefined) {
+      this.#host.leave();
+      return true;
+    }
     const after = this.after * MINUTE;
-    if (after === 0 || !this.#host.open()) return false;
+    if (after === 0) return false;
     if (this.#host.busy()) {
-      this.#used = Date.now();
+      this.#noteUse();
       this.#tell({ word: "used" });
       return false;
     }
@@ -120,6 +149,8 @@ export class Lock {
 
   #keepAfter(minutes: number): void {
     keepChoice(AFTER, minutes === 0 ? undefined : String(minutes));
+    if (minutes === 0) keepChoice(USED, undefined);
+    else this.#noteUse();
     this.#wait();
   }
 
