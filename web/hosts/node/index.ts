@@ -1,7 +1,7 @@
 /**
  * web/hosts/node: the microservice inside a Node process, as a dependency (M15), or as a process of its own (`launch`). It enrols again in each process and
  * keeps nothing on disk, unless an application server has its app-specific key kept, encrypted. May import:
- * protocol/*.ts, protocol/pki, protocol/port, types of protocol/policy, files, web/hosts/service, web/microservice, node:. Imported by cli,
+ * protocol/*.ts, protocol/keys, protocol/pki, protocol/port, types of protocol/policy, files, web/hosts/service, web/microservice, node:. Imported by cli,
  * web/hosts/sidecar and apps (`@coffer/kit/microservice/node`).
  */
 export { createPortClient, type PortClient } from "#protocol/port/index.ts";
