@@ -67,7 +67,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/hosts/client":
     "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
   "web/hosts/node":
-    "protocol/*.ts, protocol/pki, protocol/port, types of protocol/policy, files, web/hosts/service, web/microservice, node:",
+    "protocol/*.ts, protocol/keys, protocol/pki, protocol/port, types of protocol/policy, files, web/hosts/service, web/microservice, node:",
   "web/hosts/pages": "protocol/*.ts, web/microservice",
   "web/hosts/service":
     "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
