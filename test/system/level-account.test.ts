@@ -19,8 +19,8 @@ beforeAll(async () => {
     const { origin, pathname } = new URL(request.url());
     const named = pathname.replace(/[\da-f]{8}-[\da-f-]{27}/g, "…").replace(/…\.\d+$/, "KI");
     if (origin === system.vaultOrigin && pathname.startsWith("/instances/")) asked.push(named.slice(11));
-    // The version index is of documents, and has no key.
-    if (pathname.startsWith("/kms/") && !pathname.endsWith("/document-versions")) asked.push(named);
+    // The version index is of documents, and whom they are shared with is of people: neither has a key.
+    if (pathname.startsWith("/kms/") && !/\/(document-versions|shares)$/.test(pathname)) asked.push(named);
   });
   await signIn(page, system, "Ada");
   await untilEnrolled(page);
