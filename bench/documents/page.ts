@@ -7,39 +7,47 @@ import type { RangeTimes } from "./range.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A Worker that has carried out an order, and what it answered. */
-function ordered<T>(
-  order: object,
-  transfer: Transferable[] = [],
-  script = "/worker.js",
-): Promise<{ worker: Worker; answer: T }> {
+/** What a Worker of this page answers to an order. */
+function ask<T = Times>(order: object, script = "/worker.js"): Promise<T> {
   const worker = new Worker(script, { type: "module" });
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => resolve({ worker, answer: data as T });
+  return new Promise<T>((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data as T);
     worker.onerror = (event) => reject(new Error(event.message));
-    worker.postMessage(order, transfer);
-  });
-}
-
-async function ask<T = Times>(order: object, script?: string): Promise<T> {
-  const { worker, answer } = await ordered<T>(order, [], script);
-  worker.terminate();
-  return answer;
+    worker.postMessage(order);
+  }).finally(() => worker.terminate());
 }
 
 const chosen = () => document.querySelector("input")!.files![0]!;
 
-/** Works with a microservice's end in a Worker, by the app's here. */
+/** A frame on another site, and so in another process, there before anything is measured, as a page has the vault's. */
+const vault = document.createElement("iframe");
+vault.src = `http://localhost:${location.port}/vault`;
+const told = (what: string) =>
+  new Promise<void>((resolve) => {
+    const listen = ({ source, data }: MessageEvent) => {
+      if (source !== vault.contentWindow || data !== what) return;
+      removeEventListener("message", listen);
+      resolve();
+    };
+    addEventListener("message", listen);
+  });
+const loaded = told("loaded");
+document.body.append(vault);
+
+/** Works with a microservice's end in the Worker of that frame, by the app's here. */
 async function connected<T>(work: (microservice: PortClient) => Promise<T>): Promise<T> {
+  await loaded;
   const { port1, port2 } = new MessageChannel();
-  const { worker } = await ordered({ what: "port" }, [port2]);
+  const connecting = told("connected");
+  vault.contentWindow!.postMessage({ what: "port" }, "*", [port2]);
+  await connecting;
   const microservice = createPortClient(port1);
   try {
     await microservice.hello("CN=bench");
     return await work(microservice);
   } finally {
     microservice.close();
-    worker.terminate();
+    vault.contentWindow!.postMessage("end", "*");
   }
 }
 

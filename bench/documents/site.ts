@@ -8,10 +8,14 @@ import { listen } from "#test/support/ports.ts";
 
 export type Site = { url: string; close(): void };
 
-/** `/discard` throws away what is sent to it, `/sealed` gives ranges of the file at `sealed`. With `peers` they have a Worker there too. */
+const PAGE = '<!doctype html><body><input type="file"><script type="module" src="/page.js"></script>';
+const VAULT = '<!doctype html><script type="module" src="/vault.js"></script>';
+
+/** `/discard` throws away what is sent to it, `/sealed` gives ranges of the file at `sealed`, `/vault` is for the frame. With `peers` they have a Worker there too. */
 export async function serve(sealed: string, peers: boolean): Promise<Site> {
   const sources = {
     page: "./page.ts",
+    vault: "./vault.ts",
     worker: "./worker.ts",
     ...(peers && { peers: "../peers/worker.ts" }),
   };
@@ -37,9 +41,7 @@ export async function serve(sealed: string, peers: boolean): Promise<Site> {
     if (request.url === "/sealed") return giveRange(sealed, request, response);
     const script = files.get(request.url ?? "");
     response.setHeader("content-type", script ? "text/javascript" : "text/html");
-    response.end(
-      script ?? '<!doctype html><input type="file"><script type="module" src="/page.js"></script>',
-    );
+    response.end(script ?? (request.url === "/vault" ? VAULT : PAGE));
   });
   const port = await listen(server);
   return {

@@ -3,6 +3,7 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { parseHeader } from "#protocol/envelope/index.ts";
@@ -278,6 +279,76 @@ describe("where the edge refuses a part on the way", () => {
   );
 });
 
+/** Parts that the datastore has accepted from this page, and those that found no network. */
+function watchParts(page: Page): { accepted: string[]; lost: string[] } {
+  const watched = { accepted: [] as string[], lost: [] as string[] };
+  const partOf = (url: string) => /\/documents\/[^/]+\/parts\/\d+$/.exec(url)?.[0];
+  page.on("response", (response) => {
+    const part = partOf(response.url());
+    if (part && response.ok()) watched.accepted.push(part);
+  });
+  page.on("requestfailed", (request) => {
+    const part = partOf(request.url());
+    if (part) watched.lost.push(part);
+  });
+  return watched;
+}
+
+/** SHA-256 of what the one document of this user has, by another microservice. */
+async function digestStored(user: string, name: string): Promise<string> {
+  const other = await connectNode(system, user);
+  try {
+    const all = await other.documents.list([other.identity.accounts[0]!.id]);
+    const [document] = all.filter(({ metadata }) => metadata?.name === name);
+    const { stream } = await other.documents.open(document!.id);
+    return createHash("sha256")
+      .update(await bytesOf(stream))
+      .digest("hex");
+  } finally {
+    other.close();
+  }
+}
+
+/** Drops a file that the origin has of its own, whose handle is one of the same kind as a dropped file's. Answers the SHA-256 of it. */
+const dropOwn = (page: Page, name: string, mib: number) =>
+  page.evaluate(
+    async ([name, mib]) => {
+      const handle = await (await navigator.storage.getDirectory()).getFileHandle(name, { create: true });
+      const writable = await handle.createWritable();
+      const block = new Uint8Array(1 << 20);
+      for (let written = 0; written < mib; written++) {
+        for (let at = 0; at < block.length; at += 1 << 16)
+          crypto.getRandomValues(block.subarray(at, at + (1 << 16)));
+        await writable.write(block);
+      }
+      await writable.close();
+      Object.assign(DataTransferItem.prototype, { getAsFileSystemHandle: async () => handle });
+      const file = await handle.getFile();
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(file);
+      document.querySelector("main")!.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+      const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+      return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    },
+    [name, mib] as const,
+  );
+
+/** Names of the files whose handles the page keeps. */
+const keptFiles = (page: Page) =>
+  page.evaluate(async () => {
+    if (!(await indexedDB.databases()).some(({ name }) => name === "coffer-files")) return [];
+    const settled = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await settled(indexedDB.open("coffer-files"));
+    const store = database.transaction("handles").objectStore("handles");
+    const kept: { handle: FileSystemHandle }[] = await settled(store.getAll());
+    database.close();
+    return kept.map(({ handle }) => handle.name);
+  });
+
 describe("on the page in Chromium", () => {
   it("an upload that a reload has stopped goes on when the person chooses the file again, and no other file", async () => {
     const { page } = await browsing.open();
@@ -341,4 +412,79 @@ describe("on the page in Chromium", () => {
       .poll(() => leftovers(system.edgeDir).documents, { timeout: 30_000 })
       .not.toContain("pending");
   }, 180_000);
+
+  it("an upload that loses the network goes on by itself, and the page says what becomes of it where that takes long", async () => {
+    const { page, context } = await browsing.open();
+    await signIn(page, system, "Dan");
+    const path = join(system.dir, "lost.bin");
+    const bytes = randomBytes(96 << 20);
+    writeFileSync(path, bytes);
+    const { accepted, lost } = watchParts(page);
+    await page.getByLabel("Files to seal").setInputFiles(path);
+    const untilAccepted = (count: number) =>
+      expect.poll(() => accepted.length, { timeout: 60_000, interval: 20 }).toBeGreaterThanOrEqual(count);
+    await untilAccepted(2);
+    await context.setOffline(true);
+    await expect.poll(() => lost.length, { timeout: 30_000, interval: 20 }).toBeGreaterThan(0);
+    await context.setOffline(false);
+    await untilAccepted(accepted.length + 2);
+    expect(await page.getByRole("alert").allTextContents()).toEqual([]);
+    // Until no try is left.
+    await context.setOffline(true);
+    const alerts = () => page.getByRole("alert").allTextContents();
+    await expect
+      .poll(alerts, { timeout: 90_000 })
+      .toEqual([
+        "The server cannot be reached. What was sent is kept for a day, and it goes on when the network is back.",
+      ]);
+    await context.setOffline(false);
+    const row = page.locator("coffer-document", { hasText: "lost.bin" });
+    await expect.poll(() => row.count(), { timeout: 60_000 }).toBe(1);
+    expect(new Set(accepted).size, "no part is accepted twice").toBe(accepted.length);
+    expect(await digestStored("Dan", "lost.bin")).toBe(createHash("sha256").update(bytes).digest("hex"));
+  }, 240_000);
+
+  it("what was dropped goes on after a reload by one press, and by no other file; its handle goes with the upload, or the sign-in", async () => {
+    const { page } = await browsing.open();
+    page.on("dialog", (dialog) => void dialog.accept());
+    await signIn(page, system, "Eli");
+    const { accepted } = watchParts(page);
+    const goOn = (name: string) => page.getByRole("button", { name: `Go on: ${name}` });
+    const stopped = async (name: string, mib: number) => {
+      const before = accepted.length;
+      const digest = await dropOwn(page, name, mib);
+      await expect.poll(() => accepted.length, { timeout: 60_000, interval: 20 }).toBeGreaterThan(before);
+      expect(await keptFiles(page)).toEqual([name]);
+      await page.reload();
+      await expect.poll(() => goOn(name).count(), { timeout: 60_000 }).toBe(1);
+      return digest;
+    };
+    const digest = await stopped("dropped.bin", 48);
+    await goOn("dropped.bin").click();
+    const row = page.locator("coffer-document", { hasText: "dropped.bin" });
+    await expect.poll(() => row.count(), { timeout: 60_000 }).toBe(1);
+    expect(await digestStored("Eli", "dropped.bin")).toBe(digest);
+    expect(new Set(accepted).size, "no part is accepted twice").toBe(accepted.length);
+    await expect.poll(() => keptFiles(page)).toEqual([]);
+
+    await stopped("changed.bin", 48);
+    await page.evaluate(async () => {
+      const handle = await (await navigator.storage.getDirectory()).getFileHandle("changed.bin");
+      const writable = await handle.createWritable({ keepExistingData: true });
+      const [first] = new Uint8Array(await (await handle.getFile()).slice(0, 1).arrayBuffer());
+      await writable.write({ type: "write", position: 0, data: new Uint8Array([first! ^ 1]) });
+      await writable.close();
+    });
+    await goOn("changed.bin").click();
+    const refused = page.getByText("This is not the file as it was begun");
+    await expect.poll(() => refused.count(), { timeout: 60_000 }).toBe(1);
+    const choose = page.getByRole("button", { name: "Choose file: changed.bin" });
+    await expect.poll(() => choose.count(), { timeout: 30_000 }).toBe(1);
+    expect(await keptFiles(page)).toEqual([]);
+
+    await stopped("left.bin", 48);
+    await page.getByRole("button", { name: "Sign out", exact: true }).first().click();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+    await expect.poll(() => keptFiles(page)).toEqual([]);
+  }, 240_000);
 });

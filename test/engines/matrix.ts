@@ -24,6 +24,11 @@ export const PROBES: readonly Probe[] = [
     asks: `return typeof showSaveFilePicker === "function"`,
   },
   {
+    row: "Uploads of dropped files go on after a reload by one press (`getAsFileSystemHandle`)",
+    without: "the file is chosen again",
+    asks: `return typeof DataTransferItem.prototype.getAsFileSystemHandle === "function"`,
+  },
+  {
     row: "Private file system, where what is gathered lies (OPFS)",
     without: "it is gathered in memory",
     asks: `const root = await navigator.storage.getDirectory();

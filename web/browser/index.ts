@@ -48,6 +48,7 @@ export {
   type Seed,
   type SeedOptions,
   type Series,
+  SHORT_BYTES,
   type Share,
   type Source,
   type Standing,

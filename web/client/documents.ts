@@ -64,17 +64,17 @@ import {
 } from "./re-encryption.ts";
 import type { RestClient } from "./rest.ts";
 import { grouped, ofSeries, versionOf, versionsAmong } from "./series.ts";
+import { SHORT_BYTES } from "./short.ts";
 import { type Standing, VersionIndex } from "./version-index.ts";
 
 /** Parts of one document under way at a time. */
 export const IN_FLIGHT = 3;
 /** Tries of a completion: when its answer is lost, nobody knows whether the document is stored. */
 const COMPLETIONS = 5;
-/** Bytes up to which a document goes up in one request: what the datastore takes of ciphertext, less what sealing adds. */
-const SHORT = 192 << 10;
+/** Bytes that sealing adds to a short document at most. */
 const SEALED_MORE = 32 << 10;
-/** Bytes of ciphertext of such a document. */
-export const SHORT_SEALED = SHORT + SEALED_MORE;
+/** Bytes of ciphertext of a short document. */
+export const SHORT_SEALED = SHORT_BYTES + SEALED_MORE;
 /** Tries of a part of what may be gone on with: some fifteen seconds. */
 const KEPT_TRIES = 6;
 /** What ends by itself, or by the person. */
@@ -227,7 +227,7 @@ export class Documents {
   /** Where a source was being sealed, for as long as the source is there. */
   readonly #stopped = new WeakMap<Blob, Place>();
 
-  constructor({ rest, microservice, keys, tenant, accounts, short = SHORT, lists }: DocumentsOptions) {
+  constructor({ rest, microservice, keys, tenant, accounts, short = SHORT_BYTES, lists }: DocumentsOptions) {
     this.#short = short;
     this.#rest = rest;
     this.#microservice = microservice;

@@ -50,6 +50,7 @@ export type {
   ShareOptions,
   Sharing,
 } from "./sharing.ts";
+export { SHORT_BYTES } from "./short.ts";
 export {
   type Account,
   type Identity,

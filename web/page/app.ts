@@ -8,6 +8,7 @@ import {
   isAbort,
   type ListOptions,
   type OpenOptions,
+  SHORT_BYTES,
   type Versions,
 } from "#web/browser/index.ts";
 import { offerAccounts } from "./account-choice.ts";
@@ -16,6 +17,7 @@ import type { CofferConfirm, Question } from "./confirm.ts";
 import { Desk, nameOf } from "./desk.ts";
 import { chosenFiles, dropTarget, type Incoming } from "./drop.ts";
 import { formatNumber } from "./format.ts";
+import { PAUSABLE } from "./handles.ts";
 import { type CofferHelp, singleKeyShortcuts } from "./help.ts";
 import { Lock } from "./lock.ts";
 import { isPlaying, LOCK_UNDER_WAY, SIGN_OUT_LOCKED } from "./lock-questions.ts";
@@ -31,6 +33,7 @@ import { chooseTarget, chooseTargets, type Target } from "./save.ts";
 import { numberOf } from "./series.ts";
 import { SharedWith } from "./shared-with.ts";
 import type { CofferSharing, SeveralShared, SharesRead } from "./sharing.ts";
+import { type Begun, StoppedUploads, whyStopped } from "./stopped.ts";
 import { type Came, wordsOf } from "./tally.ts";
 import { Transfers } from "./transfers.ts";
 import { Undo } from "./undo.ts";
@@ -42,10 +45,6 @@ import { isNamed, zipName, zipOf } from "./zip.ts";
 
 /** How long what was deleted can be brought back. */
 const DAYS = 30;
-/** Bytes up to which a file is short: it goes up in one request. */
-const SHORT = 192 << 10;
-/** Bytes from which a file is sent in several parts, and can be paused. */
-const PAUSABLE = 8 << 20;
 
 /** What a new sign-in mends. */
 const SIGN_IN: ReadonlySet<ErrorCode> = new Set([
@@ -62,8 +61,7 @@ export class CofferApp extends HTMLElement {
   /** Documents sealed and deleted while a list was on its way. */
   readonly #sealed = new Map<string, Document>();
   readonly #removed = new Set<string>();
-  /** Uploads of before that have a row. */
-  readonly #stopped = new Set<string>();
+  #stopped!: StoppedUploads;
   #desk!: Desk;
   #undo!: Undo;
   #lots!: Lots;
@@ -131,8 +129,17 @@ export class CofferApp extends HTMLElement {
       ask: (question) => this.#confirm(question),
       attempt: (work) => this.#attempt(work),
     });
-    // Keys that are at hand when the network goes.
-    addEventListener("online", () => this.#prepareQueue());
+    this.#stopped = new StoppedUploads({
+      coffer: () => this.#connected,
+      transfers: this.#transfers,
+      stored: (document) => this.#show(document),
+      attempt: (work) => this.#attempt(work),
+    });
+    addEventListener("online", () => {
+      this.#transfers.goOn();
+      // Keys that are at hand when the network goes.
+      this.#prepareQueue();
+    });
     part(this, "into").addEventListener("change", () => this.#prepareQueue());
     for (const name of ["files", "folders"]) {
       const input = part<HTMLInputElement>(this, name);
@@ -246,7 +253,7 @@ export class CofferApp extends HTMLElement {
     void this.#attempt(() => coffer.prepare());
     void this.#reload().then(() => this.#prepareQueue());
     void this.#quietly(() => this.#queued.start(coffer));
-    void this.#quietly(() => this.#showStopped());
+    void this.#quietly(() => this.#stopped.start());
     // A colleague may have shared an account since this browser signed in, and an admin have given a role.
     const before = accountsOf(coffer);
     void this.#quietly(async () => {
@@ -442,10 +449,10 @@ export class CofferApp extends HTMLElement {
   }
 
   #sealInto(into: string, files: readonly Incoming[]): void {
-    for (const { file, folder } of files) {
-      let begun: { id: string; account: string } | undefined;
+    for (const { file, folder, handle } of files) {
+      let begun: Begun | undefined;
       let came: Came = "stored";
-      const short = file.size <= SHORT;
+      const short = file.size <= SHORT_BYTES;
       // Of many that are short it is said when all are.
       const quiet = () => short && this.#transfers.counts;
       void this.#transfers.add({
@@ -457,10 +464,12 @@ export class CofferApp extends HTMLElement {
         size: file.size,
         short,
         came: () => came,
-        discard: () => begun && this.#discard(begun),
+        discard: () => begun && this.#stopped.discard(begun),
+        failure: (error) => begun && whyStopped(error),
         run: async (signal, onProgress) => {
-          const onUpload = (upload: { id: string; account: string }) => {
+          const onUpload = (upload: Begun) => {
             begun = upload;
+            void handle?.then((of) => this.#stopped.keep(upload, of));
           };
           const options = {
             ...{ signal, onProgress, resumable: true, onUpload },
@@ -471,6 +480,7 @@ export class CofferApp extends HTMLElement {
             .catch((error: unknown) => {
               throw begun ? error : whyNotKept(error);
             });
+          if (begun) this.#stopped.end(begun);
           // Signed out meanwhile.
           if (!this.#coffer?.identity) return;
           if ("stored" in come) {
@@ -499,48 +509,6 @@ export class CofferApp extends HTMLElement {
     if (sealed.state) this.#undo.offer(words);
   }
 
-  /** Uploads that a reload or a lost connection has stopped: a press on one and the file again, and it goes on. */
-  async #showStopped(): Promise<void> {
-    for (const upload of await this.#connected.unfinishedUploads()) {
-      const { id, account, sent, metadata } = upload;
-      if (this.#stopped.has(id)) continue;
-      this.#stopped.add(id);
-      const { name, type, size: total } = metadata;
-      const away = this.#transfers.stopped({
-        ...{ name, type, sent, total },
-        onRemove: () => this.#discard(upload),
-        onChoose: () => {
-          const input = document.createElement("input");
-          input.type = "file";
-          input.addEventListener("change", () => {
-            const [file] = input.files ?? [];
-            if (!file) return;
-            away();
-            void this.#transfers.add({
-              ...{ direction: "seal", name, type, again: true, pausable: true, size: total },
-              discard: () => this.#discard(upload),
-              run: async (signal, onProgress) => {
-                const options = { account, signal, onProgress };
-                await this.#connected.resumeUpload(id, file, options).then(
-                  (sealed) => this.#show(sealed),
-                  async (error: unknown) => {
-                    // Its row comes back, to choose another file.
-                    if (error instanceof CofferError && error.code === "another-file") {
-                      this.#stopped.delete(id);
-                      void this.#attempt(() => this.#showStopped());
-                    }
-                    throw error;
-                  },
-                );
-              },
-            });
-          });
-          input.click();
-        },
-      });
-    }
-  }
-
   /** Stored, and entered in no index: its sealing was cut off, or an older program has sealed it. */
   #finish({ id, account }: Document): void {
     void this.#attempt(async () => {
@@ -551,14 +519,6 @@ export class CofferApp extends HTMLElement {
       this.#news.tell();
       await this.#reload();
     });
-  }
-
-  #discard({ id, account }: { id: string; account: string }): void {
-    void this.#attempt(() =>
-      this.#connected.remove(id, { account }).catch((error: unknown) => {
-        if (!(error instanceof CofferError && error.code === "not-found")) throw error;
-      }),
-    );
   }
 
   #open(entry: Document): void {

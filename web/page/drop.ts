@@ -1,12 +1,15 @@
 /** Files and folders that come in: dropped anywhere on the page, or chosen. A file of a folder brings with it where in it it was. */
 
 import { CofferError } from "#web/browser/index.ts";
+import { type FileHandle, handleOf, PAUSABLE } from "./handles.ts";
 import { t } from "./words.ts";
 
 /** A file, and the folder that it was in, its parts joined by `/`; empty for one that came alone. */
 export interface Incoming {
   file: File;
   folder: string;
+  /** By which it can be had again after a reload: of one that was dropped alone, and is long enough to be stopped on its way. */
+  handle?: Promise<FileHandle | undefined>;
 }
 
 export interface DropOptions {
@@ -53,7 +56,11 @@ export function dropTarget(overlay: HTMLElement, { accepts, onFiles, onFailure }
     if (!accepts()) return;
     const items = [...(event.dataTransfer?.items ?? [])].filter(({ kind }) => kind === "file");
     // Taken now: after the event there is nothing in it any more.
-    const dropped = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+    const dropped = items.map((item) => {
+      const file = item.getAsFile();
+      const handle = file && file.size > PAUSABLE ? { handle: handleOf(item) } : {};
+      return { entry: item.webkitGetAsEntry(), file, ...handle };
+    });
     void filesIn(dropped).then(({ files, failures }) => {
       onFiles(files);
       if (failures.length > 0) onFailure(unreadable(failures));
@@ -62,7 +69,7 @@ export function dropTarget(overlay: HTMLElement, { accepts, onFiles, onFailure }
 }
 
 /** What was dropped: a folder has an entry, a file itself. */
-export type Dropped = { entry: FileSystemEntry | null; file: File | null };
+export type Dropped = { entry: FileSystemEntry | null; file: File | null } & Pick<Incoming, "handle">;
 
 /** All files of what was dropped, whatever their depth. What cannot be read is left out, and told. */
 export async function filesIn(
@@ -71,9 +78,9 @@ export async function filesIn(
   const files: Incoming[] = [];
   const failures: unknown[] = [];
   const waiting: { entry: FileSystemDirectoryEntry; folder: string }[] = [];
-  for (const { entry, file } of dropped) {
+  for (const { entry, file, ...handle } of dropped) {
     if (entry && isFolder(entry)) waiting.push({ entry, folder: entry.name });
-    else if (file) files.push({ file, folder: "" });
+    else if (file) files.push({ file, folder: "", ...handle });
   }
   for (const { entry, folder } of waiting) {
     try {

@@ -663,6 +663,7 @@ export const GERMAN = {
   "Stay signed in": "Angemeldet bleiben",
   Steps: "Schritte",
   Stop: "Anhalten",
+  "Stopped at {bytes} of {total}.": "Stehen geblieben bei {bytes} von {total}.",
   "Stopped at {bytes} of {total}. Choose the file again to go on.":
     "Stehen geblieben bei {bytes} von {total}. Wählen Sie die Datei noch einmal, um weiterzumachen.",
   Storage: "Ablage",
@@ -769,6 +770,8 @@ export const GERMAN = {
     "Der Passkey ist entfernt: Er bürgt für keinen Tresor mehr.",
   "The role is taken.": "Die Rolle ist entzogen.",
   "The server asks to wait {seconds} s …": "Der Server bittet um {seconds} s Geduld …",
+  "The server cannot be reached. What was sent is kept for a day, and it goes on when the network is back.":
+    "Der Server ist nicht zu erreichen. Was gesendet ist, bleibt einen Tag lang, und es geht weiter, sobald das Netz wieder da ist.",
   "The server cannot be reached. Check your connection and try again.":
     "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.",
   "The server did not confirm that the document is stored. Reload the list: if it is there, it is complete; if not, seal it again.":

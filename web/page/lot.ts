@@ -16,6 +16,11 @@ export const NOT_AGAIN: ReadonlySet<ErrorCode> = new Set([
   ...(["unknown-whether-stored", "another-file", "document-replaced"] as const),
 ]);
 
+/** What failed, where it is not the person's own end: a browser refuses a file by an `AbortError`, say. */
+export function asFailure(error: unknown): unknown {
+  return isAbort(error) ? new CofferError("internal", { cause: error }) : error;
+}
+
 /** What is done with each document. `onBytes` takes how many bytes of it are done; what does not look at `signal` ends by itself. */
 export type Work = (
   document: Document,
@@ -87,8 +92,7 @@ export class Lot {
           ended += document.metadata?.size ?? 0;
         } catch (error) {
           if (signal.aborted) return;
-          // Not this lot's own end: a browser refuses a file in this way, say. A row says nothing of what its person has ended.
-          failed.set(document, isAbort(error) ? new CofferError("internal", { cause: error }) : error);
+          failed.set(document, asFailure(error));
           stopped ||= error instanceof CofferError && FOR_ALL.has(error.code);
         } finally {
           underWay.delete(document);

@@ -220,15 +220,16 @@ export class CofferTransfer extends TemplateElement {
   }
 
   /** Shows an upload of before that can be gone on with. `sent` and `total` in bytes. */
-  stopped({ sent, total }: { sent: number; total: number }): void {
+  stopped({ sent, total, again }: { sent: number; total: number; again: "on" | "choose" }): void {
     const bar = part<HTMLProgressElement>(this, "bar");
     bar.max = total;
     bar.value = Math.min(sent, total);
     const far = { bytes: formatBytes(Math.min(sent, total)), total: formatBytes(total) };
-    this.#settle(t("Stopped at {bytes} of {total}. Choose the file again to go on.", far), {
-      again: "choose",
-      away: "remove",
-    });
+    const said =
+      again === "on"
+        ? t("Stopped at {bytes} of {total}.", far)
+        : t("Stopped at {bytes} of {total}. Choose the file again to go on.", far);
+    this.#settle(said, { again, away: "remove" });
   }
 
   /** It is at rest: what can be done now. */

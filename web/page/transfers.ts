@@ -1,10 +1,10 @@
 /** The transfers under way: a few at a time, the others wait, each can be cancelled and tried again. */
 
-import { CofferError, isAbort, type Progress } from "#web/browser/index.ts";
+import { CofferError, type Progress } from "#web/browser/index.ts";
 import { calmly } from "./calm.ts";
 import type { Link } from "./chain.ts";
 import { formatNumber } from "./format.ts";
-import { NOT_AGAIN } from "./lot.ts";
+import { asFailure, NOT_AGAIN } from "./lot.ts";
 import { Sum } from "./sum.ts";
 import { type Came, emptyTally, sealedOf, type Tally } from "./tally.ts";
 import { type CofferTransfer, type Counted, type Direction, type Failed, LINKS } from "./transfer-row.ts";
@@ -46,7 +46,7 @@ export interface Task {
   /** Bytes of it, where they are what takes the time: several such ones are told together too. */
   size?: number;
   /** What is said of a failure, where it is not the failure's own sentence; and of each document, where there are several. */
-  failure?: (error: unknown) => string;
+  failure?: (error: unknown) => string | undefined;
   each?: () => readonly Failed[];
 }
 
@@ -60,13 +60,14 @@ export interface TransfersHost {
   unfocused(): void;
 }
 
-/** An upload of before that can be gone on with. */
+/** An upload of before that can be gone on with. `again`: by a press, or by the file, which has to be chosen. */
 export interface Stopped {
   name: string;
   type: string;
   sent: number;
   total: number;
-  onChoose: () => void;
+  again: "on" | "choose";
+  onAgain: () => void;
   onRemove: () => void;
 }
 
@@ -92,6 +93,8 @@ export class Transfers {
   readonly #waiting = new Set<Entry>();
   readonly #waitingShort = new Set<Entry>();
   readonly #rows = new Set<CofferTransfer>();
+  /** Rows of what was sent in part and found no network any more. */
+  readonly #offline = new Set<CofferTransfer>();
   readonly #underWay = new Set<Entry>();
   #shortUnderWay = 0;
   /** Short ones since there was none. */
@@ -125,11 +128,11 @@ export class Transfers {
   }
 
   /** Shows an upload that was stopped before. Returns what takes its row away. */
-  stopped({ name, type, sent, total, onChoose, onRemove }: Stopped): () => void {
+  stopped({ name, type, sent, total, again, onAgain, onRemove }: Stopped): () => void {
     const row = this.#row();
     row.begin("seal", name, type);
-    row.stopped({ sent, total });
-    row.onRetry = onChoose;
+    row.stopped({ sent, total, again });
+    row.onRetry = onAgain;
     row.onCancel = () => {
       this.#drop(row);
       onRemove();
@@ -157,6 +160,11 @@ export class Transfers {
     for (const row of this.#rows) row.wait(milliseconds);
     // The row of a short one may come while it lasts.
     for (const entry of this.#underWay) entry.later = later;
+  }
+
+  /** The network may be back: what was sent in part goes on. */
+  goOn(): void {
+    for (const row of [...this.#offline]) row.onRetry();
   }
 
   /** Cancels everything, for example when the sign-in ends. */
@@ -317,8 +325,7 @@ export class Transfers {
   #failed(entry: Entry, error: unknown): boolean {
     if (entry.gone) return false;
     const { task, cancelled } = entry;
-    // Not the person's own end: a browser refuses a file in this way, say.
-    const failure = isAbort(error) ? new CofferError("internal", { cause: error }) : error;
+    const failure = asFailure(error);
     const code = failure instanceof CofferError ? failure.code : undefined;
     const paused = code === "paused";
     if (cancelled.signal.aborted && code !== "unknown-whether-stored" && !paused) {
@@ -330,6 +337,7 @@ export class Transfers {
     else {
       const again = task.again && !(code !== undefined && NOT_AGAIN.has(code));
       row.fail(failure, again, task.failure?.(failure), task.each?.());
+      if (code === "offline" && task.pausable) this.#offline.add(row);
     }
     row.onRetry = () => {
       this.#drop(row);
@@ -374,6 +382,7 @@ export class Transfers {
 
   #drop(row: CofferTransfer): void {
     this.#rows.delete(row);
+    this.#offline.delete(row);
     this.#take(row);
     this.#list.hidden = this.#rows.size === 0;
     this.#tell();
