@@ -94,9 +94,6 @@ it("plays and seeks in a document of which little more than that is fetched", as
   for (const second of [100, 30]) {
     const grey = await seek(video, second + 0.5);
     expect(Math.abs(grey - greyOf(second))).toBeLessThan(24);
-    console.info(
-      `seek to ${second}: ${fetched.bytes / MIB} MiB in ${fetched.requests} requests, element ${await held(video)} in ${parts} parts`,
-    );
   }
   expect(fetched.requests).toBeGreaterThan(1);
   // Of each part that the element asks for: the frame that it begins in, and the piece that was under way when it had enough.
