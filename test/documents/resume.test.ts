@@ -431,7 +431,7 @@ describe("on the page in Chromium", () => {
     expect(await page.getByRole("alert").allTextContents()).toEqual([]);
     // Until no try is left.
     await context.setOffline(true);
-    const alerts = () => page.getByRole("alert").allTextContents();
+    const alerts = () => page.locator("coffer-transfer").getByRole("alert").allTextContents();
     await expect
       .poll(alerts, { timeout: 90_000 })
       .toEqual([
