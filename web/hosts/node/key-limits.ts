@@ -63,7 +63,7 @@ export function withKeyLimits<H extends PortHandler>(
     if (known) return known;
     if (uses.size >= capacity)
       for (const [other, { until, underWay }] of uses)
-        if (until <= now() && underWay === 0) uses.delete(other);
+        if (!(now() < until) && underWay === 0) uses.delete(other);
     if (uses.size >= capacity) throw new CofferError("busy");
     const until = now() + RECEIPT_MS;
     const use = { messages: 0, bytes: 0, underWay: 0, streams: 0, spent: false, release: 0, until };
@@ -73,7 +73,7 @@ export function withKeyLimits<H extends PortHandler>(
 
   function roomForReceipts(): void {
     if (receipts.size < MAX_RECEIPTS) return;
-    for (const [receipt, until] of receipts) if (until <= now()) receipts.delete(receipt);
+    for (const [receipt, until] of receipts) if (!(now() < until)) receipts.delete(receipt);
     if (receipts.size >= MAX_RECEIPTS) throw new CofferError("busy");
   }
 
