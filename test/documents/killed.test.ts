@@ -52,11 +52,14 @@ let upload = newUpload();
 const needless: string[] = [];
 /** Requests that the edge has not answered yet, whether their browser lives or not. */
 const underWay = new Set<IncomingMessage>();
-/** Ends the browser when so many more moments of an upload have passed: each request, each of a part's chunks, each answer. */
-let stop: { after: number; kill: () => void } | undefined;
+/**
+ * Ends the browser when so many more moments of an upload have passed: each request, each of a part's chunks, each answer. `begun`: of those moments alone at
+ * which a part begins to come.
+ */
+let stop: { after: number; begun?: boolean; kill: () => void } | undefined;
 
-function moment(): void {
-  if (!stop || stop.after-- > 0) return;
+function moment(isBegun = false): void {
+  if (!stop || (stop.begun && !isBegun) || stop.after-- > 0) return;
   const { kill } = stop;
   stop = undefined;
   kill();
@@ -88,12 +91,13 @@ function pass(asked: IncomingMessage, answer: ServerResponse): void {
   });
   passed.on("error", () => answer.destroy()).once("close", () => underWay.delete(asked));
   asked.on("data", (chunk: Buffer) => {
+    const isFirst = length === 0;
     length += chunk.length;
     if (part) {
       chunks.push(chunk);
       upload.begun.set(Number(part), length);
     }
-    if (counts) moment();
+    if (counts) moment(part !== undefined && isFirst);
   });
   asked.once("close", () => {
     if (ours && part) sent.take(id, Number(part), Buffer.concat(chunks));
@@ -138,7 +142,7 @@ async function start(): Promise<Started> {
 }
 
 /** One life of the browser, signed in as before. Answers whether it was killed, which `after` so many moments of what `work` begins it is. */
-async function life(work: (page: Page) => Promise<void>, after?: number): Promise<boolean> {
+async function life(work: (page: Page) => Promise<void>, after?: number, begun = false): Promise<boolean> {
   const { context, page, kill, ended } = await start();
   let killed = false;
   try {
@@ -146,7 +150,7 @@ async function life(work: (page: Page) => Promise<void>, after?: number): Promis
     await untilEnrolled(page);
     if (after !== undefined)
       stop = {
-        after,
+        ...{ after, begun },
         kill: () => {
           killed = true;
           kill();
@@ -215,11 +219,14 @@ it("a file of the same name, size and time, with another byte in a part that was
       await begin(page, path);
       await outcome(page, name);
     },
-    (2 * PART) / CHUNK,
+    2,
+    // In the midst of a part: most of it has not left the browser.
+    true,
   );
   expect(killed).toBe(true);
   expect(upload.named).toBe(true);
   const [part] = [...upload.begun.keys()].filter((one) => !upload.parts.has(one)).toSorted((a, b) => b - a);
+  expect(part, "begun, and not acknowledged").toBeDefined();
   // In the message its frames lie a little later, and so within the part still.
   const other = Buffer.from(bytes);
   other[(part! - 1) * PART]! ^= 1;
