@@ -44,7 +44,7 @@ central.json
 
 key.json
   1 deny  does not apply: principal no
-  2 allow applies: operation yes, principal yes, tier yes, expires yes
+  2 allow applies: operation yes, principal yes, tier yes, expires yes, wrapping yes
 `,
     });
     const contractor = await coffer(...asks, "--group", "contractors");
