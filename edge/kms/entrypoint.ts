@@ -136,6 +136,7 @@ export class Kms extends WorkerEntrypoint<Env> {
         caller,
         action,
         refuse("forbidden", "ordered by another principal"),
+        item && `key/${item.edk.keyId}.${item.edk.keyVersion}`,
       );
     return this.#managing({ caller, account: item.edk.account }).rotateKey(caller, item, certificate);
   }

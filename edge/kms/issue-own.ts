@@ -106,10 +106,10 @@ export async function makeOwn(
     await retainAtHsm({ store, hsm }, caller.client, underMaster(master), made, now);
   }
   // While the HSM worked the custodian may have signed out. Then nobody gets these keys.
-  const signedIn = await neighbours.IAM.signedIn(caller);
+  const [signedIn, settle] = await Promise.all([neighbours.IAM.signedIn(caller), successor?.again()]);
   return authorize(store, { action: "kms:release-own-data-keys", ...about }, (sql) => {
     const settled = signedIn.ok
-      ? (successor?.settle(sql, signedIn.value) ?? ok(undefined))
+      ? (settle?.(sql, signedIn.value) ?? ok(undefined))
       : noMember(signedIn.problem);
     if (!settled.ok) {
       if (retained)

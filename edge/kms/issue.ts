@@ -62,12 +62,16 @@ export async function issueDataKeys(
   }
 }
 
-/** A version of a key that there is. `settle`: what becomes of the one before, with the record of this one; a refusal ends both. */
+/**
+ * A version of a key that there is. `again` asks once more, after the HSM, and answers what becomes of the one before, with the record of this one; a refusal
+ * ends both.
+ */
 export type Successor = {
   keyId: string;
   keyVersion: number;
-  settle(sql: SqlStorage, person: Asking): Decision<undefined>;
+  again(): Promise<Settle>;
 };
+type Settle = (sql: SqlStorage, person: Asking) => Decision<undefined>;
 
 type Making = Order & { account: string; retained: boolean; successor?: Successor };
 
@@ -157,7 +161,10 @@ async function makeThese(
     await retainAtHsm({ store, hsm }, caller.client, underAccountKey(accountKey), made, seconds(now));
   }
   // While the HSM worked the user may have left or signed out, or the account been shredded. Then nobody gets these keys.
-  const member = await neighbours.IAM.member({ tenant, account, caller });
+  const [member, settle] = await Promise.all([
+    neighbours.IAM.member({ tenant, account, caller }),
+    successor?.again(),
+  ]);
   const refused = (why: Decision<never>) =>
     authorize<never>(store, { action: "kms:release-data-keys", ...about }, (sql) => {
       if (kept) giveRetainedUp(sql, keys);
@@ -167,7 +174,7 @@ async function makeThese(
   // Before they leave: an EDK without a record would be refused for ever. The account may have been shredded since it was asked for.
   const lives = store.transaction(() => {
     const alive = checkLives(store.sql);
-    const decision = alive.ok && successor ? successor.settle(store.sql, member.value) : alive;
+    const decision = alive.ok && settle ? settle(store.sql, member.value) : alive;
     if (decision.ok) {
       insertDataKeys(store.sql, caller.client, edks);
       if (kept) keepRetained(store.sql, edks);

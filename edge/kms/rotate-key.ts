@@ -52,37 +52,41 @@ export async function rotateKey(
   const about = { caller, resource: `key/${keyId}.${keyVersion}`, requestId };
   const action = "kms:rotate-key";
   const thumbprint = certificate === undefined ? undefined : await digestOf(certificate);
-  const [maker, found] = await Promise.all([
-    askMaker(neighbours, caller, account),
-    thumbprint ? neighbours.RA.recipient({ tenant, user: caller.user, thumbprint }) : undefined,
-  ]);
+  const askInstance = async () =>
+    thumbprint ? neighbours.RA.recipient({ tenant, user: caller.user, thumbprint }) : undefined;
+  const [maker, found] = await Promise.all([askMaker(neighbours, caller, account), askInstance()]);
   if (!maker.ok) return turnAway({ action, ...about }, noMember(maker.problem));
   const kms = await enter();
   if (thumbprint === null)
     return turnAway({ action, ...about }, refuse("invalid-certificate", "certificate is not base64url"));
   if (found && !found.ok && found.problem.code !== "not-recipient") return found;
-  const named = found && { recipient: found.ok ? found.value : null };
-  const asked = { caller, edk, policies: kms.policies, named };
+  const asked = { caller, edk, policies: kms.policies };
   const of = account ?? NO_ACCOUNT;
   return inTurn(async () => {
     const since = seconds(Date.now());
     const decision = authorize<Next>(kms.store, { action, ...about }, (sql) => {
-      const next = decideNext(sql, asked, maker.value.person);
+      const next = decideNext(sql, { ...asked, named: namedBy(found) }, maker.value.person);
       if (!next.ok) return next;
       const reserved = quota.reserve(sql, of, 1, since);
       return reserved.ok ? next : reserved;
     });
     if (!decision.ok) return decision;
     const { version, policy } = decision.value;
-    const successor = {
+    const successor: Successor = {
       ...{ keyId, keyVersion: version },
       // While the HSM worked any of it may have changed.
-      settle: (sql: SqlStorage, person: Asking) => {
-        const next = decideNext(sql, asked, person);
-        if (!next.ok) return next;
-        if (next.value.version !== version) return refuse("conflict", "key has a later version");
-        return closeVersions(sql, keyId, keyVersion);
+      async again() {
+        const now = await askInstance();
+        return (sql, person) => settle(sql, person, now);
       },
+    };
+    const settle = (sql: SqlStorage, person: Asking, now: Found): Decision<undefined> => {
+      if (now && !now.ok && now.problem.code !== "not-recipient")
+        return refuse(now.problem.code, "the registration authority does not know the instance");
+      const next = decideNext(sql, { ...asked, named: namedBy(now), making: version }, person);
+      if (!next.ok) return next;
+      if (next.value.version !== version) return refuse("conflict", "key has a later version");
+      return closeVersions(sql, keyId, keyVersion);
     };
     const retained = isRetained(edk.wrapping);
     const order = { count: 1, purpose, algorithm, policy, retained, successor } as Successive;
@@ -90,7 +94,8 @@ export async function rotateKey(
       const made = await maker.value.make(kms, order, about);
       return made.ok ? ok({ edk: made.value.edks[0] ?? "" }) : made;
     } catch (error) {
-      return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
+      const failed = account === undefined ? "kms:make-own-data-keys" : "kms:make-data-keys";
+      return await failedUnderMaster(kms, failed, about, error);
     } finally {
       quota.done(of, 1, since);
     }
@@ -119,6 +124,10 @@ async function askMaker(
   return ok({ person: key.value.by, make: under });
 }
 
+/** What the registration authority says of the instance that is named; undefined where none is. */
+type Found = Result<Recipient> | undefined;
+const namedBy = (found: Found) => found && { recipient: found.ok ? found.value : null };
+
 type Next = { version: number; policy: KeyPolicy };
 type Asked = {
   caller: Caller;
@@ -126,12 +135,14 @@ type Asked = {
   policies: Context["policies"];
   /** What the registration authority has of the instance that is named; undefined where none is. */
   named: { recipient: Recipient | null } | undefined;
+  /** The version for which this asks once more: it is no other's. */
+  making?: number;
 };
 
 /** Which version comes next, and what may be done with it; if this member may have it made. */
 function decideNext(
   sql: SqlStorage,
-  { caller, edk, policies, named }: Asked,
+  { caller, edk, policies, named, making = 0 }: Asked,
   person: Asking,
 ): Decision<Next> {
   const { keyId, keyVersion, purpose, account } = edk;
@@ -171,7 +182,7 @@ function decideNext(
   }
   // Of what may have become a part of a policy since, the version before keeps all; the next one has what it had.
   return ok({
-    version: Math.max(newest.value, lastGivenUp(sql, keyId)) + 1,
+    version: Math.max(newest.value, lastGivenUp(sql, keyId, making)) + 1,
     policy: narrow(edk.policy, standing.policy),
   });
 }
@@ -202,12 +213,15 @@ function newestOf(sql: SqlStorage, id: string, version: number, now: number): De
   return lost ? ok(later[0]?.version ?? version) : refuse("conflict", "key has a later version");
 }
 
-/** The newest version that was never given out and that the HSM has still to forget, by its name; 0: none. */
-function lastGivenUp(sql: SqlStorage, id: string): number {
+/**
+ * The newest version that was never given out and whose name the HSM may have: it has still to forget it, or was cut off in the midst of it. 0: none. Rotations
+ * run one after the other, so that none of them but `making` is under way.
+ */
+function lastGivenUp(sql: SqlStorage, id: string, making: number): number {
   return sql
     .exec<{ last: number }>(
-      "SELECT coalesce(max(version), 0) AS last FROM retained_keys WHERE id = ? AND state = 'gone'",
-      id,
+      "SELECT coalesce(max(version), 0) AS last FROM retained_keys WHERE id = ? AND version <> ? AND state IN ('making', 'gone')",
+      ...[id, making],
     )
     .one().last;
 }
@@ -223,6 +237,12 @@ function closeVersions(sql: SqlStorage, id: string, version: number): Decision<u
     ...[JSON.stringify(closed), id, version],
   );
   sql.exec("UPDATE data_keys SET state = 'disabled' WHERE id = ? AND version > ?", id, version);
+  // For good: who has ordered the key could enable them again.
+  sql.exec(
+    `INSERT INTO key_management (id, version, ends) SELECT id, version, ? FROM data_keys WHERE id = ? AND version > ?
+      ON CONFLICT DO UPDATE SET ends = excluded.ends`,
+    ...[seconds(Date.now()), id, version],
+  );
   // What the HSM keeps of them nobody can ask for.
   sql.exec(
     "UPDATE retained_keys SET state = 'gone' WHERE id = ? AND version > ? AND state = 'kept'",

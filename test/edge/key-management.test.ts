@@ -188,6 +188,9 @@ it("M17 a next version whose answer was lost is made again, and the one that nob
   expect((await describeIt(`${id}.3`)).operations).toEqual(["mac", "macVerify"]);
   expect((await describeIt(one!.key)).operations).toEqual(["macVerify"]);
   expect(problem(await load(lost))).toBe("403 forbidden");
+  // Nor may it come back, by whom it was made for.
+  for (const back of [{ state: "enabled" }, { ends: null }])
+    expect(problem(await change(`${id}.2`, back))).toBe("409 conflict");
   expect((await load(again)).status).toBe(200);
   // Whoever has been given a version keeps it.
   changeRows(system.edgeDir, "data_keys", past);

@@ -210,6 +210,54 @@ describe("tokens", () => {
   );
 });
 
+describe("a key's next version", () => {
+  const hmac = { purpose: "data", algorithm: "HMAC-SHA256-HKDF-SHA512" };
+  /** A key of this user's account, and what asks for its next version. */
+  async function ordered(name: string, more: object = {}) {
+    const client = await EdgeClient.signedIn(system, name);
+    const { instance, wrappingCertificate: certificate } = json<EnrolmentAnswer>(await enrol(client, keys));
+    const order = { account: client.account, count: 1, ...hmac, ...more };
+    const [edk] = json<{ edks: [string] }>(await client.rest("POST", "/kms/data-keys", order)).edks;
+    const rotate = () => client.rest("POST", "/kms/key-versions", { edk, certificate });
+    const of = `/kms/accounts/${client.account}/keys/${keyIdOf(edk)}`;
+    const operations = async (version: number) =>
+      json<{ operations?: string[] }>(await client.rest("GET", `${of}.${version}`)).operations;
+    return { client, instance, edk, rotate, operations } as unknown as Person & {
+      rotate: typeof rotate;
+      operations: typeof operations;
+    };
+  }
+
+  it("M17 M12 is given to nobody when the instance, whose tier the policy asks for, is revoked while the HSM makes it", async () => {
+    const policy = { operations: ["mac", "macVerify"], tier: "software" };
+    const who = await ordered("rotates and revokes", { policy });
+    expect(problem(await meanwhile(who, who.rotate, revoke))).toBe("403 not-recipient");
+    expect(await who.operations(1)).toEqual(["mac", "macVerify"]);
+    expect(await who.operations(2)).toBeUndefined();
+  });
+
+  it("M11 M17 is made at the next try, of a key that the KMS retains, where the HSM went away before it kept it", async () => {
+    const who = await ordered("rotates what is retained", { custody: "kms" });
+    const { serve } = Engine.prototype;
+    Engine.prototype.serve = function (bytes, origin) {
+      if (Buffer.from(bytes).includes(keyIdOf(who.edk))) throw new Error("The HSM went away");
+      return serve.call(this, bytes, origin);
+    };
+    try {
+      expect(problem(await who.rotate())).toBe("503 hsm-unavailable");
+    } finally {
+      Engine.prototype.serve = serve;
+    }
+    expect(await who.operations(1)).toEqual(["mac", "macVerify"]);
+    const { edk } = json<{ edk: string }>(await who.rotate());
+    const { keyVersion } = JSON.parse(Buffer.from(edk.split(".")[1]!, "base64url").toString());
+    // The name of the second may be the HSM's by now.
+    expect(keyVersion).toBe(3);
+    expect(await who.operations(1)).toEqual(["macVerify"]);
+    expect(await who.operations(3)).toEqual(["mac", "macVerify"]);
+  });
+});
+
 /** What the objects have recorded, as JSON. */
 function recorded(): string[] {
   const rows = ["audit_outbox", "links"].flatMap((table) => readRows(system.edgeDir, table));
