@@ -236,8 +236,7 @@ function closeVersions(sql: SqlStorage, id: string, version: number): Decision<u
     "UPDATE data_keys SET policy = ? WHERE id = ? AND version = ?",
     ...[JSON.stringify(closed), id, version],
   );
-  sql.exec("UPDATE data_keys SET state = 'disabled' WHERE id = ? AND version > ?", id, version);
-  // For good: who has ordered the key could enable them again.
+  // Who has ordered the key could enable again what is disabled.
   sql.exec(
     `INSERT INTO key_management (id, version, ends) SELECT id, version, ? FROM data_keys WHERE id = ? AND version > ?
       ON CONFLICT DO UPDATE SET ends = excluded.ends`,
