@@ -10,7 +10,11 @@ export function isNamed(names: readonly string[] | undefined, name: string): boo
   return !names || names.includes(name) || names.includes(name.replace(/^CN=(\\.|[^,+\\])*/s, "CN=*"));
 }
 
-/** Whether it has a `*` that stands for nothing, since it is not the whole of a first common name. */
+/**
+ * Whether it has a `*` that stands for nothing: a name is open as `CN=*,OU=…,O=…` alone, the form that custodians' names have, to the character. Any other
+ * would name nobody, and so deny nobody.
+ */
 export function hasStrayWildcard({ principals = [], denied = [] }: KeyPolicy): boolean {
-  return [...principals, ...denied].some((name) => name.replace(/^CN=\*(?=[,+]|$)/, "").includes("*"));
+  const open = /^CN=\*,OU=(\\.|[^,+\\*])+,O=(\\.|[^,+\\*])+$/s;
+  return [...principals, ...denied].some((name) => name.includes("*") && !open.test(name));
 }

@@ -125,9 +125,28 @@ describe("B3 names in a key's own policy", () => {
 
   it("are told from wildcards that stand for nothing", () => {
     const stray = (name: string) => hasStrayWildcard({ operations: [], denied: [name] });
-    for (const name of ["CN=*", "CN=*,O=acme", "CN=*+SN=1,O=acme", "CN=ada,O=acme"])
+    for (const name of [
+      "CN=*,OU=https://app.example,O=acme",
+      String.raw`CN=*,OU=a\,b,O=acme\+co`,
+      "CN=ada,O=acme",
+    ])
       expect(stray(name), name).toBe(false);
-    for (const name of ["*", "CN=a*,O=acme", "CN=ada,OU=*", "CN=*a,O=acme", "CN=*,O=*"])
+    const nobody = [
+      "*",
+      "CN=*",
+      "CN=*,O=acme",
+      "CN=*, OU=app, O=acme",
+      "CN=* ,OU=app,O=acme",
+      "cn=*,OU=app,O=acme",
+    ];
+    const inside = [
+      "CN=a*,OU=app,O=acme",
+      "CN=*a,OU=app,O=acme",
+      "CN=ada,OU=*,O=acme",
+      "CN=*,OU=app,O=*",
+      "CN=*+SN=1,OU=app,O=acme",
+    ];
+    for (const name of [...nobody, ...inside, "CN=*,OU=app,O=acme,C=AT", "CN=*,OU=,O=acme"])
       expect(stray(name), name).toBe(true);
   });
 });

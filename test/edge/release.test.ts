@@ -249,7 +249,9 @@ describe("a key's next version", () => {
       Engine.prototype.serve = serve;
     }
     expect(await who.operations(1)).toEqual(["mac", "macVerify"]);
-    const { edk } = json<{ edk: string }>(await who.rotate());
+    const rotated = await who.rotate();
+    expect(rotated.status, rotated.text).toBe(201);
+    const { edk } = json<{ edk: string }>(rotated);
     const { keyVersion } = JSON.parse(Buffer.from(edk.split(".")[1]!, "base64url").toString());
     // The name of the second may be the HSM's by now.
     expect(keyVersion).toBe(3);
