@@ -1,5 +1,6 @@
 /** Enc(data) at the HSM: kept, fetched with its neighbours in one request, looked after, and forgotten. */
 
+import { JwsError } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { isGone, keyValueOf, lookAfter, markOf, readKept, sweep } from "../hsm/keys/index.ts";
@@ -22,9 +23,18 @@ const PREFETCHED = 32;
 const MAX_FORGOTTEN = 20;
 const AGAIN_MS = 60_000;
 
-/** The version that is asked for, and the app's newest with it (W8), as EDKs by name. Throws what the HSM throws. */
+/** What is stored of a key is not what was signed: altered, or another's, here or at the HSM. */
+export class StoredKeyRefused extends Error {
+  override readonly name = "StoredKeyRefused";
+}
+
+/**
+ * The version that is asked for, and the account's newest of the app with it (W8), as EDKs by name, each of them verified. Throws what the HSM throws, and
+ * `StoredKeyRefused`.
+ */
 export async function fetchDataKeys(
-  { store, hsm }: Pick<Context, "store" | "hsm">,
+  { store, hsm, trust }: Pick<Context, "store" | "hsm"> & { trust: Pick<Context["trust"], "verifyEdk"> },
+  account: string,
   wanted: Row,
 ): Promise<Map<string, Kept<string>>> {
   const newest = versionsOf(store.sql, wanted.client, PREFETCHED);
@@ -40,9 +50,26 @@ export async function fetchDataKeys(
     if (isGone(got) || (at > 0 && got?.resultStatus !== "Success")) continue;
     const edk = edkOf(row, keyValueOf(got));
     const mark = markOf(answers[2 * at + 1]);
-    if (edk !== null && mark !== null) found.set(nameOf(row), { value: edk, mark });
+    if (edk === null || mark === null) continue;
+    if (await isOf(trust, edk, { account, row })) found.set(nameOf(row), { value: edk, mark });
+    else if (at === 0) throw new StoredKeyRefused();
   }
   return found;
+}
+
+/** Whether it was signed, and as that version of this account. An instance would refuse it: here it is in the audit. */
+async function isOf(
+  trust: Pick<Context["trust"], "verifyEdk">,
+  token: string,
+  { account, row }: { account: string; row: Row },
+): Promise<boolean> {
+  try {
+    const edk = await trust.verifyEdk(token);
+    return edk.account === account && edk.keyId === row.id && edk.keyVersion === row.version;
+  } catch (error) {
+    if (error instanceof JwsError) return false;
+    throw error;
+  }
 }
 
 /** As it stands at the HSM now; null where it is gone here or there. */

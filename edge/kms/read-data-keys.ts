@@ -7,7 +7,7 @@ import { type Decision, ok, type Result, refuse } from "../result.ts";
 import { findVersion, nameOf, type Row, type Version, versionsOf } from "./account-data-keys.ts";
 import type { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, failed, noMember } from "./context.ts";
-import { fetchDataKeys } from "./encrypted-data.ts";
+import { fetchDataKeys, StoredKeyRefused } from "./encrypted-data.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { findDataKeys } from "./registry.ts";
 import { isScheduled } from "./schedule-data-key.ts";
@@ -80,7 +80,7 @@ async function release(
   const decision = authorizeInstance(kms.store, asked, standing, LADDER, check);
   if (!decision.ok) return decision;
   try {
-    const edks = await fromCache(kms, cache, decision.value);
+    const edks = await fromCache(kms, cache, account, decision.value);
     // The HSM may have been asked: meanwhile the instance may have ended, or a key: it is not among the rows of the second decision.
     const again = await askStanding(neighbours, caller, account);
     const releasing = { action: "kms:release-data-key", ...about };
@@ -88,6 +88,10 @@ async function release(
     if (!released.ok) return released;
     return ok(released.value.flatMap((row) => edks.get(nameOf(row)) ?? []));
   } catch (error) {
+    if (error instanceof StoredKeyRefused) {
+      const why = refuse("key-refused", "what is stored of the key is not what was signed");
+      return refused({ action: "kms:data-key-at-hsm", ...about }, why);
+    }
     return failed(kms, "kms:data-key-at-hsm", about, error);
   }
 }
@@ -119,11 +123,16 @@ function allowed(
   return ok(rows);
 }
 
-async function fromCache(kms: Context, cache: KeyCache<string>, rows: Row[]): Promise<Map<string, string>> {
+async function fromCache(
+  kms: Context,
+  cache: KeyCache<string>,
+  account: string,
+  rows: Row[],
+): Promise<Map<string, string>> {
   const edks = new Map<string, string>();
   // One after the other: the first brings the others with it.
   for (const row of rows) {
-    const edk = await cache.get(nameOf(row), () => fetchDataKeys(kms, row));
+    const edk = await cache.get(nameOf(row), () => fetchDataKeys(kms, account, row));
     if (edk !== null) edks.set(nameOf(row), edk);
   }
   return edks;

@@ -171,7 +171,7 @@ export const listDataKeys = {
   authentication: "token",
   parameters: dataKeys,
   answer: { status: 200, json: open({ edks: list(jws, 0, MAX_LISTED) }) },
-  problems: ["forbidden", "hsm-refused"],
+  problems: ["forbidden", "key-refused", "hsm-refused"],
 } as const satisfies Route;
 
 /** Enc(data) by its key identifier, as EDK: only what is signed counts. */
@@ -182,7 +182,7 @@ export const readDataKey = {
   authentication: "token",
   parameters: dataKey,
   answer: { status: 200, json: open({ edk: jws }) },
-  problems: ["forbidden", "not-found", "hsm-refused"],
+  problems: ["forbidden", "not-found", "key-refused", "hsm-refused"],
 } as const satisfies Route;
 
 /**

@@ -193,6 +193,8 @@ describe.each(["account", "master"] as const)("at level %s", (level) => {
       sealing,
     );
     await expect.poll(() => denied(system, "not-found"), { timeout: 60_000 }).toBeGreaterThan(0);
+    // By the KMS, which verifies what it has put together: each of the five that are not what was signed.
+    await expect.poll(() => denied(system, "key-refused"), { timeout: 60_000 }).toBeGreaterThanOrEqual(5);
     expect(await sealing()).toBe("sealed");
     expect(await opened()).toBe("Ada's letter");
   }, 300_000);
