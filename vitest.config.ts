@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const CORES = availableParallelism();
-/** As many files of system tests as there are processors: each may start a browser, which computes beside its test. */
-const WORKERS = Math.min(CORES, 8);
+/** One file of system tests more than there are processors: each computes, with its browser and its edge, and waits a third of its time. */
+const WORKERS = Math.min(CORES + 1, 8);
 
 /** System tests beside which no other may run. */
 const ALONE = [

@@ -32,6 +32,8 @@ if (Number(process.versions.node.split(".")[0]) < 24 && !process.env.COFFER_NODE
 
 const results = mkdtempSync(join(tmpdir(), "coffer-results-"));
 const reasons = join(results, "skipped");
+// Hundreds of tests start the command line: each would strip the types of its modules again.
+process.env.NODE_COMPILE_CACHE ??= join(results, "compiled");
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */
 const trouble = [];
