@@ -1,23 +1,31 @@
 /**
  * What dumps of stores give away at level `master` (W1, W13): an application server keeps ciphertext and its app-specific key beside
- * each other, the KMS Enc(master) and Enc(data) in the HSM, the IAM Enc(account).
+ * each other, the KMS Enc(master) and Enc(data) in the HSM, the IAM Enc(account); a browser its app-specific key in its profile's files.
  */
 
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { scanDirectory, textNeedle } from "../memory/index.ts";
 import { withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { askNeighbours, signedInByIam } from "./changed-units.ts";
+import { Loot } from "./dumps.ts";
 import { askerFor, type Foreign, foreignOf } from "./foreign.ts";
 import { useSystem } from "./index.ts";
 import { operators, pairs } from "./operators.ts";
+import { Profile } from "./profile.ts";
 import { SECRET, useServedDumps } from "./served-dumps.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
+const OF_BROWSER = "what no thief of a profile may read";
 const system = useSystem({
   ...{ split: true, level: "master" as const },
   ...{ otherTenants: ["umbrella"], levels: { umbrella: "master" as const } },
 });
+// Before the dumps are taken.
+const profile = new Profile();
+beforeAll(() => profile.seal(system, "Ada", OF_BROWSER));
+afterAll(() => profile.remove());
 const served = useServedDumps(system);
 let foreign: Foreign;
 beforeAll(async () => {
@@ -38,6 +46,33 @@ describe("W1, W13: dumps of stores, level master", () => {
       expect(await served.opened(one, other)).toEqual([]);
     },
   );
+
+  it("W1 the files of a browser's profile have the app-specific key in the clear, and open no document", async () => {
+    expect(profile.privateKeys().length).toBeGreaterThan(0);
+    expect(await profile.into(new Loot()).open()).toEqual([]);
+    expect(scanDirectory(profile.path, [textNeedle("sealed text", OF_BROWSER)]).findings).toEqual([]);
+  });
+
+  it.each(operators)(
+    "W13 a browser's profile with store and HSM certificate of the operator of %s opens no document",
+    async (operator) => {
+      expect(await profile.into(await served.dumps.lootOfLive(operator)).open()).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["datastore and IAM", ["app", "iam"]],
+    ["datastore and KMS", ["app", "kms"]],
+    ["IAM and KMS", ["iam", "kms"]],
+  ])("W13 a browser's profile with stores and HSM certificates of %s opens no document", async (_, hands) => {
+    expect(await profile.into(await served.dumps.lootOfLive(...hands)).open()).toEqual([]);
+  });
+
+  it("W13 the limit: a browser's profile with those of datastore, IAM and KMS opens what its person sealed: the handle's bytes are the app-specific key", async () => {
+    const loot = await served.dumps.lootOfLive("app", "iam", "kms");
+    expect(await loot.open()).toEqual([]);
+    expect(await profile.into(loot).open()).toContain(OF_BROWSER);
+  });
 
   it.each(operators)(
     "W13 another tenant's operator, live, with the store of %s opens no document",
@@ -101,6 +136,6 @@ describe("W1, W13: dumps of stores, level master", () => {
   it("W1 (W13) all stores and the HSM's key file open it: the same code finds the way", async () => {
     const loot = served.dumps.lootOf(...operators);
     for (const key of served.dumps.keysOfHsm()) loot.key(key);
-    expect(await loot.open()).toContain(SECRET);
+    expect(await loot.open()).toEqual(expect.arrayContaining([SECRET, OF_BROWSER]));
   });
 });

@@ -41,7 +41,7 @@ export class Loot {
     for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const text = this.file(readFileSync(join(entry.parentPath, entry.name)));
-      for (const [pem] of text.matchAll(PRIVATE_KEY)) this.#found.push(createPrivateKey(pem));
+      for (const [pem] of text.matchAll(PRIVATE_KEY)) this.found(createPrivateKey(pem));
     }
     for (const database of edgeDatabases(path)) this.#rows(database);
     return this;
@@ -53,6 +53,12 @@ export class Loot {
     const text = bytes.toString("latin1");
     this.text(text);
     return text;
+  }
+
+  /** A private key that lay somewhere in the clear. */
+  found(key: KeyObject): this {
+    this.#found.push(key);
+    return this;
   }
 
   key(bytes: Uint8Array): this {
