@@ -17,6 +17,7 @@ import {
   untilEnrolled,
   useSystemAndBrowser,
   watchKeys,
+  watchTraffic,
   withKit,
 } from "./index.ts";
 
@@ -38,12 +39,13 @@ const wire: string[] = [];
 /** Answers to those that were none. */
 const refused: number[] = [];
 
+const nameOf = (pathname: string) =>
+  pathname.replace(/[\da-f]{8}-[\da-f-]{27}/g, "…").replace(/…\.\d+$/, "KI");
+
 beforeAll(async () => {
   const opened = await browsing.open();
   ({ page } = opened);
   await opened.context.addInitScript(quickenHiding);
-  const nameOf = (pathname: string) =>
-    pathname.replace(/[\da-f]{8}-[\da-f-]{27}/g, "…").replace(/…\.\d+$/, "KI");
   opened.context.on("request", (request) => {
     const { origin, pathname } = new URL(request.url());
     const named = nameOf(pathname);
@@ -80,6 +82,17 @@ function quickenHiding(): void {
         }, 50)
       : wait(task, milliseconds, ...more);
   Object.assign(globalThis, { setTimeout: quick });
+}
+
+/** Has the vault of this page hidden for longer than it keeps what it has decrypted. */
+async function hide(shown: Page): Promise<void> {
+  const vault = shown.frames().find((frame) => new URL(frame.url()).origin === system.vaultOrigin);
+  await vault?.evaluate(async () => {
+    const over = new Promise((resolve) => addEventListener("five-minutes", resolve, { once: true }));
+    Object.defineProperty(document, "visibilityState", { configurable: true, value: "hidden" });
+    document.dispatchEvent(new Event("visibilitychange"));
+    await over;
+  });
 }
 
 const links = () => unwrapped(browsing.recorder!.calls);
@@ -133,13 +146,7 @@ it("W7 in a browser: what the Worker has decrypted serves until the page has bee
   const from = links().length;
   expect(await showFile(page, "hidden.txt")).toBe("of a page that is hidden");
   expect(links().slice(from)).toEqual([]);
-  const vault = page.frames().find((frame) => new URL(frame.url()).origin === system.vaultOrigin);
-  await vault?.evaluate(async () => {
-    const over = new Promise((resolve) => addEventListener("five-minutes", resolve, { once: true }));
-    Object.defineProperty(document, "visibilityState", { configurable: true, value: "hidden" });
-    document.dispatchEvent(new Event("visibilitychange"));
-    await over;
-  });
+  await hide(page);
   asked.length = 0;
   expect(await showFile(page, "hidden.txt")).toBe("of a page that is hidden");
   await expect.poll(() => links().slice(from)).toEqual(LADDER);
@@ -275,4 +282,101 @@ it("W14 in a browser: with a second layer over Enc(data) and ciphertext both, wh
       return [layer !== undefined, edk.layer !== undefined];
     });
   expect(layers).toContainEqual([true, true]);
+});
+
+/**
+ * Messages of this page's instance, what the HSM is asked between question and answer, and what the Worker does with keys, in one order: an
+ * answer stands in it before the Worker has it, and so before any call that it makes with it.
+ */
+async function traceOf(own: Page) {
+  const { calls } = browsing.recorder!;
+  const traffic = watchTraffic();
+  const messages: { line: string; at: number }[] = [];
+  const gets = () =>
+    traffic.requests().filter(({ items }) => items.some(({ operation }) => operation === "Get")).length;
+  const say = (line: string) => messages.push({ line, at: calls.length });
+  await own.context().route(`${system.vaultOrigin}/instances/**`, async (route) => {
+    const name = nameOf(new URL(route.request().url()).pathname).slice(11);
+    // Had ahead, Enc(data) and Enc(account) would not be asked for when data comes.
+    if (name === "accounts/…/data-keys") return route.abort();
+    say(`ask ${name}`);
+    const before = gets();
+    const response = await route.fetch();
+    if (gets() > before && /master-key|data-keys/.test(name)) say(`HSM gives ${name}`);
+    say(`get ${response.status()} ${name}`);
+    await route.fulfill({ response });
+  });
+  await own.context().route(`${system.appOrigin}/accounts/*/documents/**`, async (route) => {
+    const request = route.request();
+    if (request.method() === "PUT") {
+      await expect.poll(() => done().includes("encrypt")).toBe(true);
+      say("store ciphertext");
+    }
+    await route.continue();
+  });
+  let from = calls.length;
+  const nameCall = (index: number) => {
+    const [call] = calls.slice(index, index + 1);
+    if (call?.realm !== "worker" || call.error) return [];
+    return call.method === "encrypt" ? ["encrypt"] : unwrapped([call]);
+  };
+  const done = () => calls.slice(from).flatMap((_, index) => nameCall(from + index));
+  return {
+    lines(): string[] {
+      const all = [...messages];
+      const lines: string[] = [];
+      for (let index = from; index <= calls.length; index++) {
+        while (all[0] && all[0].at <= index) lines.push(all.shift()!.line);
+        if (index < calls.length) lines.push(...nameCall(index));
+      }
+      return lines;
+    },
+    clear() {
+      messages.length = 0;
+      from = calls.length;
+    },
+    stop: () => traffic.stop(),
+  };
+}
+
+it("A1, W4, W5 in a browser as one trace, once the edge was restarted and the KMS has kept nothing: every message, what the HSM is asked, every key, the store, and what goes", async () => {
+  const { page: own, context } = await browsing.open();
+  await context.addInitScript(quickenHiding);
+  await signIn(own, system, "Tess");
+  await untilEnrolled(own);
+  await system.restart();
+  const trace = await traceOf(own);
+  try {
+    await own.reload();
+    await untilEnrolled(own);
+    await sealFile(own, "trace.txt", "one trace in a browser");
+    await expect.poll(() => trace.lines()).toContain("store ciphertext");
+    const lines = trace.lines();
+    const [data, account] = ["accounts/…/data-keys/KI", "accounts/…/key"];
+    // What is asked side by side may be asked and answered in either order.
+    const asks = lines.splice(7, 2);
+    const gets = lines.splice(7, 3);
+    expect(asks.sort()).toEqual([`ask ${data}`, `ask ${account}`]);
+    expect(gets.filter((line) => !line.endsWith(account))).toEqual([`HSM gives ${data}`, `get 200 ${data}`]);
+    expect(gets).toContain(`get 200 ${account}`);
+    const stored = lines.indexOf("store ciphertext");
+    expect(lines.slice(0, 10)).toEqual([
+      ...["ask token", "get 200 token"],
+      ...["ask master-key", "HSM gives master-key", "get 200 master-key"],
+      ...["ask key-identifiers", "get 200 key-identifiers"],
+      ...LADDER,
+    ]);
+    // One call for each frame; the list is sealed after the document.
+    expect(stored).toBeGreaterThan(10);
+    expect(new Set(lines.slice(10))).toEqual(new Set(["encrypt", "store ciphertext"]));
+    await hide(own);
+    trace.clear();
+    expect(await showFile(own, "trace.txt")).toBe("one trace in a browser");
+    await expect
+      .poll(() => trace.lines())
+      .toEqual(["ask key-identifiers", "get 200 key-identifiers", ...LADDER]);
+  } finally {
+    trace.stop();
+    await own.close();
+  }
 });
