@@ -38,6 +38,26 @@ declare module "openpgp" {
   }): Promise<{ data: Stream }>;
 }
 
+declare module "@opentdf/client" {
+  type AuthProvider = {
+    updateClientPublicKey(): Promise<void>;
+    withCreds(request: object): Promise<object>;
+  };
+  export class TDF3Client {
+    constructor(options: {
+      clientId: string;
+      kasEndpoint: string;
+      kasPublicKey: string;
+      authProvider: AuthProvider;
+    });
+    encrypt(options: {
+      source: Stream;
+      offline: boolean;
+      scope: { attributes: string[]; dissem: string[] };
+    }): Promise<{ stream: Stream }>;
+  }
+}
+
 declare module "libsodium-wrappers" {
   type Bytes = Uint8Array<ArrayBuffer>;
   type State = object;

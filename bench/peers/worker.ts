@@ -6,6 +6,7 @@ import { awsBrowser } from "./aws-browser.ts";
 import { coffer } from "./coffer.ts";
 import { libsodium } from "./libsodium.ts";
 import { openpgp } from "./openpgp.ts";
+import { opentdf } from "./opentdf.ts";
 import { type Peer, turn } from "./peer.ts";
 
 const scope = globalThis as unknown as {
@@ -20,6 +21,7 @@ scope.onmessage = async ({ data }) => {
     "@aws-crypto/client-browser": await awsBrowser(),
     openpgp: await openpgp(),
     "libsodium-wrappers": await libsodium(),
+    "@opentdf/client": await opentdf(),
   };
   scope.postMessage(await turn(pattern((data as { size: number }).size), peers));
 };
