@@ -91,6 +91,17 @@ it("asks once for an account after a reload, and shows the panel of what is pres
   expect(await button(ada, "shared with Bea: plan.txt").isVisible()).toBe(false);
 });
 
+it("says in the count that whom documents are shared with could not be read, until it could", async () => {
+  const count = () => ada.locator("[data-count]").textContent();
+  const shares = /\/kms\/accounts\/[^/]+\/shares(\?|$)/;
+  await ada.context().route(shares, (route) => route.fulfill({ status: 500, body: "" }));
+  await ada.reload();
+  await expect.poll(count, SOON).toMatch(/^3 documents · .+ · whom they are shared with could not be read$/);
+  await ada.context().unroute(shares);
+  await ada.reload();
+  await expect.poll(count, SOON).toMatch(/^3 documents · [^·]+$/);
+}, 120_000);
+
 it("says of each document that could not be shared why, and once where all fail alike", async () => {
   // Another device deletes one, of which this list knows nothing: it hears of no change.
   await ada.context().setOffline(true);

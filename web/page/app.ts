@@ -109,6 +109,7 @@ export class CofferApp extends HTMLElement {
       versions: (document) => document.metadata && void this.#versions.showFor(document),
       share: (documents) => void this.#sharing.showFor(documents),
       sharedWith: (document) => this.#sharedWith.of(document),
+      sharesUnknown: () => this.#sharedWith.unknown,
       save: (documents) => this.#saveAll(documents),
       saveZip: (documents) => this.#saveZip(documents),
       delete: (documents) => void this.#delete(documents),
@@ -192,11 +193,12 @@ export class CofferApp extends HTMLElement {
       this.#lots.share(documents, to, expires);
     });
     this.addEventListener("coffer-shares", (event) => {
-      const { account, given } = (event as CustomEvent<SharesRead>).detail;
-      this.#sharedWith.take(account, given);
+      const { account, given, asked } = (event as CustomEvent<SharesRead>).detail;
+      this.#sharedWith.take(account, given, asked);
       this.#showDocuments();
     });
     this.#sharing.names = () => new Map(this.#documents.map((each) => [nameOf(each), each.metadata?.name]));
+    this.#sharing.ask = () => this.#sharedWith.ask();
     this.#panels = new Panels(this);
     addEventListener("beforeunload", (event) => {
       if (this.#transfers.active > 0 && !this.#locking) event.preventDefault();
@@ -354,11 +356,11 @@ export class CofferApp extends HTMLElement {
     }
   }
 
-  /** What fails here fails for the list as well, which says so; a sign-out meanwhile is no failure. */
+  /** What fails here the list says in its count; a sign-out meanwhile is no failure. */
   async #readShares(): Promise<void> {
     const coffer = this.#connected;
     const accounts = (coffer.identity?.accounts ?? []).map(({ id }) => id);
-    await this.#sharedWith.read(coffer, accounts).catch(() => {});
+    await this.#sharedWith.read(coffer, accounts);
     if (coffer.identity) this.#showDocuments();
     else this.#sharedWith.clear();
   }

@@ -22,6 +22,8 @@ export interface DeskActs {
   share(documents: readonly Document[]): void;
   /** Names of the accounts that it is shared with. */
   sharedWith(document: Document): readonly string[];
+  /** Whether that could not be read. */
+  sharesUnknown(): boolean;
   save(documents: readonly Document[]): void;
   saveZip(documents: readonly Document[]): void;
   delete(documents: readonly Document[]): void;
@@ -162,7 +164,9 @@ export class Desk {
         : all === 1
           ? t("1 document")
           : t("{count} documents", { count: all });
-    count.textContent = all === 0 ? "" : `${words} · ${formatBytes(size)}`;
+    const said = [words, formatBytes(size)];
+    if (this.#acts.sharesUnknown()) said.push(t("whom they are shared with could not be read"));
+    count.textContent = all === 0 ? "" : said.join(" · ");
   }
 
   #showSelection(): void {

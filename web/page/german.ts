@@ -770,8 +770,8 @@ export const GERMAN = {
     "Der Passkey ist entfernt: Er bürgt für keinen Tresor mehr.",
   "The role is taken.": "Die Rolle ist entzogen.",
   "The server asks to wait {seconds} s …": "Der Server bittet um {seconds} s Geduld …",
-  "The server cannot be reached. What was sent is kept for a day, and it goes on when the network is back.":
-    "Der Server ist nicht zu erreichen. Was gesendet ist, bleibt einen Tag lang, und es geht weiter, sobald das Netz wieder da ist.",
+  "The server cannot be reached. What was sent is kept for a day, and it goes on by itself when the server is there again.":
+    "Der Server ist nicht zu erreichen. Was gesendet ist, bleibt einen Tag lang, und es geht von selbst weiter, sobald der Server wieder da ist.",
   "The server cannot be reached. Check your connection and try again.":
     "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.",
   "The server did not confirm that the document is stored. Reload the list: if it is there, it is complete; if not, seal it again.":
@@ -1023,6 +1023,7 @@ export const GERMAN = {
     "Dieser Browser bewahrt ihn auf, bis Sie ihn selbst löschen.",
   "This browser may delete it when space runs short. Documents are with the server; what waits for the network is here alone.":
     "Dieser Browser darf ihn löschen, wenn der Platz knapp wird. Die Dokumente liegen beim Server; was auf das Netz wartet, liegt nur hier.",
+  "whom they are shared with could not be read": "mit wem sie geteilt sind, war nicht zu lesen",
   "about {bytes}, of {total} at most": "etwa {bytes}, von höchstens {total}",
   "not known": "nicht bekannt",
   "kept until you delete it": "bleiben, bis Sie sie löschen",

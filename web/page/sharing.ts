@@ -16,8 +16,8 @@ const DAY_MS = 24 * 3600_000;
 
 /** Of `coffer-share`: several documents are to be shared with the account of this id. */
 export type SeveralShared = { documents: readonly Document[]; to: string; expires: Date };
-/** Of `coffer-shares`: whom documents of an account are shared with, all that there are. */
-export type SharesRead = { account: string; given: readonly Share[] };
+/** Of `coffer-shares`: whom documents of an account are shared with, all that there are, and the number of the question. */
+export type SharesRead = { account: string; given: readonly Share[]; asked: number };
 
 export class CofferSharing extends PanelElement {
   protected override readonly sentences = SHARING;
@@ -25,6 +25,8 @@ export class CofferSharing extends PanelElement {
   #documents: readonly Document[] = [];
   /** Of the documents of the page's list, by `nameOf` of the desk. */
   names: () => ReadonlyMap<string, string | undefined> = () => new Map();
+  /** Numbers a question for whom documents are shared with. */
+  ask: () => number = () => 0;
 
   protected override ready(): void {
     super.ready();
@@ -60,6 +62,7 @@ export class CofferSharing extends PanelElement {
     part(this, "own").textContent = account;
     this.#offer();
     if (account === "") return;
+    const asked = this.ask();
     await this.latest(
       () =>
         this.coffer.sharing(async (sharing) => ({
@@ -67,7 +70,7 @@ export class CofferSharing extends PanelElement {
           received: await sharing.received(),
         })),
       ({ given, received }) => {
-        this.#fire("coffer-shares", { account, given });
+        this.#fire("coffer-shares", { account, given, asked });
         const names = this.names();
         const nameIn = (id: string) => names.get(nameOf({ account, id })) ?? id;
         this.#draw("given", given, (share) => this.#given(share, nameIn(share.document)));
