@@ -435,7 +435,7 @@ describe("on the page in Chromium", () => {
     await expect
       .poll(alerts, { timeout: 90_000 })
       .toEqual([
-        "The server cannot be reached. What was sent is kept for a day, and it goes on when the network is back.",
+        "The server cannot be reached. What was sent is kept for a day, and it goes on by itself when the server is there again.",
       ]);
     await context.setOffline(false);
     const row = page.locator("coffer-document", { hasText: "lost.bin" });
@@ -443,6 +443,30 @@ describe("on the page in Chromium", () => {
     expect(new Set(accepted).size, "no part is accepted twice").toBe(accepted.length);
     expect(await digestStored("Dan", "lost.bin")).toBe(createHash("sha256").update(bytes).digest("hex"));
   }, 240_000);
+
+  it("an upload goes on by itself where the server was away and the network was not", async () => {
+    const { page, context } = await browsing.open();
+    await signIn(page, system, "Eva");
+    const path = join(system.dir, "away.bin");
+    const bytes = randomBytes(48 << 20);
+    writeFileSync(path, bytes);
+    const { accepted } = watchParts(page);
+    await page.getByLabel("Files to seal").setInputFiles(path);
+    await expect.poll(() => accepted.length, { timeout: 60_000, interval: 20 }).toBeGreaterThan(0);
+    const parts = /\/documents\/[^/]+\/parts\/\d+$/;
+    await context.route(parts, (route) => route.abort("connectionrefused"));
+    const alerts = () => page.locator("coffer-transfer").getByRole("alert").allTextContents();
+    await expect
+      .poll(alerts, { timeout: 90_000 })
+      .toEqual([
+        "The server cannot be reached. What was sent is kept for a day, and it goes on by itself when the server is there again.",
+      ]);
+    await context.unroute(parts);
+    const row = page.locator("coffer-document", { hasText: "away.bin" });
+    await expect.poll(() => row.count(), { timeout: 90_000 }).toBe(1);
+    expect(new Set(accepted).size, "no part is accepted twice").toBe(accepted.length);
+    expect(await digestStored("Eva", "away.bin")).toBe(createHash("sha256").update(bytes).digest("hex"));
+  }, 300_000);
 
   it("what was dropped goes on after a reload by one press, and by no other file; its handle goes with the upload, or the sign-in", async () => {
     const { page } = await browsing.open();

@@ -143,7 +143,7 @@ export class StoppedUploads {
 export function whyStopped(error: unknown): string | undefined {
   return error instanceof CofferError && error.code === "offline"
     ? t(
-        "The server cannot be reached. What was sent is kept for a day, and it goes on when the network is back.",
+        "The server cannot be reached. What was sent is kept for a day, and it goes on by itself when the server is there again.",
       )
     : undefined;
 }

@@ -8,6 +8,7 @@ import { asFailure, NOT_AGAIN } from "./lot.ts";
 import { Sum } from "./sum.ts";
 import { type Came, emptyTally, sealedOf, type Tally } from "./tally.ts";
 import { type CofferTransfer, type Counted, type Direction, type Failed, LINKS } from "./transfer-row.ts";
+import { Trials } from "./trials.ts";
 import type { CofferWaiting } from "./waiting-row.ts";
 import { t } from "./words.ts";
 
@@ -93,8 +94,11 @@ export class Transfers {
   readonly #waiting = new Set<Entry>();
   readonly #waitingShort = new Set<Entry>();
   readonly #rows = new Set<CofferTransfer>();
-  /** Rows of what was sent in part and found no network any more. */
+  /** Rows of what was sent in part and found no server any more. */
   readonly #offline = new Set<CofferTransfer>();
+  readonly #trials = new Trials(() => {
+    for (const row of [...this.#offline]) row.onRetry();
+  });
   readonly #underWay = new Set<Entry>();
   #shortUnderWay = 0;
   /** Short ones since there was none. */
@@ -162,15 +166,16 @@ export class Transfers {
     for (const entry of this.#underWay) entry.later = later;
   }
 
-  /** The network may be back: what was sent in part goes on. */
+  /** The network may be back: what was sent in part goes on. Where it never went, and the server did, it is tried now and then. */
   goOn(): void {
-    for (const row of [...this.#offline]) row.onRetry();
+    this.#trials.now();
   }
 
   /** Cancels everything, for example when the sign-in ends. */
   cancel(): void {
     this.#setCountedRow(undefined);
     this.#tally = emptyTally();
+    this.#trials.stop();
     this.#sum.clear();
     for (const line of [this.#waiting, this.#waitingShort]) this.#cancelWaiting(line);
     for (const entry of this.#underWay) {
@@ -298,6 +303,7 @@ export class Transfers {
         if (!cancelled.signal.aborted) entry.row?.progress(progress, performance.now());
         entry.far = progress;
         entry.later = undefined;
+        if (task.pausable && progress.step === "finishing") this.#trials.reached();
         if (progress.step !== "key" && progress.bytes !== undefined) this.#sum.far(entry, progress.bytes);
         this.#tell();
       });
@@ -337,7 +343,10 @@ export class Transfers {
     else {
       const again = task.again && !(code !== undefined && NOT_AGAIN.has(code));
       row.fail(failure, again, task.failure?.(failure), task.each?.());
-      if (code === "offline" && task.pausable) this.#offline.add(row);
+      if (code === "offline" && task.pausable) {
+        this.#offline.add(row);
+        this.#trials.failed();
+      }
     }
     row.onRetry = () => {
       this.#drop(row);
