@@ -1,6 +1,6 @@
 /**
- * docs/examples/form, react and next: an app that Vite serves and builds from the packed package, one of React and one of Next that are compiled. Next itself is no
- * dependency, for its size; that the example runs was seen with Next 16.4, in development and built, under its policy.
+ * docs/examples/form, react and next: an app that Vite serves and builds from the packed package, one of React and one of Next that are compiled. React and Next themselves
+ * are no dependencies, for their size; that the examples run was seen with React 19.3 and Vite, and with Next 16.4, in development and built, under their policies.
  */
 
 import { spawn } from "node:child_process";
