@@ -253,7 +253,9 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** `GET /admin/users/{user}/keys`. */
   async keysOfUser(caller: Caller, user: string, query: ListKeysQuery): Promise<Result<UserKeys>> {
     const admin = await neighboursOf(this.env).IAM.administrator(caller, `user/${user}/keys`);
-    return admin.ok ? this.#principal({ tenant: caller.tenant, user }).keysOfUser(caller, query) : admin;
+    return admin.ok
+      ? this.#principal({ tenant: caller.tenant, user }).keysOfUser(caller, user, query)
+      : admin;
   }
 
   /** `GET /admin/users/{user}/keys/{key}`. */

@@ -12,12 +12,26 @@ import { nameOf, type Version } from "./account-data-keys.ts";
 import { adminsOf, described, find, keep, type Managed, pageOf, put } from "./key-management.ts";
 
 /** In the object of who ordered them, of all apps. */
-export function keysOfUser(store: Store, caller: Caller, query: ListKeysQuery): Result<UserKeys> {
-  const about = { action: "kms:list-keys-of-user", caller, resource: "keys", requestId: caller.requestId };
-  return authorize(store, about, (sql) => {
+export function keysOfUser(
+  store: Store,
+  caller: Caller,
+  user: string,
+  query: ListKeysQuery,
+): Result<UserKeys> {
+  return authorize(store, aboutKeys(caller, user), (sql) => {
     const { rows, more } = pageOf(sql, null, query);
     return ok({ keys: rows.map(ofUser), more });
   });
+}
+
+/** Of a user who has ordered none, recorded in the object of the admin who asks. */
+export function noKeysOfUser(store: Store, caller: Caller, user: string): Result<UserKeys> {
+  return authorize<UserKeys>(store, aboutKeys(caller, user), () => ok({ keys: [], more: false }));
+}
+
+function aboutKeys(caller: Caller, user: string) {
+  const { requestId } = caller;
+  return { action: "kms:list-keys-of-user", caller, resource: `user/${user}/keys`, requestId };
 }
 
 export function describeKeyOfUser(store: Store, caller: Caller, key: Version): Result<DescribedUserKey> {

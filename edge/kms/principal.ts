@@ -50,7 +50,7 @@ import { issueOwnDataKeys } from "./issue-own.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
 import { keptMaster } from "./kept-keys.ts";
 import { changeKey, describeKey, listKeys } from "./key-management.ts";
-import { aboutKey, changeKeyOfUser, describeKeyOfUser, keysOfUser } from "./keys-of-user.ts";
+import { aboutKey, changeKeyOfUser, describeKeyOfUser, keysOfUser, noKeysOfUser } from "./keys-of-user.ts";
 import {
   type Granted,
   grantSeveral,
@@ -211,9 +211,15 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   }
 
   /** What an admin can change here. */
-  keysOfUser(caller: Caller, query: ListKeysQuery): Result<UserKeys> {
-    if (!hasStore(this.ctx)) return ok({ keys: [], more: false });
-    return keysOfUser(this.#open().store, caller, query);
+  async keysOfUser(caller: Caller, user: string, query: ListKeysQuery): Promise<Result<UserKeys>> {
+    if (hasStore(this.ctx)) return keysOfUser(this.#open().store, caller, user, query);
+    const asking = this.env.KMS_PRINCIPAL_OBJECT.getByName(`${caller.tenant}/${caller.user}`);
+    return asking.noKeysOfUser(caller, user);
+  }
+
+  /** The same of another principal, which has had none made. */
+  noKeysOfUser(caller: Caller, user: string): Result<UserKeys> {
+    return noKeysOfUser(this.#open().store, caller, user);
   }
 
   /** M11: keys of the tenant that were made for this principal and are retained here, for the instance that asks. */

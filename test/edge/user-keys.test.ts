@@ -205,6 +205,12 @@ it("M11 M20 an admin ends no key by the name of another user or of nobody, and o
   expect(await end(ada, userOf(fay), key, inDays(8))).toBe("404 not-found");
   expect(await end(ada, nobody, key, inDays(8))).toBe("404 not-found");
   expect(await list(ada, nobody)).toEqual({ keys: [], more: false });
+  expect((await list(ada, userOf(eve))).keys).toHaveLength(1);
+  // Who has asked is recorded of either.
+  for (const user of [nobody, userOf(eve)]) {
+    const listed = { outcome: "allow", user: userOf(ada), resource: `user/${user}/keys` };
+    await expect.poll(() => rows("kms:list-keys-of-user")).toContainEqual(listed);
+  }
   expect(await end(ada, userOf(eve), "none.1", inDays(8))).toBe("404 not-found");
   expect(await end(ada, "no user", key, inDays(8))).toBe("400 bad-request");
   expect(await load(hers, key)).toBe("1");
