@@ -12,7 +12,7 @@ import type { Person } from "../person.ts";
 import { ok, type Result } from "../result.ts";
 import { releaseToRecipient } from "./account-keys.ts";
 import { type Door, failed, noMember } from "./context.ts";
-import { RECEIPT_SECONDS } from "./master-release.ts";
+import { RECEIPT_SECONDS } from "./master-receipts.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { checkLives } from "./shred.ts";
 import { signReceipt } from "./signing.ts";

@@ -2,11 +2,16 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { concat } from "#protocol/bytes.ts";
-import { seconds } from "#protocol/clock.ts";
 import type { AnswerOf, loadMasterKey, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
-import { appKeyChannel, type ChannelOf, channelDigest, channelInfo } from "#protocol/keys/index.ts";
+import {
+  appKeyChannel,
+  type ChannelOf,
+  channelDigest,
+  channelInfo,
+  type MasterReceipt,
+} from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import { authorize } from "../authorize.ts";
 import type { InstanceCaller } from "../caller.ts";
@@ -17,6 +22,7 @@ import { ok, type Result, refuse } from "../result.ts";
 import { type AppKey, appKeyFor, endAppKey } from "./app-key.ts";
 import { type Context, failed } from "./context.ts";
 import { masterVersion } from "./master-key.ts";
+import type { MasterReceipts, Said } from "./master-receipts.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { signReceipt } from "./signing.ts";
 import { askStanding, authorizeInstance, itself } from "./standing.ts";
@@ -35,21 +41,20 @@ export type EncryptedMaster = {
   appKey?: string;
 };
 
-/** A receipt is for the start that asked for it, seconds. */
-export const RECEIPT_SECONDS = 300;
 /** Of a symmetric key under AES Key Wrap. */
 const WRAPPED_LENGTH = 40;
 const LEVELS: readonly Level[] = ["master"];
 
 /**
  * `encrypted` gives Enc(master) for the instance, from wherever it is kept: of the current master key, or of the earlier one with this
- * id, null where it is none. Errors: `not-found`.
+ * id, null where it is none; `receipts` are those of what is kept. Errors: `not-found`.
  */
 export async function releaseMasterKey(
   kms: Context,
   caller: InstanceCaller,
   { challenge, id, appKey: asked }: MasterKeyRequest,
   encrypted: (enrolled: Enrolled, id?: string, appKey?: AppKey) => Promise<EncryptedMaster | null>,
+  receipts: MasterReceipts,
 ): Promise<Result<Released>> {
   const { store, hsm, trust, neighbours } = kms;
   const { requestId } = caller;
@@ -87,8 +92,7 @@ export async function releaseMasterKey(
     }
     const channel = asked && appKeyChannel({ challenge, share: asked.share, recipient });
     const sealed = channel && appKey?.made && (await sealAppKey(kms, channel, appKey.made));
-    const iat = seconds(Date.now());
-    const receipt = await signReceipt(hsm, await trust.list(), {
+    const said: Said = {
       version: 1,
       kind: "master",
       wrappedKeyDigest: await digest(privateKey ? concat(wrappedKey, privateKey) : wrappedKey),
@@ -96,7 +100,6 @@ export async function releaseMasterKey(
       keyVersion: await masterVersion(hsm, keyId),
       recipient,
       tenant: store.tenant,
-      challenge,
       ...(id === undefined && secondLayer !== undefined && { secondLayer }),
       ...(appKey && {
         appKey: {
@@ -104,9 +107,9 @@ export async function releaseMasterKey(
           ...(channel && sealed && { channel: await channelDigest(channel, sealed.share) }),
         },
       }),
-      iat,
-      exp: Math.min(iat + RECEIPT_SECONDS, notAfter),
-    });
+    };
+    const sign = async (receipt: MasterReceipt) => signReceipt(hsm, await trust.list(), receipt);
+    const vouched = await receipts.answer(master, said, { challenge, notAfter }, sign);
     // While the HSM worked the instance may have been revoked, or its custodian have signed out.
     const again = await askStanding(neighbours, caller);
     const released = authorizeInstance(store, releasing, again, LEVELS, allowed);
@@ -114,7 +117,7 @@ export async function releaseMasterKey(
     made = undefined;
     return ok({
       wrappedKey: encodeBase64url(wrappedKey),
-      receipt,
+      ...vouched,
       ...(privateKey && { privateKey: encodeBase64url(privateKey) }),
       ...(sealed && { appKey: sealed }),
     });

@@ -62,6 +62,7 @@ import {
   presentGrant,
   presentSeed,
 } from "./loading/index.ts";
+import { MasterReceipts } from "./master-receipts.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
 import {
   type Operated,
@@ -89,6 +90,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   #policies: Policies | undefined;
   readonly #standing = new StandingRecord();
   readonly #masters: KeyCache<EncryptedMaster>;
+  readonly #receipts: MasterReceipts;
   readonly #quota: DataKeyQuota;
   readonly #pace: OperationPace;
   readonly #door: Door;
@@ -108,16 +110,18 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       },
       refuse: (about, refusal) => authorize<never>(this.#open().store, about, () => refusal),
     };
-    this.#masters = new KeyCache((instance) => markMaster(this.#open(), instance), cacheTimes(env));
+    const times = cacheTimes(env);
+    this.#masters = new KeyCache((instance) => markMaster(this.#open(), instance), times);
+    this.#receipts = new MasterReceipts(times);
     if (hasStore(ctx)) this.#open();
   }
 
   /** Level `master`: Enc(master) for the caller, with a receipt for its challenge. */
   async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
     const kms = await this.#door.enter();
-    const released = await releaseMasterKey(kms, caller, request, (enrolled, id, appKey) =>
-      id === undefined ? this.#master(enrolled, appKey) : fetchEarlierMaster(kms, enrolled, id, appKey),
-    );
+    const encrypted = (enrolled: Enrolled, id?: string, appKey?: AppKey) =>
+      id === undefined ? this.#master(enrolled, appKey) : fetchEarlierMaster(kms, enrolled, id, appKey);
+    const released = await releaseMasterKey(kms, caller, request, encrypted, this.#receipts);
     this.ctx.waitUntil(wakeForNext(this.ctx.storage));
     // Revoked while the HSM worked: what was kept since then is for nobody, and the RA has told of the end before.
     if (!released.ok && released.problem.code === "not-recipient")

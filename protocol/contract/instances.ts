@@ -38,17 +38,19 @@ const appKey = object({ share: base64url(32) }, { held: identifier, replaces: id
 /**
  * The same of a master key. Under a symmetric app-specific key `wrappedKey` is a symmetric master key (AES Key Wrap) or the private half of a pair (PKCS#8 by
  * AES-GCM). `appKey`: that key, where the instance did not hold it, encrypted to its wrapping certificate and passed over the channel.
+ * `proof`: where the receipt is one for an earlier challenge, the signature of the key that it names (`cnf`) over `<receipt>.<challenge>`.
  */
 const releasedMasterKey = open(
   { wrappedKey: text(1, MAX_PRIVATE, /^[\w-]+$/), receipt: jws },
   {
     privateKey: base64url(100, MAX_PRIVATE),
     appKey: object({ share: base64url(32), nonce: base64url(12), sealed: base64url(400, 528) }),
+    proof: base64url(64),
   },
 );
 
 /**
- * Level `master`: Enc(master) under the instance's wrapping key. The receipt has the challenge: 32 random bytes. `id`: a master key that
+ * Level `master`: Enc(master) under the instance's wrapping key. The receipt, or the proof with it, answers the challenge: 32 random bytes. `id`: a master key that
  * the current one has replaced, for what is under a second layer of it (W14).
  */
 export const loadMasterKey = {

@@ -7,6 +7,7 @@ import {
   type Awaited,
   joinJws,
   jwkFromSpki,
+  proofInput,
   signingInput,
   type TrustList,
   thumbprint,
@@ -75,4 +76,52 @@ it("takes none for another challenge, recipient, tenant, account or wrapped key,
   await expect(verifyAccountReceipt(account, trust, asked)).rejects.toMatchObject(refused);
   await expect(verifyMasterReceipt(account, trust, awaited)).rejects.toMatchObject(refused);
   await expect(verifyReceipt(receipt, trust, { ...awaited, edk: "a.b.c" })).rejects.toMatchObject(refused);
+});
+
+it("W3, W9 takes a receipt of an earlier start with the proof of its own key for this challenge, and no other proof", async () => {
+  const makeKey = async () => {
+    const pair = await crypto.subtle.generateKey(ECDSA, false, ["sign", "verify"]);
+    const jwk = jwkFromSpki(new Uint8Array(await crypto.subtle.exportKey("spki", pair.publicKey)));
+    const prove = async (receipt: string, challenge: string) => {
+      const input = utf8(proofInput(receipt, challenge));
+      return encodeBase64url(new Uint8Array(await crypto.subtle.sign(ECDSA, pair.privateKey, input)));
+    };
+    return { jwk, prove };
+  };
+  const { jwk, prove } = await makeKey();
+  const earlier = encodeBase64url(new Uint8Array(32).fill(3));
+  const said = { ...master, challenge: earlier, cnf: { jwk } };
+  const receipt = await signed(said);
+  const { challenge } = awaited;
+  const proof = await prove(receipt, challenge);
+  const take = (token: string, more: Partial<Awaited & { proof: string }>) =>
+    verifyMasterReceipt(token, trust, { ...awaited, ...more });
+  expect(await take(receipt, { proof })).toEqual(said);
+  // To the start that the HSM has signed it for it needs none.
+  expect(await take(receipt, { challenge: earlier })).toEqual(said);
+  const refused = { code: "jws-payload" };
+  await expect(take(receipt, {})).rejects.toMatchObject(refused);
+  const another = await signed({ ...said, keyId: "8" });
+  const changed = proof.startsWith("A") ? `B${proof.slice(1)}` : `A${proof.slice(1)}`;
+  for (const forged of [
+    await (await makeKey()).prove(receipt, challenge),
+    await prove(receipt, earlier),
+    await prove(another, challenge),
+    ...[changed, "", "*", proof.slice(0, 40)],
+  ])
+    await expect(take(receipt, { proof: forged }), forged).rejects.toMatchObject(refused);
+  // A key that the HSM has not named: in a receipt without one, in another's, at a key that is none.
+  const bare = await signed({ ...master, challenge: earlier });
+  await expect(take(bare, { proof: await prove(bare, challenge) })).rejects.toMatchObject(refused);
+  const swapped = await signed({ ...said, cnf: { jwk: (await makeKey()).jwk } });
+  await expect(take(swapped, { proof: await prove(swapped, challenge) })).rejects.toMatchObject(refused);
+  const none = await signed({ ...said, cnf: { jwk: { ...jwk, x: "A".repeat(43) } } });
+  await expect(take(none, { proof: await prove(none, challenge) })).rejects.toMatchObject(refused);
+  await expect(take(receipt, { proof, now: NOW + 60 })).rejects.toMatchObject({ code: "jws-expired" });
+  for (const other of [{ recipient: await digest("another") }, { wrappedKey: new Uint8Array(384) }])
+    await expect(take(receipt, { proof, ...other })).rejects.toMatchObject(refused);
+  // An account key's receipt names none.
+  const account = await signed({ ...said, kind: "account", account: "matter-1" });
+  const asked = { ...awaited, challenge: earlier, account: "matter-1" };
+  await expect(verifyAccountReceipt(account, trust, asked)).rejects.toMatchObject(refused);
 });

@@ -1,8 +1,10 @@
+import { decodeBase64url } from "../base64url.ts";
 import { digest } from "../digest.ts";
 import { SIGN_TYPE } from "../hierarchy/index.ts";
+import { type EcPublicJwk, ecPublicJwk } from "../jwk.ts";
 import { SECOND_LAYERS, type SecondLayer } from "../second-layer.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
-import { JwsError, verifyJws } from "./jws.ts";
+import { isSignedBy, JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 
@@ -20,6 +22,10 @@ export type MasterReceipt = HierarchyReceipt & {
    * recipient, and where it came with this answer, what the channel was (`channelDigest`).
    */
   appKey?: { id: string; digest: string; channel?: string };
+  /**
+   * The key whose signature over another challenge (`proofInput`) has the receipt answer that one too, until `exp` (RFC 7800 §3.2; docs/decisions/0102).
+   */
+  cnf?: { jwk: EcPublicJwk };
 };
 export type AccountReceipt = HierarchyReceipt & { kind: "account"; account: string };
 type HierarchyReceipt = {
@@ -59,6 +65,7 @@ const masterShape: Shape<MasterReceipt> = /* @__PURE__ */ object(
       { id: identifier, digest: /* @__PURE__ */ base64url(32) },
       { channel: /* @__PURE__ */ base64url(32) },
     ),
+    cnf: /* @__PURE__ */ object({ jwk: ecPublicJwk }),
   },
 );
 const accountShape: Shape<AccountReceipt> = /* @__PURE__ */ object({
@@ -76,11 +83,19 @@ export type Awaited = {
   now: number;
 };
 
-/** Verifies that the KMS released exactly this master key to this recipient, for this challenge. Throws `JwsError`. */
+/** What the key of a receipt signs for a later challenge: this receipt, no other one. */
+export function proofInput(receipt: string, challenge: string): string {
+  return `${receipt}.${challenge}`;
+}
+
+/**
+ * Verifies that the KMS released exactly this master key to this recipient, for this challenge. `proof`: signature of the receipt's own
+ * key, base64url, where the HSM has signed the receipt for an earlier challenge. Throws `JwsError`.
+ */
 export function verifyMasterReceipt(
   token: string,
   trust: TrustList,
-  awaited: Awaited,
+  awaited: Awaited & { proof?: string | undefined },
 ): Promise<MasterReceipt> {
   return verifyHierarchy(token, trust, masterShape, awaited);
 }
@@ -97,18 +112,33 @@ export async function verifyAccountReceipt(
   return receipt;
 }
 
-async function verifyHierarchy<R extends HierarchyReceipt>(
+async function verifyHierarchy<R extends HierarchyReceipt & Pick<MasterReceipt, "cnf">>(
   token: string,
   trust: TrustList,
   shape: Shape<R>,
-  awaited: Awaited,
+  awaited: Awaited & { proof?: string | undefined },
 ): Promise<R> {
   const receipt = await verifyJws(token, SIGN_TYPE.receipt, (kid) => findKey(trust, kid, "receipt"));
   if (!fits(shape, receipt)) throw new JwsError("jws-payload", "not a receipt of this kind");
   checkTime(receipt, awaited.now);
-  for (const name of ["recipient", "tenant", "challenge"] as const)
+  for (const name of ["recipient", "tenant"] as const)
     if (receipt[name] !== awaited[name]) throw new JwsError("jws-payload", `receipt is for another ${name}`);
+  if (receipt.challenge !== awaited.challenge && !(await isProven(token, receipt, awaited)))
+    throw new JwsError("jws-payload", "receipt is for another challenge");
   if (receipt.wrappedKeyDigest !== (await digest(awaited.wrappedKey)))
     throw new JwsError("jws-payload", "receipt is for another wrapped key");
   return receipt;
+}
+
+async function isProven(
+  token: string,
+  { cnf }: Pick<MasterReceipt, "cnf">,
+  { challenge, proof }: { challenge: string; proof?: string | undefined },
+): Promise<boolean> {
+  if (!cnf || proof === undefined) return false;
+  try {
+    return await isSignedBy(cnf.jwk, decodeBase64url(proof), proofInput(token, challenge));
+  } catch {
+    return false;
+  }
 }

@@ -46,11 +46,20 @@ export {
   type AccountReceipt,
   type Awaited,
   type MasterReceipt,
+  proofInput,
   verifyAccountReceipt,
   verifyMasterReceipt,
 } from "./hierarchy-receipt.ts";
 export { type IndexReceipt, verifyIndexReceipt } from "./index-receipt.ts";
-export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
+export {
+  isSignedBy,
+  JwsError,
+  type JwsErrorCode,
+  joinJws,
+  protectedHeader,
+  signingInput,
+  verifyJws,
+} from "./jws.ts";
 export type { KeyRecord } from "./key-record.ts";
 export { keyOrEdk, localKey, MAX_JWS_LENGTH } from "./length.ts";
 export {

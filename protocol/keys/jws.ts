@@ -69,12 +69,21 @@ export async function verifyJws(
   }
   const jwk = keyOf(header.kid);
   if (!jwk) throw new JwsError("jws-key", "no such key for this purpose");
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const key = await importKey("spki", spkiFromJwk(jwk), algorithm, true, ["verify"]);
-  if (!(await verify(algorithm, key, signature, utf8(input)))) {
+  if (!(await isSignedBy(jwk, signature, input))) {
     throw new JwsError("jws-signature", "signature does not verify");
   }
   return payload;
+}
+
+/** `signature`: r || s. Throws for a key that is no point of the curve. */
+export async function isSignedBy(
+  jwk: EcPublicJwk,
+  signature: Uint8Array<ArrayBuffer>,
+  input: string,
+): Promise<boolean> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const key = await importKey("spki", spkiFromJwk(jwk), algorithm, true, ["verify"]);
+  return verify(algorithm, key, signature, utf8(input));
 }
 
 /** Splits and parses without verifying. What it returns is a claim by nobody. */

@@ -62,6 +62,7 @@ afterAll(() => rm(dir, { recursive: true }));
 type Answer = {
   wrappedKey: string;
   receipt: string;
+  proof?: string;
   appKey?: { share: string; nonce: string; sealed: string };
 };
 type Ask = { held?: string; replaces?: string };
@@ -80,7 +81,8 @@ async function ask(
   const recipient = await digest(decodeBase64url(by.enrolled.wrappingCertificate));
   const wrappedKey = decodeBase64url(answer.wrappedKey);
   const awaited = { wrappedKey, recipient, tenant: "development", challenge, now: seconds(Date.now()) };
-  const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited);
+  const { proof } = answer;
+  const receipt = await verifyMasterReceipt(answer.receipt, trust, { ...awaited, proof });
   const of = appKeyChannel({ challenge, share, recipient });
   const appKey = await namedAppKey(subtle, receipt.appKey!, answer.appKey, { of, privateKey, held });
   return { answer, appKey, wrappedKey, receipt, of, privateKey };

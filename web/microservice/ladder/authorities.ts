@@ -31,6 +31,8 @@ export type ReleasedKey = {
   privateKey?: string;
   /** A symmetric app-specific key that the instance did not hold, as it passed over the channel. */
   appKey?: { share: string; nonce: string; sealed: string };
+  /** Of a receipt for an earlier challenge: what has it answer this one. */
+  proof?: string;
 };
 /** The instance's share of that channel, and the id of such a key that it holds, or wants another for. */
 export type AppKeyAsk = { share: string; held?: string; replaces?: string };
@@ -52,7 +54,7 @@ export type Authorities = {
   /** Sees to a token for the next request, so that there is one message at a time to tell of. */
   authorize?(): Promise<void>;
   /**
-   * KMS. `challenge`: 32 random bytes, base64url, which come back in the receipt. `id`: an earlier master key, which the current
+   * KMS. `challenge`: 32 random bytes, base64url, which the receipt answers, or the proof with it. `id`: an earlier master key, which the current
    * one has replaced.
    */
   masterKey(challenge: string, id: string | undefined, appKey: AppKeyAsk): Promise<ReleasedKey>;

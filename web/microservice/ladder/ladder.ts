@@ -525,7 +525,8 @@ export class Ladder {
     const answer = await this.#ask(message, () => authorities.masterKey(challenge, id, ask));
     const { received, ...released } = releasedOf(answer);
     const awaited = await this.#awaited(received, challenge);
-    const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited).catch(refuse);
+    const { proof } = answer;
+    const receipt = await verifyMasterReceipt(answer.receipt, trust, { ...awaited, proof }).catch(refuse);
     const { keyId, keyVersion, secondLayer, appKey: named } = receipt;
     if (id === undefined) this.#newest.advance(MASTER, keyVersion);
     else if (keyId !== id) throw new CofferError("key-refused");
