@@ -36,7 +36,7 @@ import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
 import {
   fetchEarlierMaster,
-  fetchMaster,
+  fetchMasters,
   isReplaced,
   markMaster,
   removeEnded,
@@ -312,7 +312,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const isOther = async ({ keyId, appKey: by }: EncryptedMaster) =>
       by !== appKey?.id || (await isReplaced(this.#open(), keyId));
     if (kept !== undefined && (await isOther(kept))) this.#masters.drop(instance);
-    const fetch = async () => new Map([[instance, await fetchMaster(this.#open(), enrolled, appKey)]]);
+    const fetch = () => fetchMasters(this.#open(), enrolled, appKey);
     const master = await this.#masters.get(instance, fetch);
     if (master === null) throw new Error("the HSM has no master key");
     if (master.appKey === appKey?.id) return master;

@@ -746,12 +746,16 @@ describe("Enc(master)", () => {
     expect(new Set(cold.result.map(({ wrappedKey }) => encodeBase64url(wrappedKey))).size).toBe(1);
   });
 
-  it("W3 is found in the HSM, as it was, after the KMS has forgotten it", async () => {
-    const before = (await masterKey(app)).wrappedKey;
+  it("W3, W8 is found in the HSM, as it was, after the KMS has forgotten it, and brings those of the person's other instances with it", async () => {
+    const other = await InstanceClient.ready(ann);
+    const before = [(await masterKey(app)).wrappedKey, (await masterKey(other)).wrappedKey];
     await system.restart();
     await app.authenticate();
+    await other.authenticate();
     const again = await masterKey(app);
-    expect(again.wrappedKey).toEqual(before);
+    const next = await askedMeanwhile(() => masterKey(other));
+    expect([again.wrappedKey, next.result.wrappedKey]).toEqual(before);
+    expect(next.asked).toEqual(["Sign"]);
   });
 
   it("W12 is given to a revoked instance no more", async () => {

@@ -103,7 +103,7 @@ export async function loadByApp(system: System, person: EdgeClient, loot: Loot):
   return got;
 }
 
-type Unit = "KMS" | "RA" | "DATASTORE";
+export type Unit = "KMS" | "RA" | "DATASTORE";
 
 /**
  * Puts into the loot what a unit's neighbours answer by the doors that it has of them, about an account while one of its members asks
