@@ -8,7 +8,6 @@ import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { jwkFromSpki, type MasterReceipt, proofInput } from "#protocol/keys/index.ts";
 import type { Times } from "./cache/index.ts";
-import type { EncryptedMaster } from "./master-release.ts";
 
 /** The life of a receipt, seconds. */
 export const RECEIPT_SECONDS = 300;
@@ -25,7 +24,7 @@ const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 export class MasterReceipts {
   /** By the copy that the cache keeps: a receipt goes with it. */
-  readonly #standing = new WeakMap<EncryptedMaster, Standing>();
+  readonly #standing = new WeakMap<object, Standing>();
   readonly #poll: number;
   readonly #now: () => number;
 
@@ -36,7 +35,7 @@ export class MasterReceipts {
 
   /** For the challenge, until the instance's certificates end (`notAfter`, seconds since 1970). Throws what `sign` throws, if nothing stands. */
   async answer(
-    master: EncryptedMaster,
+    master: object,
     said: Said,
     asked: Asked,
     sign: (receipt: MasterReceipt) => Promise<string>,
@@ -62,7 +61,7 @@ export class MasterReceipts {
 
   /** By the HSM, with a key of its own. */
   async #signed(
-    master: EncryptedMaster,
+    master: object,
     said: Said,
     { challenge, notAfter }: Asked,
     sign: (receipt: MasterReceipt) => Promise<string>,
