@@ -42,3 +42,28 @@ it("reads each row that was there before it looked, while databases are opened a
     await writer.terminate();
   }
 });
+
+it("says of a database that has stood still what it said before, and of one that was written since what is there now", async () => {
+  const within = join(folder, "still");
+  mkdirSync(within);
+  const path = join(within, "object.sqlite");
+  const database = new DatabaseSync(path);
+  database.exec("PRAGMA journal_mode = WAL; CREATE TABLE thing (name TEXT); INSERT INTO thing VALUES ('a')");
+  const names = () => readRows(within, "thing").map(({ name }) => name);
+  for (let rows = 1; rows <= 20; rows++) {
+    // So long that it counts as standing still, and sometimes not.
+    await new Promise((resolve) => setTimeout(resolve, rows * 4));
+    expect([names().length, names().length]).toEqual([rows, rows]);
+    readRows(within, "thing")[0]!.name = "changed by who has read it";
+    database.prepare("INSERT INTO thing VALUES ('b')").run();
+    expect(names()).toEqual(["a", ...Array(rows).fill("b")]);
+  }
+  database.close();
+  expect(names()).toHaveLength(21);
+  // Another one of the same name.
+  rmSync(path);
+  const other = new DatabaseSync(path);
+  other.exec("CREATE TABLE another (name TEXT)");
+  other.close();
+  expect(names()).toEqual([]);
+});
