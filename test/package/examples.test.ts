@@ -1,6 +1,6 @@
 /**
- * docs/examples/form, react and next: an app that Vite serves and builds from the packed package, one of React and one of Next that are compiled. React and Next themselves
- * are no dependencies, for their size; that the examples run was seen with React 19.3 and Vite, and with Next 16.4, in development and built, under their policies.
+ * docs/examples/form, react and next: an app that Vite serves and builds from the packed package, that one and one of React; one of Next
+ * that is compiled. Next itself is no dependency, for its size; that the example runs was seen with Next 16.4, in development and built, under its policy.
  */
 
 import { spawn } from "node:child_process";
@@ -24,7 +24,7 @@ const running = useSystemAndBrowser({ otherApps: [APP], passedOn: [APP] });
 
 let project: Project;
 beforeAll(() => {
-  project = packPackage().install("examples", { also: ["vite"] });
+  project = packPackage().install("examples", { also: ["vite", "react", "react-dom", "scheduler"] });
 }, 240_000);
 
 /** The example in a project that has the package, as `npm install` leaves it. */
@@ -203,6 +203,36 @@ describe("Vite", () => {
     await vite(copied("form"));
     const { page, complaints } = await newPage();
     expect((await use(page, "Dev")).match(IDS)).toHaveLength(2);
+    expect(complaints).toEqual([]);
+  });
+
+  it.each(["in development", "built"])("the React component signs in, seals and lists %s", async (way) => {
+    const folder = copied("react");
+    cpSync(join(project.kit, "docs/examples/form/vite.config.js"), join(folder, "vite.config.js"));
+    if (way === "built") {
+      await vite(folder, "build");
+      await vite(folder, "preview");
+    } else await vite(folder);
+    const { page, complaints } = await newPage();
+    const sent: string[] = [];
+    await page.route("**/claims", async (route) => {
+      sent.push(route.request().postDataBuffer()?.toString() ?? "");
+      await route.fulfill({ status: 204 });
+    });
+    await page.goto(`${own()}/`);
+    await page.getByText("Sign in first.").waitFor();
+    await page.getByRole("button", { name: "Sign in" }).click();
+    const name = `Rea, ${way}`;
+    await typeName(page, name);
+    await page.getByRole("button", { name: `Continue as ${name}` }).click();
+    await page.getByText(`Welcome, ${name}.`).waitFor();
+    const buffer = Buffer.from("a hole in it");
+    await page.getByLabel("Proof").setInputFiles([{ name: "roof.txt", mimeType: "text/plain", buffer }]);
+    await page.getByRole("button", { name: "Send the claim" }).click();
+    await page.getByText("Sent, with 1 sealed.").waitFor();
+    await page.getByText("roof.txt").first().waitFor();
+    expect(sent[0]!.match(IDS)).toHaveLength(1);
+    expect(sent[0]).not.toContain("a hole in it");
     expect(complaints).toEqual([]);
   });
 
