@@ -11,6 +11,7 @@ import {
   orderExport,
 } from "#protocol/contract/index.ts";
 import type { Enrol, MethodName } from "#protocol/enrolment.ts";
+import { CofferError } from "#protocol/error.ts";
 import { Administration } from "#web/client/administration.ts";
 import { callJson } from "#web/client/call.ts";
 import { ClientSession, type RegisteredKey } from "#web/client/client-session.ts";
@@ -95,7 +96,7 @@ export interface Client
   enrolment(method: MethodName): Promise<{ handed: Enrol; cookie?: string }>;
   /** The custodian's certified key, with which it proves who it is to a microservice that was launched for it (M14). */
   certifiedKey(): Promise<CertifiedKey>;
-  /** Ends the microservice; its keys are gone with it. */
+  /** Ends the microservice; its keys are gone with it, and none is started again (`port-closed`). */
   close(): void;
 }
 
@@ -109,7 +110,10 @@ export async function connect(options: ClientOptions): Promise<Client> {
       headers: { ...(init?.headers as Record<string, string>), origin: vault, ...(cookie && { cookie }) },
     });
   const { dn } = identity.custodian;
+  let closed = false;
   const openVault = async (appKey = instance?.appKey) => {
+    // What goes on in the background would start another one, which nobody ends: the process would never be over.
+    if (closed) throw new CofferError("port-closed");
     if (options.code) {
       const of = { vault, origin: app, custodian: dn, ...(cookie !== undefined && { cookie }) };
       const code = await options.code();
@@ -172,7 +176,10 @@ export async function connect(options: ClientOptions): Promise<Client> {
       return { handed: { method, enrolment, nonce, accepts } };
     },
     certifiedKey: () => session.certifiedKey(),
-    close: () => microservice.stop(),
+    close() {
+      closed = true;
+      microservice.stop();
+    },
   };
 }
 

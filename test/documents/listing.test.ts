@@ -290,3 +290,14 @@ it("seals the copies again that are under the key which a member has left with, 
   await holder.keys.ensure(await current());
   expect(await openedBy(await current())).toEqual(all);
 });
+
+it("a client that was closed starts no other microservice, whatever goes on in its background, so that its process ends", async () => {
+  const { client: closing } = await device();
+  await closing.microservice.use();
+  // Seals copies again, and brings the index up, when it has listed.
+  const listed = closing.documents.list([account]);
+  closing.close();
+  await listed.catch(() => {});
+  await expect(closing.microservice.use()).rejects.toMatchObject({ code: "port-closed" });
+  expect(closing.microservice.state.phase).not.toBe("ready");
+});
